@@ -1,0 +1,1 @@
+"""An honest laboratory and trading desk for sector and factor ETF strategies."""

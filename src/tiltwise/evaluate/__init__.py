@@ -1,0 +1,1 @@
+"""What a path of returns is worth, and how sure we are."""

@@ -1,0 +1,1 @@
+"""Causal functions from a market to a frame (date x asset)."""

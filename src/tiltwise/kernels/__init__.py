@@ -1,0 +1,1 @@
+"""Float64 arrays in, arrays out: no pandas, no dates, no files."""

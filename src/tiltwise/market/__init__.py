@@ -1,0 +1,1 @@
+"""Prices, macro and factors that can be cut at a date."""

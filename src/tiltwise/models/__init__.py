@@ -1,0 +1,1 @@
+"""Frames in, a fitted frozen record out."""

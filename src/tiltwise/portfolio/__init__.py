@@ -1,0 +1,1 @@
+"""Scores or moments in, weights out."""
