@@ -1,1 +1,77 @@
-"""An honest laboratory and trading desk for sector and factor ETF strategies."""
+"""An honest laboratory and trading desk for sector and factor ETF strategies.
+
+A strategy decides what to hold after the close of a session from ``market.asof(t)``; everything
+else follows from that sentence. Names are loaded on first use, so importing the package is quick.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tiltwise.backtest.result import Backtest
+    from tiltwise.backtest.simulator import Costs, Simulator
+    from tiltwise.backtest.walk_forward import propose, walk_forward
+    from tiltwise.calendar import DAILY, MONTHLY, QUARTERLY, WEEKLY, YEARLY, Calendar, Schedule
+    from tiltwise.evaluate.metrics import summary
+    from tiltwise.ledger import Ledger, Run
+    from tiltwise.market.market import Market
+    from tiltwise.market.store import Store
+    from tiltwise.strategy import Decision, Strategy
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "Backtest": "backtest.result",
+    "Calendar": "calendar",
+    "Costs": "backtest.simulator",
+    "DAILY": "calendar",
+    "Decision": "strategy",
+    "Ledger": "ledger",
+    "MONTHLY": "calendar",
+    "Market": "market.market",
+    "QUARTERLY": "calendar",
+    "Run": "ledger",
+    "Schedule": "calendar",
+    "Simulator": "backtest.simulator",
+    "Store": "market.store",
+    "Strategy": "strategy",
+    "WEEKLY": "calendar",
+    "YEARLY": "calendar",
+    "propose": "backtest.walk_forward",
+    "summary": "evaluate.metrics",
+    "walk_forward": "backtest.walk_forward",
+}
+
+__all__ = [
+    "DAILY",
+    "MONTHLY",
+    "QUARTERLY",
+    "WEEKLY",
+    "YEARLY",
+    "Backtest",
+    "Calendar",
+    "Costs",
+    "Decision",
+    "Ledger",
+    "Market",
+    "Run",
+    "Schedule",
+    "Simulator",
+    "Store",
+    "Strategy",
+    "propose",
+    "summary",
+    "walk_forward",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'tiltwise' has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"tiltwise.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__version__"])

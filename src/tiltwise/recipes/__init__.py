@@ -1,1 +1,91 @@
-"""One file per published system, readable as its paper."""
+"""One file per published system, readable as its paper.
+
+A strategy is found by being in this folder, or is named as ``path/to/file.py:Class``.
+"""
+
+import importlib
+import importlib.util
+import inspect
+import pkgutil
+import re
+import sys
+from pathlib import Path
+from types import ModuleType
+
+from tiltwise.errors import MissingData, StrategyError
+from tiltwise.strategy import Strategy
+
+
+def discover() -> dict[str, type[Strategy]]:
+    """Return every strategy in this folder by its name in lower snake case."""
+    found: dict[str, type[Strategy]] = {}
+    for module in pkgutil.iter_modules(__path__):
+        for recipe in _strategies(importlib.import_module(f"{__name__}.{module.name}")):
+            found[snake(recipe.__name__)] = recipe
+    return dict(sorted(found.items()))
+
+
+def load(name: str) -> type[Strategy]:
+    """Return a strategy by recipe name or as ``path/to/file.py:Class``.
+
+    Raises
+    ------
+    MissingData
+        No such recipe, file or class; the message lists what there is.
+    StrategyError
+        The file does not run.
+    """
+    if ".py" in name:
+        return _from_file(name)
+    module = f"{__name__}.{name}"
+    if name.isidentifier() and importlib.util.find_spec(module):
+        found = _strategies(importlib.import_module(module))
+        if len(found) == 1:
+            return found[0]
+    recipes = discover()
+    if name not in recipes:
+        raise MissingData(
+            f"no recipe is called {name!r}: there is {', '.join(recipes)}; "
+            "your own strategy is named as path/to/file.py:Class"
+        )
+    return recipes[name]
+
+
+def snake(name: str) -> str:
+    """Return ``ResidualMomentum`` as ``residual_momentum``."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
+
+
+def _strategies(module: ModuleType) -> list[type[Strategy]]:
+    """Return the final strategies that a module defines."""
+    return [
+        value
+        for value in vars(module).values()
+        if inspect.isclass(value)
+        and issubclass(value, Strategy)
+        and not inspect.isabstract(value)
+        and value.__module__ == module.__name__
+    ]
+
+
+def _from_file(name: str) -> type[Strategy]:
+    """Return a strategy class from a file that need not be installed."""
+    text, _, wanted = name.partition(".py")
+    path = Path(f"{text}.py")
+    if not path.is_file():
+        raise MissingData(f"{path}: there is no such file")
+    spec = importlib.util.spec_from_file_location(f"strategy_{path.stem}", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        raise StrategyError(f"{path} does not run: {type(error).__name__}: {error}") from error
+    found = {recipe.__name__: recipe for recipe in _strategies(module)}
+    chosen = wanted.lstrip(":") or (next(iter(found)) if len(found) == 1 else "")
+    if chosen not in found:
+        have = ", ".join(found) or "no strategy at all (a class that subclasses Strategy)"
+        raise MissingData(f"{path} has no strategy {chosen or '(name one after a colon)'}: {have}")
+    return found[chosen]

@@ -1,0 +1,186 @@
+"""What a walk-forward leaves behind: decisions, and the money they made."""
+
+import dataclasses
+import functools
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+
+from tiltwise.backtest.simulator import Resolved, Simulator, Tape
+from tiltwise.kernels.simulate import KINDS, Paths
+from tiltwise.market.market import Market
+from tiltwise.strategy import Decisions, Strategy
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Backtest:
+    """A strategy's decisions and the path of net asset value they led to.
+
+    Shares of net asset value (returns, costs, turnover) refer to the close of the session before.
+    A ruined book (net asset value at or below zero) ends at the session of its ruin.
+
+    Attributes
+    ----------
+    strategy, market_id : what decided, on which data.
+    simulator, resolved : fills and costs as asked, and as they turned out on this market.
+    decisions : targets and evidence by decision session.
+    refits : sessions after whose close the strategy was fitted.
+    benchmark_prices : adjusted closes of the market's benchmark, or None.
+    """
+
+    strategy: Strategy
+    market_id: str
+    simulator: Simulator
+    resolved: Resolved
+    decisions: Decisions
+    refits: pd.DatetimeIndex
+    benchmark_prices: pd.Series | None
+    has_rates: bool
+    _tape: Tape
+    _paths: Paths
+
+    @classmethod
+    def make(
+        cls,
+        strategy: Strategy,
+        view: Market,
+        simulator: Simulator,
+        decisions: Decisions,
+        refits: pd.DatetimeIndex,
+        simulated: tuple[Tape, Paths],
+    ) -> Self:
+        """Bind decisions and money together."""
+        tape, paths = simulated
+        prices = view.benchmark_prices
+        return cls(
+            strategy=strategy,
+            market_id=view.id,
+            simulator=simulator,
+            resolved=simulator.resolve(view),
+            decisions=decisions,
+            refits=refits if strategy.fits else refits[:0],
+            benchmark_prices=None if prices is None else prices.loc[tape.dates[0] :],
+            has_rates=view.rates is not None,
+            _tape=tape,
+            _paths=paths,
+        )
+
+    @property
+    def fill(self) -> str:
+        """Price at which orders fill: "open" or "close"."""
+        return self.resolved.fill
+
+    @property
+    def delay(self) -> int:
+        """Sessions from a decision to the first session it earns."""
+        return self.resolved.delay
+
+    @functools.cached_property
+    def ruined(self) -> pd.Timestamp | None:
+        """Session in which net asset value fell to zero or below, if it did."""
+        row = int(self._paths.ruined[0])
+        return None if row < 0 else self._tape.dates[row]
+
+    @functools.cached_property
+    def _stop(self) -> int:
+        row = int(self._paths.ruined[0])
+        return len(self._tape.dates) if row < 0 else row + 1
+
+    @functools.cached_property
+    def _dates(self) -> pd.DatetimeIndex:
+        return self._tape.dates[: self._stop]
+
+    @functools.cached_property
+    def _columns(self) -> pd.Index:
+        return pd.Index(self._tape.assets, name="asset", dtype=object)
+
+    def _by_asset(self, values: Any) -> pd.DataFrame:
+        return pd.DataFrame(values[: self._stop, :, 0], index=self._dates, columns=self._columns)
+
+    @functools.cached_property
+    def nav(self) -> pd.Series:
+        """Net asset value at each close; the first row is the capital at the first decision."""
+        return pd.Series(self._paths.nav[: self._stop, 0], index=self._dates, name="nav")
+
+    @functools.cached_property
+    def returns(self) -> pd.Series:
+        """Net simple returns, from the session after the first decision."""
+        nav = self.nav.to_numpy()
+        return pd.Series(nav[1:] / nav[:-1] - 1.0, index=self._dates[1:], name="net_return")
+
+    @functools.cached_property
+    def gross_returns(self) -> pd.Series:
+        """Returns before costs: net returns plus the costs of the same session."""
+        return (self.returns + self.costs.sum(axis=1)).rename("gross_return")
+
+    @functools.cached_property
+    def costs(self) -> pd.DataFrame:
+        """Costs as shares of net asset value (session x kind)."""
+        nav = self.nav.to_numpy()
+        shares = self._paths.costs[1 : self._stop, :, 0] / nav[:-1, None]
+        kinds = pd.Index(KINDS, name="kind", dtype=object)
+        return pd.DataFrame(shares, index=self._dates[1:], columns=kinds)
+
+    @functools.cached_property
+    def turnover(self) -> pd.Series:
+        """Two-way turnover: money bought plus money sold; one-way is half of it."""
+        nav = self.nav.to_numpy()
+        shares = self._paths.traded[1 : self._stop, 0] / nav[:-1]
+        return pd.Series(shares, index=self._dates[1:], name="turnover")
+
+    @functools.cached_property
+    def held(self) -> pd.DataFrame:
+        """Drifted share of net asset value at each close, before that evening's decision."""
+        return self._by_asset(self._paths.held)
+
+    @property
+    def weights(self) -> pd.DataFrame:
+        """Targets by decision session; a row of NaN is a decision to hold."""
+        return self.decisions.weights
+
+    @functools.cached_property
+    def trades(self) -> pd.DataFrame:
+        """Trades in long form: session, asset, weight_change, price, cost (shares of value)."""
+        money = self._paths.trades[: self._stop, :, 0]
+        row, asset = np.nonzero(money)
+        before = self.nav.to_numpy()[np.maximum(row - 1, 0)]
+        tape = self._tape
+        cost, price = tape.trading_cost(row, asset, money[row, asset])
+        return pd.DataFrame(
+            {
+                "session": self._dates[row],
+                "asset": np.array(tape.assets, dtype=object)[asset],
+                "weight_change": money[row, asset] / before,
+                "price": price,
+                "cost": cost / before,
+            }
+        )
+
+    @functools.cached_property
+    def benchmark_returns(self) -> pd.Series | None:
+        """Simple returns of the benchmark on the sessions of `returns`."""
+        prices = self.benchmark_prices
+        if prices is None:
+            return None
+        marked = prices.ffill()
+        return (marked / marked.shift(1) - 1.0).reindex(self.returns.index)
+
+    @functools.cached_property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader must know to read the numbers: assumptions, taints, trouble."""
+        said = []
+        if not self.has_rates:
+            said.append("no cash rate was given: cash earns nothing and borrowing costs the spread")
+        if self.simulator.allow_lookahead:
+            said.append("look-ahead was allowed: these numbers could not have been earned")
+        if self.fill == "close" and self.delay == 1:
+            said.append(
+                "optimistic fills: orders trade at the very close they were decided on (delay 1)"
+            )
+        unfilled = int(self._paths.unfilled[: self._stop].sum())
+        if unfilled:
+            said.append(f"{unfilled} orders found no price on their session and were dropped")
+        if self.ruined is not None:
+            said.append(f"ruined: net asset value reached zero on {self.ruined.date()}")
+        return tuple(said)

@@ -1,0 +1,31 @@
+"""``tiltwise data check``: the state of a data set before anyone relies on it."""
+
+from typing import Any
+
+from tiltwise.cli import show
+from tiltwise.market import files, quality, sample, store
+from tiltwise.market.market import Market
+
+
+def examine(path: str, calendar: str) -> Any:
+    """Return the quality report of a store, file or sample."""
+    kind, _, rest = path.partition(":")
+    if kind == "sample" and rest:
+        return quality.quality(sample.frames(rest), calendar=calendar)
+    if kind == "synthetic" and rest.isdigit():
+        return quality.quality(Market.synthetic(int(rest)), calendar=calendar)
+    if store.is_store(path):
+        return quality.quality(store.Store(path).read(), calendar=calendar)
+    return quality.quality(files.read(path), calendar=calendar)
+
+
+def print_report(report: Any, path: str) -> None:
+    """Print the findings, worst first, and the verdict."""
+    order = {"error": 0, "warning": 1, "info": 2}
+    findings = sorted(report.findings, key=lambda f: order[f.severity])
+    show.table(
+        path,
+        ["severity", "kind", "asset", "date", "detail"],
+        [[f.severity, f.kind, f.asset or "", str(f.date or "")[:10], f.detail] for f in findings],
+    )
+    print("usable" if report.passed else "not usable: see the errors above")

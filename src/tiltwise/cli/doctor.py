@@ -1,0 +1,67 @@
+"""``tiltwise doctor``: say whether everything is here and compiled."""
+
+import importlib.metadata
+import importlib.util
+import os
+import platform
+import sys
+import time
+from typing import Any
+
+from tiltwise import __version__
+from tiltwise.cli import show
+
+EXTRAS = {
+    "research": ("arch", "optuna", "skfolio", "sklearn", "statsmodels", "xgboost"),
+    "jax": ("jax",),
+    "nets": ("jax", "keras"),
+    "yahoo": ("yfinance",),
+    "dashboard": ("fastapi", "jinja2", "uvicorn"),
+    "cluster": ("distributed",),
+}
+CORE = ("exchange-calendars", "numba", "numpy", "pandas", "pyarrow")
+
+
+def examine(warmup: bool, quiet: bool) -> dict[str, Any]:
+    """Return versions, extras, the kernel cache and, if asked, the seconds of a warm-up."""
+    from tiltwise.kernels import jit
+
+    found: dict[str, Any] = {
+        "tiltwise": __version__,
+        "python": platform.python_version(),
+        "cores": os.cpu_count(),
+        **{name: importlib.metadata.version(name) for name in CORE},
+        "kernel cache": "on disk" if jit.CACHED else "off: set TILTWISE_CACHE to a writable folder",
+    }
+    for extra, modules in EXTRAS.items():
+        absent = [m for m in modules if importlib.util.find_spec(m) is None]
+        missing = f"missing {', '.join(absent)}: pip install 'tiltwise[{extra}]'"
+        found[f"extra {extra}"] = missing if absent else "installed"
+    if warmup:
+        found["warm-up seconds"] = round(warm(quiet), 2)
+    return found
+
+
+def warm(quiet: bool) -> float:
+    """Run every recipe once on an invented market, so that every kernel is compiled."""
+    import dataclasses
+
+    from tiltwise import recipes
+    from tiltwise.backtest.walk_forward import first_start, walk_forward
+    from tiltwise.evaluate.metrics import summary
+    from tiltwise.market.market import Market
+
+    started = time.perf_counter()
+    market = Market.synthetic(0, sessions=1200)
+    found = recipes.discover()
+    with show.progress("compiling kernels", quiet) as bar:
+        for i, recipe in enumerate(found.values()):
+            strategy = dataclasses.replace(recipe(), universe=market.assets)  # type: ignore[type-var]
+            start = first_start(strategy, market)
+            stop = market.dates[min(market.dates.searchsorted(start) + 80, len(market) - 1)]
+            for vectorised in (True, False):
+                summary(walk_forward(strategy, market, start, stop, vectorised=vectorised))
+            if bar:
+                bar(i + 1, len(found))
+    sys.stderr.flush()
+    return time.perf_counter() - started

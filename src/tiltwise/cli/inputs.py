@@ -1,0 +1,165 @@
+"""From words on the command line to a market, a strategy and a simulator."""
+
+import dataclasses
+import json
+import typing
+from pathlib import Path
+from typing import Any
+
+from tiltwise.calendar import Schedule
+from tiltwise.cli.exits import UsageError
+from tiltwise.errors import MissingData, TiltwiseError
+
+DEFAULT_BENCHMARK = "SPY"
+
+
+def market(
+    data: str,
+    *,
+    benchmark: str | None = None,
+    calendar: str | None = None,
+    macro: str | None = None,
+    rates: str | None = None,
+    factors: str | None = None,
+) -> Any:
+    """Return the market that ``--data`` and its companions name."""
+    from tiltwise.market import files
+    from tiltwise.market.market import Market
+
+    given: dict[str, Any] = {}
+    if macro:
+        given["macro"] = files.read_macro(macro)
+    if rates:
+        given["rates"] = files.read_rates(rates)
+    if factors:
+        given["factors"] = files.read_factors(factors)
+    if calendar:
+        given["calendar"] = calendar
+    if benchmark:
+        given["benchmark"] = benchmark
+    kind, _, rest = data.partition(":")
+    if kind == "sample" and rest:
+        return Market.sample(rest, **given)
+    if kind == "synthetic" and rest:
+        if not rest.isdigit():
+            raise UsageError(f"--data synthetic:SEED needs a whole number, not {rest!r}")
+        if given:
+            raise UsageError("--data synthetic:SEED brings its own benchmark, rates and calendar")
+        return Market.synthetic(int(rest))
+    if not Path(data).exists():
+        raise MissingData(
+            f"{data}: there is no such file or store; --data takes a store, a CSV or Parquet "
+            "file, sample:stocks, sample:factors or synthetic:SEED"
+        )
+    found = Market.open(data, **given)
+    if not benchmark and found.benchmark is None and DEFAULT_BENCHMARK in found.assets:
+        return Market.open(data, **given, benchmark=DEFAULT_BENCHMARK)
+    return found
+
+
+def label(data: str) -> str:
+    """Return how results name the data: without folders, since those differ by machine."""
+    return data if ":" in data and not Path(data).exists() else Path(data).name
+
+
+def universe(recipe: type[Any], data: str, market: Any, asked: str | None) -> tuple[str, ...]:
+    """Return the assets to hold: those asked for, the recipe's own, or all of a sample."""
+    if asked == "all":
+        return tuple(market.assets)
+    if asked:
+        return tuple(market.select(tuple(asked.split(","))).assets)
+    own = tuple(_default(recipe, "universe") or ())
+    known = {*market.assets, market.benchmark}
+    if own and set(own) <= known:
+        return own
+    if data.startswith(("sample:", "synthetic:")) or not own:
+        return tuple(market.assets)
+    absent = [a for a in own if a not in known]
+    raise UsageError(
+        f"{recipe.__name__} holds {', '.join(own)} unless told otherwise, but {label(data)} lacks "
+        f"{', '.join(absent)}; name assets with --universe all or --universe A,B,C"
+    )
+
+
+def strategy(recipe: type[Any], settings: list[str], **given: Any) -> Any:
+    """Return a strategy with the fields set by ``--set key=value``."""
+    values = dict(given)
+    fields = {f.name: f for f in dataclasses.fields(recipe)}
+    hints = typing.get_type_hints(recipe)
+    for setting in settings:
+        key, equals, text = setting.partition("=")
+        if not equals or key not in fields:
+            raise UsageError(
+                f"--set {setting}: {recipe.__name__} has the fields "
+                f"{', '.join(f'{n}={_default(recipe, n)}' for n in fields if n != 'universe')}"
+            )
+        values[key] = _typed(key, text, hints[key])
+    return recipe(**values)
+
+
+def _default(recipe: type[Any], name: str) -> Any:
+    field = {f.name: f for f in dataclasses.fields(recipe)}.get(name)
+    if field is None or field.default is dataclasses.MISSING:
+        return getattr(recipe, name, None)
+    return field.default
+
+
+def _typed(key: str, text: str, hint: Any) -> Any:
+    """Return text as a value of a field's type."""
+    kinds = set(typing.get_args(hint)) or {hint}
+    try:
+        if Schedule in kinds:
+            return Schedule.parse(text)
+        if typing.get_origin(hint) is tuple:
+            return tuple(text.split(","))
+        if text.lower() in ("none", "null") and type(None) in kinds:
+            return None
+        if bool in kinds:
+            return {"true": True, "false": False}[text.lower()]
+        if int in kinds:
+            return int(text)
+        if float in kinds:
+            return float(text)
+        return text if str in kinds else json.loads(text)
+    except (ValueError, KeyError, TiltwiseError) as error:
+        words = " or ".join(sorted(getattr(k, "__name__", str(k)) for k in kinds))
+        raise UsageError(f"--set {key}={text}: a value of type {words} is needed") from error
+
+
+def simulator(
+    fill: str | None, delay: int | None, cost_bps: float | None, allow_lookahead: bool
+) -> Any:
+    """Return the simulator that the options describe."""
+    from tiltwise.backtest.simulator import Costs, Simulator
+
+    if delay == 0 and not allow_lookahead:
+        raise UsageError(
+            "--delay 0 earns the return it was decided on; add --allow-lookahead to measure that, "
+            "and the report will say so"
+        )
+    costs = Costs() if cost_bps is None else Costs(half_spread_bps=cost_bps)
+    return Simulator(fill=fill, delay=delay, costs=costs, allow_lookahead=allow_lookahead)
+
+
+def facts(name: str, recipe: type[Any]) -> dict[str, Any]:
+    """Return what ``tiltwise recipes`` says of one recipe."""
+    import inspect
+    import sys
+
+    told = inspect.getdoc(recipe) or ""
+    module = inspect.getdoc(sys.modules[recipe.__module__]) or ""
+    source = next((p for p in module.split("\n\n") if p.startswith("Source:")), "Source: none")
+    return {
+        "recipe": name,
+        "idea": told.split("\n")[0],
+        "source": " ".join(source.removeprefix("Source:").split()),
+        "universe": list(_default(recipe, "universe") or ()),
+        "refit": str(_default(recipe, "refit")) if recipe.fit is not _unfitted() else "never",
+        "decide_on": str(_default(recipe, "decide_on")),
+    }
+
+
+def _unfitted() -> Any:
+    from tiltwise.strategy import Strategy
+
+    return Strategy.fit

@@ -1,0 +1,149 @@
+"""Tables and tiles of the page as markup; everything that comes from outside is escaped here."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+
+import pandas as pd
+
+from tiltwise.report import metrics, series
+from tiltwise.report.text import NONE, escape, number, percent
+
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+def table(
+    head: Sequence[str], rows: Iterable[Sequence[str]], caption: str, kind: str = ""
+) -> str:
+    """Table whose first column is the row's heading; cells are trusted markup, head is not."""
+    top = "".join(f'<th scope="col">{escape(name)}</th>' for name in head)
+    body = "".join(
+        f'<tr><th scope="row">{first}</th>{"".join(f"<td>{cell}</td>" for cell in rest)}</tr>'
+        for first, *rest in rows
+    )
+    return (
+        f'<div class="scroll" role="region" aria-label="{escape(caption)}" tabindex="0">'
+        f'<table class="{kind}"><caption>{escape(caption)}</caption>'
+        f"<thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>"
+    )
+
+
+def whisker(value: float, low: float, high: float) -> str:
+    """Small drawing of an interval and its point; the long tick is zero. Empty without interval."""
+    if not all(math.isfinite(v) for v in (value, low, high)) or high <= low:
+        return ""
+    left, right = min(low, 0.0, value), max(high, 0.0, value)
+    unit = 96.0 / (right - left)
+    zero, a, b, dot = (2.0 + unit * (v - left) for v in (0.0, low, high, value))
+    kind = "unsure" if low <= 0.0 <= high else "sure"
+    return (
+        f'<svg class="whisker {kind}" viewBox="0 0 100 12" preserveAspectRatio="none" '
+        f'aria-hidden="true"><path class="zero" d="M{zero:.1f} 0V12"/>'
+        f'<path class="span" d="M{a:.1f} 6H{b:.1f}"/><path class="dot" d="M{dot:.1f} 6h0"/></svg>'
+    )
+
+
+def tile(label: str, value: str, details: Iterable[str] = (), drawing: str = "") -> str:
+    """Key number, its drawing and a line for each detail; all but the drawing is plain text."""
+    lines = "".join(f"<span>{escape(detail)}</span>" for detail in details)
+    return (
+        f'<div class="tile"><dt>{escape(label)}</dt>'
+        f"<dd><b>{escape(value)}</b>{lines}{drawing}</dd></div>"
+    )
+
+
+def metric_table(summary: pd.DataFrame, ci: float) -> str:
+    """Every metric with its interval, by group."""
+    interval = f"{ci:.0%} interval".replace("%", " %")
+    parts = []
+    for title, names in metrics.grouped(str(name) for name in summary.index).items():
+        rows = [_metric_row(summary, name) for name in names]
+        head = ("Metric", "Value", interval, "")
+        parts.append(f'<div class="group">{table(head, rows, title, "metrics")}</div>')
+    return f'<div class="groups">{"".join(parts)}</div>'
+
+
+def _metric_row(summary: pd.DataFrame, name: str) -> list[str]:
+    value, low, high = (float(v) for v in summary.loc[name, ["value", "low", "high"]])
+    span = interval_text(name, low, high)
+    label = f'<span title="{escape(name)}">{escape(metrics.label(name))}</span>'
+    return [label, metrics.show(name, value), span, whisker(value, low, high)]
+
+
+def interval_text(name: str, low: float, high: float) -> str:
+    """``low to high`` in the metric's unit, or nothing when there is no interval."""
+    if not (math.isfinite(low) and math.isfinite(high)):
+        return ""
+    return f"{metrics.show(name, low)} to {metrics.show(name, high)}"
+
+
+def month_table(net: pd.Series) -> str:
+    """Heat map of monthly returns in per cent with the year's total."""
+    months = series.compounded(net, "M")
+    years = series.compounded(net, "Y")
+    scale = float(months.abs().quantile(0.95)) if len(months) else 1.0
+    at = {(period.year, period.month): float(v) for period, v in months.items()}
+    rows = []
+    for period, total in years.items():
+        cells = [_heat(at.get((period.year, month)), scale) for month in range(1, 13)]
+        rows.append([str(period.year), *cells, f"<b>{number(100 * total, 1)}</b>"])
+    return table(("", *MONTHS, "Year"), rows, "Monthly net return, per cent", "heat")
+
+
+def _heat(value: float | None, scale: float) -> str:
+    if value is None or math.isnan(value):
+        return ""
+    strength = min(1.0, abs(value) / scale) if scale > 0 else 0.0
+    sign = "loss" if value < 0 else "gain"
+    style = f"--v:{strength:.2f}"
+    return f'<i class="{sign}" style="{style}">{number(100 * value, 1)}</i>'
+
+
+def drawdown_table(path: pd.Series) -> str:
+    """Deepest drawdowns; empty when there was none."""
+    deepest = series.episodes(path)
+    if deepest.empty:
+        return ""
+    rows = [
+        [
+            _day(row.start),
+            _day(row.trough),
+            _day(row.recovered) if pd.notna(row.recovered) else "not yet",
+            percent(row.depth),
+            number(row.sessions, 0),
+        ]
+        for row in deepest.itertuples()
+    ]
+    head = ("Began", "Trough", "Recovered", "Depth", "Sessions")
+    return table(head, rows, "Deepest drawdowns", "plain")
+
+
+def book_table(held: pd.DataFrame, target: pd.Series | None) -> str:
+    """Last book: what is held and, when known, the last target; empty for an empty book."""
+    now = held.iloc[-1].fillna(0.0)
+    aims = now * 0.0 if target is None else target.reindex(now.index).fillna(0.0)
+    live = now.index[(now.abs() > 1e-6) | (aims.abs() > 1e-6)]
+    if live.empty:
+        return ""
+    order = now[live].sort_values(ascending=False, kind="stable").index
+    head = ("Asset", "Held") if target is None else ("Asset", "Held", "Target", "Change")
+    rows = []
+    for asset in order:
+        cells = [escape(asset), percent(now[asset])]
+        if target is not None:
+            gap = float(aims[asset] - now[asset])
+            cells += [percent(aims[asset]), percent(gap, signed=True)]
+        rows.append(cells)
+    return table(head, rows, f"Book at the close of {_day(held.index[-1])}", "plain")
+
+
+def facts(pairs: Mapping[str, str]) -> str:
+    """Definition list of the run's circumstances."""
+    items = "".join(
+        f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>"
+        for name, value in pairs.items()
+    )
+    return f'<dl class="facts">{items}</dl>'
+
+
+def _day(moment: pd.Timestamp) -> str:
+    return moment.strftime("%Y-%m-%d") if pd.notna(moment) else NONE

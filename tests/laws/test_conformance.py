@@ -1,0 +1,222 @@
+"""Laws that every recipe passes by being in the folder, and that every market obeys."""
+
+import dataclasses
+import functools
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tiltwise import Market, Simulator, propose, walk_forward
+from tiltwise.backtest.walk_forward import first_start
+from tiltwise.recipes import discover
+from tiltwise.recipes.residual_momentum import ResidualMomentum
+from tiltwise.strategy import Strategy, Vectorised
+
+VARIANTS = [
+    *[{"residual": r, "signal": s} for r in ("kalman", "fixed", "rolling") for s in ("momentum",)],
+    {"residual": "kalman", "signal": "reversion"},
+    {"residual": "fixed", "decide_on": "weekly"},
+]
+
+
+@functools.cache
+def market(seed: int = 3) -> Market:
+    return Market.synthetic(seed, sessions=1150, gaps=0.002)
+
+
+def _cases() -> list[Strategy]:
+    from tiltwise.calendar import Schedule
+
+    names = market().assets
+    found = [
+        dataclasses.replace(recipe(), universe=names)  # type: ignore[type-var]
+        for recipe in discover().values()
+    ]
+    for variant in VARIANTS:
+        given = {k: Schedule.parse(v) if k == "decide_on" else v for k, v in variant.items()}
+        found.append(ResidualMomentum(universe=names, **given))  # type: ignore[arg-type]
+    return found
+
+
+CASES = _cases()
+IDS = [f"{i}-{s.name}" for i, s in enumerate(CASES)]
+every_recipe = pytest.mark.parametrize("strategy", CASES, ids=IDS)
+
+
+def span(strategy: Strategy, m: Market) -> tuple[pd.Timestamp, pd.Timestamp]:
+    start = first_start(strategy, m)
+    i = m.dates.searchsorted(start)
+    return start, m.dates[min(i + 90, len(m) - 2)]
+
+
+def same(a: pd.DataFrame | pd.Series, b: pd.DataFrame | pd.Series) -> None:
+    assert a.index.equals(b.index)
+    np.testing.assert_array_equal(a.to_numpy(), b.to_numpy())
+
+
+@every_recipe
+def test_prefix(strategy: Strategy) -> None:
+    """A longer history never rewrites decisions or returns (H.17)."""
+    m = market()
+    start, end = span(strategy, m)
+    cut = m.dates[m.dates.searchsorted(end) - 37]
+    whole = walk_forward(strategy, m, start, end)
+    part = walk_forward(strategy, m.asof(cut), start)
+    same(part.weights, whole.weights.loc[:cut])
+    same(part.nav, whole.nav.loc[:cut])
+    same(part.returns, whole.returns.loc[:cut])
+    for name, table in part.decisions.evidence.items():
+        np.testing.assert_array_equal(
+            np.asarray(table, float),
+            np.asarray(whole.decisions.evidence[name].loc[:cut], float),
+        )
+
+
+@every_recipe
+@pytest.mark.parametrize("poison", ["noise", "nan"])
+def test_poison(strategy: Strategy, poison: str) -> None:
+    """Nothing after t changes the decision at t or its evidence (B07, B17, 2.42)."""
+    m = market()
+    start, _ = span(strategy, m)
+    i = m.dates.searchsorted(start) + 41
+    t = m.dates[i]
+    frames = m.frames()
+    for field in ("prices", "opens"):
+        if frames[field] is not None:
+            changed = frames[field].copy()
+            noise = np.exp(np.random.default_rng(1).normal(0, 0.05, changed.iloc[i + 1 :].shape))
+            changed.iloc[i + 1 :] = (
+                np.nan if poison == "nan" else changed.iloc[i + 1 :].to_numpy() * noise
+            )
+            frames[field] = changed
+    held = pd.Series(0.0, index=m.assets)
+    clean = propose(strategy, m, t, held)
+    dirty = propose(strategy, Market.from_frames(**frames), t, held)
+    if clean.weights is None or dirty.weights is None:
+        assert clean.weights is dirty.weights
+    else:
+        same(clean.weights, dirty.weights)
+    assert list(clean.evidence) == list(dirty.evidence)
+    for name, value in clean.evidence.items():
+        np.testing.assert_array_equal(np.asarray(value), np.asarray(dirty.evidence[name]))
+
+
+@pytest.mark.parametrize("strategy", [s for s in CASES if isinstance(s, Vectorised)], ids=str)
+def test_batch(strategy: Strategy) -> None:
+    """`decide_many` gives the bytes of the `decide` loop, evidence included."""
+    m = market()
+    start, end = span(strategy, m)
+    fast = walk_forward(strategy, m, start, end)
+    slow = walk_forward(strategy, m, start, end, vectorised=False)
+    same(fast.weights, slow.weights)
+    same(fast.nav, slow.nav)
+    same(fast.held, slow.held)
+    same(fast.costs, slow.costs)
+    assert set(fast.decisions.evidence) == set(slow.decisions.evidence)
+    for name, table in fast.decisions.evidence.items():
+        same(table, slow.decisions.evidence[name])
+
+
+@every_recipe
+def test_proposal_is_the_backtest(strategy: Strategy) -> None:
+    """Today's orders are the last decision of a backtest that ends today."""
+    m = market()
+    start, end = span(strategy, m)
+    result = walk_forward(strategy, m, start, end)
+    t = result.weights.index[-1]
+    asked = propose(strategy, m, t, result.held.loc[t])
+    expected = result.weights.loc[t]
+    if asked.weights is None:
+        assert expected.isna().all()
+    else:
+        same(asked.weights.reindex(expected.index, fill_value=0.0), expected)
+
+
+@every_recipe
+def test_order_of_assets(strategy: Strategy) -> None:
+    """Permuting assets permutes weights."""
+    m = market()
+    start, end = span(strategy, m)
+    turned = tuple(reversed(m.assets))
+    other = dataclasses.replace(strategy, universe=turned)  # type: ignore[type-var]
+    a = walk_forward(strategy, m, start, end).weights
+    b = walk_forward(other, m, start, end).weights
+    np.testing.assert_allclose(b[list(m.assets)].to_numpy(), a.to_numpy(), atol=1e-9)
+
+
+@every_recipe
+def test_price_level(strategy: Strategy) -> None:
+    """A power of two times one asset's history changes no bit; another constant nothing to 1e-9."""
+    m = market()
+    start, end = span(strategy, m)
+    expected = walk_forward(strategy, m, start, end)
+    for factor, exact in ((4.0, True), (1.7, False)):
+        frames = m.frames()
+        for field in ("prices", "opens"):
+            if frames[field] is not None:
+                frames[field] = frames[field].copy()
+                frames[field][m.assets[2]] *= factor
+        scaled = walk_forward(strategy, Market.from_frames(**frames), start, end)
+        tolerance = 0.0 if exact else 1e-9
+        np.testing.assert_allclose(scaled.weights, expected.weights, rtol=0, atol=tolerance)
+        np.testing.assert_allclose(scaled.nav, expected.nav, rtol=tolerance)
+
+
+@every_recipe
+def test_same_answer_for_any_number_of_threads(strategy: Strategy) -> None:
+    """B25: shared state would show here."""
+    start, end = span(strategy, market())
+    runs = [
+        walk_forward(strategy, Market.synthetic(3, sessions=1150, gaps=0.002), start, end, jobs=j)
+        for j in (1, 8)
+    ]
+    same(runs[0].nav, runs[1].nav)
+    same(runs[0].weights, runs[1].weights)
+
+
+def test_same_answer_in_a_fresh_process() -> None:
+    program = (
+        "import hashlib, tiltwise as t\n"
+        "from tiltwise.recipes.residual_momentum import ResidualMomentum\n"
+        "m = t.Market.synthetic(3, sessions=1150, gaps=0.002)\n"
+        "r = t.walk_forward(ResidualMomentum(universe=m.assets), m, m.dates[1000])\n"
+        "print(m.id, hashlib.sha256(r.nav.to_numpy().tobytes()).hexdigest())\n"
+    )
+    answers = {
+        subprocess.run(
+            [sys.executable, "-c", program], capture_output=True, text=True, check=True
+        ).stdout
+        for _ in range(2)
+    }
+    assert len(answers) == 1
+    assert market().id in answers.pop()
+
+
+@every_recipe
+def test_fields_are_json(strategy: Strategy) -> None:
+    assert json.loads(strategy.key) == strategy.describe()
+
+
+def test_unchanged_strategy_is_refused_nothing_and_a_liar_is_caught() -> None:
+    """A `decide_many` that peeks one row ahead raises, naming itself and the session."""
+    from tiltwise.errors import LookaheadError
+    from tiltwise.strategy import Decisions
+
+    class Peeks(ResidualMomentum):
+        def decide_many(self, model, past, dates):  # type: ignore[no-untyped-def]
+            honest = super().decide_many(model, past, dates)
+            if len(dates) == 1:
+                return honest
+            return Decisions(honest.weights.shift(-1).ffill(), honest.evidence)
+
+    m = market()
+    liar = Peeks(universe=m.assets)
+    start, end = span(liar, m)
+    with pytest.raises(LookaheadError, match=r"Peeks.decide_many differs from decide on 20"):
+        walk_forward(liar, m, start, end)
+    tainted = walk_forward(liar, m, start, end, Simulator(allow_lookahead=True))
+    assert any("look" in note.lower() for note in tainted.notes)
