@@ -231,12 +231,13 @@ class Schedule:
     kind
         ``daily``, ``weekly``, ``monthly``, ``quarterly``, ``yearly`` or ``dates``.
     dates
-        ISO dates for ``dates``, kept ascending and unique; empty otherwise.
+        ISO dates for ``dates``, kept ascending and unique; empty for the other kinds. Without any,
+        ``dates`` is never due: only the first session of a run decides.
 
     Raises
     ------
     StrategyError
-        An unknown kind, a date that cannot be read, ``dates`` without dates or the reverse.
+        An unknown kind, a date that cannot be read, or dates for another kind than ``dates``.
     """
 
     kind: Kind
@@ -249,7 +250,7 @@ class Schedule:
         if self.kind != "dates" and self.dates:
             raise StrategyError(
                 f"a {self.kind!r} schedule with {len(self.dates)} dates: only the kind 'dates' "
-                "has dates (none: only the first session of a run)"
+                "has dates"
             )
         object.__setattr__(self, "dates", tuple(sorted({_iso(date) for date in self.dates})))
 
@@ -262,9 +263,11 @@ class Schedule:
     def parse(cls, text: str) -> Self:
         """Read what `str` wrote: a kind, or ISO dates separated by commas."""
         words = [word.strip() for word in text.split(",") if word.strip()]
-        for kind in get_args(Kind)[:-1]:
+        for kind in get_args(Kind):
             if words == [kind]:
                 return cls(kind)
+        if not words:
+            raise StrategyError("a schedule is a word such as weekly, or ISO dates; this is empty")
         return cls.on(words)
 
     def __str__(self) -> str:

@@ -316,16 +316,24 @@ class TestExplicitDates:
 
     @pytest.mark.parametrize(
         "schedule",
-        [DAILY, WEEKLY, MONTHLY, QUARTERLY, YEARLY, Schedule.on(["2024-01-31"])],
+        [DAILY, WEEKLY, MONTHLY, QUARTERLY, YEARLY, Schedule("dates"), Schedule.on(["2024-01-31"])],
         ids=str,
     )
     def test_text_and_back(self, schedule):
         assert Schedule.parse(str(schedule)) == schedule
 
+    def test_without_dates_nothing_is_ever_due(self, xnys, odd):
+        never = Schedule("dates")
+        assert Schedule.parse(str(never)) == never
+        for calendar in (xnys, odd):
+            assert len(never.sessions(calendar, calendar.start, calendar.end)) == 0
+            assert never.last(calendar, calendar.end) is None
+            assert never.next(calendar, calendar.start) is None
+
     def test_several_dates_from_text(self):
         assert Schedule.parse("2024-02-29, 2024-01-31").dates == ("2024-01-31", "2024-02-29")
 
-    @pytest.mark.parametrize("text", ["fortnightly", "dates", "", "2024-13-01"])
+    @pytest.mark.parametrize("text", ["fortnightly", "", "2024-13-01"])
     def test_text_that_says_nothing(self, text):
         with pytest.raises(StrategyError, match="schedule"):
             Schedule.parse(text)

@@ -4,11 +4,9 @@ import dataclasses
 import functools
 from typing import Any, Self
 
-import numpy as np
 import pandas as pd
 
-from tiltwise.backtest.simulator import Resolved, Simulator, Tape
-from tiltwise.kernels.simulate import KINDS, Paths
+from tiltwise.backtest.simulator import Simulation, Simulator
 from tiltwise.market.market import Market
 from tiltwise.strategy import Decisions, Strategy
 
@@ -23,7 +21,7 @@ class Backtest:
     Attributes
     ----------
     strategy, market_id : what decided, on which data.
-    simulator, resolved : fills and costs as asked, and as they turned out on this market.
+    simulator : fills and costs as asked; `fill` and `delay` say how they turned out.
     decisions : targets and evidence by decision session.
     refits : sessions after whose close the strategy was fitted.
     benchmark_prices : adjusted closes of the market's benchmark, or None.
@@ -32,13 +30,10 @@ class Backtest:
     strategy: Strategy
     market_id: str
     simulator: Simulator
-    resolved: Resolved
     decisions: Decisions
     refits: pd.DatetimeIndex
     benchmark_prices: pd.Series | None
-    has_rates: bool
-    _tape: Tape
-    _paths: Paths
+    simulation: Simulation = dataclasses.field(repr=False)
 
     @classmethod
     def make(
@@ -48,52 +43,48 @@ class Backtest:
         simulator: Simulator,
         decisions: Decisions,
         refits: pd.DatetimeIndex,
-        simulated: tuple[Tape, Paths],
+        simulation: Simulation,
     ) -> Self:
         """Bind decisions and money together."""
-        tape, paths = simulated
         prices = view.benchmark_prices
         return cls(
             strategy=strategy,
             market_id=view.id,
             simulator=simulator,
-            resolved=simulator.resolve(view),
             decisions=decisions,
             refits=refits if strategy.fits else refits[:0],
-            benchmark_prices=None if prices is None else prices.loc[tape.dates[0] :],
-            has_rates=view.rates is not None,
-            _tape=tape,
-            _paths=paths,
+            benchmark_prices=None if prices is None else prices.loc[simulation.dates[0] :],
+            simulation=simulation,
         )
 
     @property
     def fill(self) -> str:
         """Price at which orders fill: "open" or "close"."""
-        return self.resolved.fill
+        return self.simulation.resolved.fill
 
     @property
     def delay(self) -> int:
         """Sessions from a decision to the first session it earns."""
-        return self.resolved.delay
+        return self.simulation.resolved.delay
 
     @functools.cached_property
     def ruined(self) -> pd.Timestamp | None:
         """Session in which net asset value fell to zero or below, if it did."""
-        row = int(self._paths.ruined[0])
-        return None if row < 0 else self._tape.dates[row]
+        row = int(self.simulation.paths.ruined[0])
+        return None if row < 0 else self.simulation.dates[row]
 
     @functools.cached_property
     def _stop(self) -> int:
-        row = int(self._paths.ruined[0])
-        return len(self._tape.dates) if row < 0 else row + 1
+        row = int(self.simulation.paths.ruined[0])
+        return len(self.simulation.dates) if row < 0 else row + 1
 
     @functools.cached_property
     def _dates(self) -> pd.DatetimeIndex:
-        return self._tape.dates[: self._stop]
+        return self.simulation.dates[: self._stop]
 
     @functools.cached_property
     def _columns(self) -> pd.Index:
-        return pd.Index(self._tape.assets, name="asset", dtype=object)
+        return pd.Index(self.simulation.assets, name="asset", dtype=object)
 
     def _by_asset(self, values: Any) -> pd.DataFrame:
         return pd.DataFrame(values[: self._stop, :, 0], index=self._dates, columns=self._columns)
@@ -101,7 +92,7 @@ class Backtest:
     @functools.cached_property
     def nav(self) -> pd.Series:
         """Net asset value at each close; the first row is the capital at the first decision."""
-        return pd.Series(self._paths.nav[: self._stop, 0], index=self._dates, name="nav")
+        return pd.Series(self.simulation.paths.nav[: self._stop, 0], index=self._dates, name="nav")
 
     @functools.cached_property
     def returns(self) -> pd.Series:
@@ -118,7 +109,9 @@ class Backtest:
     def costs(self) -> pd.DataFrame:
         """Costs as shares of net asset value (session x kind)."""
         nav = self.nav.to_numpy()
-        shares = self._paths.costs[1 : self._stop, :, 0] / nav[:-1, None]
+        shares = self.simulation.paths.costs[1 : self._stop, :, 0] / nav[:-1, None]
+        from tiltwise.kernels.simulate import KINDS
+
         kinds = pd.Index(KINDS, name="kind", dtype=object)
         return pd.DataFrame(shares, index=self._dates[1:], columns=kinds)
 
@@ -126,13 +119,13 @@ class Backtest:
     def turnover(self) -> pd.Series:
         """Two-way turnover: money bought plus money sold; one-way is half of it."""
         nav = self.nav.to_numpy()
-        shares = self._paths.traded[1 : self._stop, 0] / nav[:-1]
+        shares = self.simulation.paths.traded[1 : self._stop, 0] / nav[:-1]
         return pd.Series(shares, index=self._dates[1:], name="turnover")
 
     @functools.cached_property
     def held(self) -> pd.DataFrame:
         """Drifted share of net asset value at each close, before that evening's decision."""
-        return self._by_asset(self._paths.held)
+        return self._by_asset(self.simulation.paths.held)
 
     @property
     def weights(self) -> pd.DataFrame:
@@ -142,20 +135,7 @@ class Backtest:
     @functools.cached_property
     def trades(self) -> pd.DataFrame:
         """Trades in long form: session, asset, weight_change, price, cost (shares of value)."""
-        money = self._paths.trades[: self._stop, :, 0]
-        row, asset = np.nonzero(money)
-        before = self.nav.to_numpy()[np.maximum(row - 1, 0)]
-        tape = self._tape
-        cost, price = tape.trading_cost(row, asset, money[row, asset])
-        return pd.DataFrame(
-            {
-                "session": self._dates[row],
-                "asset": np.array(tape.assets, dtype=object)[asset],
-                "weight_change": money[row, asset] / before,
-                "price": price,
-                "cost": cost / before,
-            }
-        )
+        return self.simulation.trades()
 
     @functools.cached_property
     def benchmark_returns(self) -> pd.Series | None:
@@ -169,18 +149,9 @@ class Backtest:
     @functools.cached_property
     def notes(self) -> tuple[str, ...]:
         """What a reader must know to read the numbers: assumptions, taints, trouble."""
-        said = []
-        if not self.has_rates:
-            said.append("no cash rate was given: cash earns nothing and borrowing costs the spread")
+        said = list(self.simulation.notes)
         if self.simulator.allow_lookahead:
             said.append("look-ahead was allowed: these numbers could not have been earned")
-        if self.fill == "close" and self.delay == 1:
-            said.append(
-                "optimistic fills: orders trade at the very close they were decided on (delay 1)"
-            )
-        unfilled = int(self._paths.unfilled[: self._stop].sum())
-        if unfilled:
-            said.append(f"{unfilled} orders found no price on their session and were dropped")
         if self.ruined is not None:
             said.append(f"ruined: net asset value reached zero on {self.ruined.date()}")
         return tuple(said)

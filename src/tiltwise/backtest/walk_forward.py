@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from tiltwise.backtest.result import Backtest
-from tiltwise.backtest.simulator import Simulator
+from tiltwise.backtest.simulator import Simulation, Simulator
 from tiltwise.errors import LookaheadError, MissingData, StrategyError, WeightsError
 from tiltwise.market.market import Market
 from tiltwise.strategy import Decision, Decisions, Strategy, Vectorised, on_assets
@@ -68,11 +68,10 @@ def walk_forward(
         check_table(decisions.weights, view)
         if not simulator.allow_lookahead:
             _replay(strategy, view, plan, models, decisions)
-        tape = simulator.tape(view, plan.first)
-        path = simulator.run(tape, _targets(decisions.weights, tape.dates))
+        simulation = _simulate(simulator, view, plan, decisions)
     else:
-        decisions, path = _decide_each(strategy, view, plan, models, simulator, progress)
-    return Backtest.make(strategy, view, decisions, path, simulator, plan.fit_dates)
+        decisions, simulation = _decide_each(strategy, view, plan, models, simulator, progress)
+    return Backtest.make(strategy, view, simulator, decisions, plan.fit_dates, simulation)
 
 
 def propose(strategy: Strategy, market: Market, t: Any, held: pd.Series) -> Decision:
@@ -345,6 +344,14 @@ def same_bits(a: Any, b: Any) -> bool:
     return bool(a == b or (a != a and b != b))
 
 
+def _simulate(
+    simulator: Simulator, view: Market, plan: Plan, decisions: Decisions
+) -> Simulation:
+    """Return the path of money of decisions that are all known."""
+    rows = view.dates.get_indexer(decisions.dates)
+    return simulator.run(view, decisions.weights.to_numpy(), plan.first, sessions=rows)
+
+
 def _decide_each(
     strategy: Strategy,
     view: Market,
@@ -352,34 +359,31 @@ def _decide_each(
     models: Sequence[Any],
     simulator: Simulator,
     progress: Progress | None,
-) -> tuple[Decisions, Any]:
+) -> tuple[Decisions, Simulation]:
     """Return decisions and path, one evening after the other."""
-    tape = simulator.tape(view, plan.first)
-    stepper = simulator.stepper(tape)
-    place = {t: i for i, t in enumerate(plan.dates)}
+    backwards = simulator.resolve(view).delay == 0
+    # A fill before its decision cannot be stepped: decide as with delay 1, then move the fills.
+    live = dataclasses.replace(simulator, delay=1) if backwards else simulator
+    stepper = live.stepper(view, plan.first)
+    columns = view.prices.columns
     answers: list[Decision] = []
-    for t in tape.dates:
-        stepper.advance()
-        i = place.get(t)
-        if i is None or stepper.ruined:
-            continue
-        held = pd.Series(stepper.held(), index=view.prices.columns)
-        block = int(plan.block[i])
+    for t, block in zip(plan.dates, plan.block, strict=True):
+        row = int(view.dates.searchsorted(t))
+        while stepper.row < row:
+            stepper.advance()
+        if stepper.nav <= 0:
+            break
+        held = pd.Series(stepper.held(), index=columns)
         answer = _ask(strategy, view, plan.since[block], models[block], t, held)
         if answer.weights is not None:
-            stepper.order(on_assets(answer.weights, held.index))
+            stepper.order(on_assets(answer.weights, columns))
         answers.append(answer)
         if progress and len(answers) % 20 == 0:
             progress(len(answers), len(plan.dates))
-    dates = plan.dates[: len(answers)]
-    return Decisions.stack(dates, answers, view.assets), stepper.path()
-
-
-def _targets(weights: pd.DataFrame, dates: pd.DatetimeIndex) -> np.ndarray:
-    """Return target weights (sessions, assets), NaN on sessions without a decision."""
-    targets = np.full((len(dates), weights.shape[1]), np.nan)
-    targets[dates.get_indexer(pd.DatetimeIndex(weights.index))] = weights.to_numpy()
-    return targets
+    decisions = Decisions.stack(plan.dates[: len(answers)], answers, view.assets)
+    if backwards:
+        return decisions, _simulate(simulator, view, plan, decisions)
+    return decisions, stepper.finish()
 
 
 def first_start(strategy: Strategy, market: Market) -> pd.Timestamp:

@@ -16,7 +16,7 @@ def examine(path: str, calendar: str) -> Any:
         return quality.quality(Market.synthetic(int(rest)), calendar=calendar)
     if store.is_store(path):
         return quality.quality(store.Store(path).read(), calendar=calendar)
-    return quality.quality(files.read(path), calendar=calendar)
+    return quality.quality(files.read(path, check=False), calendar=calendar)
 
 
 def print_report(report: Any, path: str) -> None:

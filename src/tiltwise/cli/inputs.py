@@ -23,16 +23,16 @@ def market(
     factors: str | None = None,
 ) -> Any:
     """Return the market that ``--data`` and its companions name."""
-    from tiltwise.market import files
+    from tiltwise.market import companions
     from tiltwise.market.market import Market
 
     given: dict[str, Any] = {}
     if macro:
-        given["macro"] = files.read_macro(macro)
+        given["macro"] = companions.read_macro(macro)
     if rates:
-        given["rates"] = files.read_rates(rates)
+        given["rates"] = companions.read_rates(rates)
     if factors:
-        given["factors"] = files.read_factors(factors)
+        given["factors"] = companions.read_factors(factors)
     if calendar:
         given["calendar"] = calendar
     if benchmark:

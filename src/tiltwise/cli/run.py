@@ -65,8 +65,7 @@ def execute(asked: Asked, quiet: bool) -> Done:
         )
         table = summary(result, seed=asked.seed)
     run = record(asked, strategy, result, table)
-    view = page.RunView.of(result, table, title=strategy.name, data=inputs.label(asked.data))
-    files = {"report.html": page.render(view).encode(), **tables(result)}
+    files = {"report.html": page.render(view(asked, result, table)).encode(), **tables(result)}
     run = dataclasses.replace(run, files=files)
     ledger.add(run)
     return Done(facts(asked, result, table, run, ledger), table, result.notes)
@@ -87,6 +86,39 @@ def record(asked: Asked, strategy: Any, result: Backtest, table: pd.DataFrame) -
         returns=result.returns,
         notes=result.notes,
         tainted=asked.simulator.allow_lookahead,
+    )
+
+
+def view(asked: Asked, result: Backtest, table: pd.DataFrame) -> page.RunView:
+    """Return what the report shows of a result."""
+    costs = asked.simulator.costs
+    told = {
+        "Data": f"{inputs.label(asked.data)} (id {asked.market.id[:12]})",
+        "Universe": ", ".join(result.weights.columns),
+        "Period": f"{result.nav.index[0]:%Y-%m-%d} to {result.nav.index[-1]:%Y-%m-%d}",
+        "Fills": f"at the {result.fill}; the first earning session is {result.delay} after the "
+        "decision",
+        "Costs per side": f"commission {costs.commission_bps:g} bps, "
+        f"half-spread {costs.half_spread_bps:g} bps",
+        "Strategy": result.strategy.key,
+    }
+    return page.RunView(
+        title=result.strategy.name,
+        recipe=asked.recipe,
+        subtitle=(type(result.strategy).__doc__ or "").split("\n")[0],
+        facts=told,
+        notes=result.notes,
+        taint=next((n for n in result.notes if n.startswith("look-ahead")), ""),
+        summary=table,
+        returns=result.returns,
+        gross_returns=result.gross_returns,
+        benchmark_returns=result.benchmark_returns,
+        benchmark_name=asked.market.benchmark or "Benchmark",
+        held=result.held,
+        costs=result.costs,
+        turnover=result.turnover,
+        decisions=result.weights,
+        refits=tuple(result.refits),
     )
 
 

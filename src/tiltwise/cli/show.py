@@ -45,15 +45,13 @@ def table(title: str, columns: list[str], rows: list[list[str]]) -> None:
     Console(width=width, highlight=False).print(shown, markup=False)
 
 
-def number(value: float, unit: str = "number") -> str:
-    """Format one number by its unit: percent, ratio, days, years or plain."""
-    if value is None or not math.isfinite(value):
+def number(value: float, unit: str = "ratio") -> str:
+    """Format one number by its unit; what is undefined is a dash."""
+    if not math.isfinite(value):
         return "-"
-    if unit == "percent":
+    if unit.startswith("share") or unit == "probability":
         return f"{value:.2%}"
-    if unit in ("sessions", "count", "days"):
-        return f"{value:.0f}"
-    return f"{value:.3f}"
+    return f"{value:.0f}" if unit == "periods" else f"{value:.3f}"
 
 
 @contextlib.contextmanager

@@ -66,7 +66,10 @@ def sharpe_difference(
     DataError
         If the series differ in length, hold missing values, are constant or shorter than 20.
     """
-    pair = np.column_stack([_checked(first), _checked(second)])
+    one, other = _checked(first), _checked(second)
+    if len(one) != len(other):
+        raise DataError(f"lengths differ: {len(one)} and {len(other)} returns; they must be paired")
+    pair = np.column_stack([one, other])
     moments = np.column_stack([pair, pair**2])
     difference, gradient = _difference(moments.mean(axis=0)[None, :])
     size = len(pair)

@@ -12,11 +12,13 @@ import numpy.typing as npt
 
 from tiltwise.kernels.jit import kernel
 from tiltwise.kernels.path_metrics import ALONE, NEGLIGIBLE, PATH_METRICS, RELATIVE, TAIL, Path
-from tiltwise.kernels.stationary import fill_rows, restart_word
+from tiltwise.kernels.stationary import stationary_rows
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
+CHUNK = 16
+"""Draws whose row numbers are held at once, so that they stay in the processor's cache."""
 WIDTHS = (12, 24)
 """Columns of the term table without and with a benchmark (multiples of 4 for the vector unit)."""
 
@@ -233,16 +235,6 @@ def _measure(t: Any, rows: Any, sums: Any, counts: Any, out: Any) -> None:
 
 
 @kernel()
-def _measure_draws(t: Any, seed: Any, first: Any, restart: Any, out: Any) -> None:
-    size = t.growth.shape[0]
-    rows, counts = np.empty(size, np.int64), np.empty(size, np.int32)
-    sums = np.empty(t.table.shape[1])
-    for draw in range(out.shape[0]):
-        fill_rows(seed, first + np.uint64(draw), restart, rows)
-        _measure(t, rows, sums, counts, out[draw])
-
-
-@kernel()
 def _measure_rows(t: Any, rows: Any, out: Any) -> None:
     size = rows.shape[1]
     counts, sums = np.empty(size, np.int32), np.empty(t.table.shape[1])
@@ -263,9 +255,14 @@ def bootstrap(prepared: Terms, seed: int, first: int, draws: int, block: float) 
     Columns follow `PATH_METRICS`; those that need a benchmark are NaN without one. `block` is the
     mean block length in rows, at least 1.
     """
-    out = np.full((draws, len(PATH_METRICS)), np.nan)
-    _measure_draws(prepared, np.uint64(seed), np.uint64(first), restart_word(block), out)
-    return out
+    size = len(prepared.growth)
+    parts = [
+        measure(
+            prepared, stationary_rows(seed, start, min(CHUNK, first + draws - start), size, block)
+        )
+        for start in range(first, first + draws, CHUNK)
+    ]
+    return np.concatenate([np.empty((0, len(PATH_METRICS))), *parts])
 
 
 def measure_reference(path: Path, rows: IntArray) -> FloatArray:

@@ -261,21 +261,26 @@ def grid(
     variance: ArrayLike = 1.0,
     *,
     jobs: int = 1,
+    out: Array | None = None,
 ) -> Array:
     """Return innovations (G, T, N) of the G pairs (deltas[g], noises[g]), either may be a number.
 
     Each pair is filtered as by `innovations`; ``jobs`` threads share the pairs and change no bit.
+    ``out`` is filled and returned if given: a large answer costs less in memory already touched.
     """
     problem = _Problem(y, x, start, variance)
     pairs = np.broadcast_arrays(np.atleast_1d(deltas), np.atleast_1d(noises))
     delta, noise = (np.asarray(side, np.float64) for side in pairs)
-    out = np.empty((len(delta), problem.rows, problem.assets))
+    shape = (len(delta), problem.rows, problem.assets)
+    answer = np.empty(shape) if out is None else out
+    if answer.shape != shape or answer.dtype != np.float64 or not answer.flags.c_contiguous:
+        raise DataError(f"out must be a C-ordered float64 array of shape {shape}")
 
     def call(cell: int) -> None:
-        problem.run(float(delta[cell]), float(noise[cell]), out[cell])
+        problem.run(float(delta[cell]), float(noise[cell]), answer[cell])
 
     _cells(len(delta), jobs, call)
-    return out
+    return answer
 
 
 def concentrated_loglik(

@@ -29,7 +29,7 @@ def _mixed(state: Any) -> Any:
 
 
 @kernel("void(uint64, uint64, uint64, int64[::1])")
-def fill_rows(seed: Any, draw: Any, restart: Any, rows: Any) -> None:
+def _fill_rows(seed: Any, draw: Any, restart: Any, rows: Any) -> None:
     """Write one resample; a block restarts where a random word is below `restart`."""
     state = _mixed(_mixed(seed) + (draw + np.uint64(1)) * MIX_1)
     size = np.uint64(rows.shape[0])
@@ -50,11 +50,11 @@ def fill_rows(seed: Any, draw: Any, restart: Any, rows: Any) -> None:
 def _row_matrix(seed: Any, first: Any, restart: Any, draws: Any, size: Any) -> Any:
     rows = np.empty((draws, size), np.int64)
     for draw in range(draws):
-        fill_rows(seed, first + np.uint64(draw), restart, rows[draw])
+        _fill_rows(seed, first + np.uint64(draw), restart, rows[draw])
     return rows
 
 
-def restart_word(block: float) -> Any:
+def _restart_word(block: float) -> Any:
     """Return the word below which a fresh random word restarts a block of this mean length."""
     if not block >= 1.0:
         raise ValueError(f"a mean block length is at least 1, got {block}")
@@ -66,7 +66,7 @@ def stationary_rows(seed: int, first: int, draws: int, size: int, block: float) 
 
     `block` is the mean block length in rows, at least 1; `size` is below 2**31.
     """
-    word = restart_word(block)
+    word = _restart_word(block)
     rows: IntArray = _row_matrix(np.uint64(seed), np.uint64(first), word, draws, size)
     return rows
 
@@ -82,7 +82,7 @@ def stationary_rows_reference(
 ) -> IntArray:
     """Return the rows of `stationary_rows`, in plain integers."""
     out = np.empty((draws, size), dtype=np.int64)
-    restart = int(restart_word(block))
+    restart = int(_restart_word(block))
     for draw in range(draws):
         state = (_mixed_reference(seed) + (first + draw + 1) * int(MIX_1)) % WORD
         state = _mixed_reference(state)

@@ -43,6 +43,11 @@ def read(path: str | os.PathLike[str], *, check: bool = True) -> dict[str, Any]:
     DataError
         The file is empty, damaged or not a price table; the message says where.
     """
+    return tables.frames(table(path), str(path), check=check)
+
+
+def table(path: str | os.PathLike[str]) -> pd.DataFrame:
+    """Read a file as the table it is, dates still as they stand; errors as of `read`."""
     path = Path(path)
     if not path.exists():
         raise MissingData(f"{path}: no such file")
@@ -50,10 +55,10 @@ def read(path: str | os.PathLike[str], *, check: bool = True) -> dict[str, Any]:
         raise DataError(f"{path}: not a price file; expected one of {', '.join(SUFFIXES)}")
     if path.stat().st_size == 0:
         raise DataError(f"{path}: the file is empty")
-    table = _parquet(path) if path.name.lower().endswith(".parquet") else _csv(path)
-    if not len(table):
+    found = _parquet(path) if path.name.lower().endswith(".parquet") else _csv(path)
+    if not len(found):
         raise DataError(f"{path}: the file is empty: a header, but no rows")
-    return tables.frames(table, str(path), check=check)
+    return found
 
 
 def _parquet(path: Path) -> pd.DataFrame:

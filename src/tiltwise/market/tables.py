@@ -83,7 +83,7 @@ def _fields(table: pd.DataFrame, source: str) -> dict[str, pd.DataFrame]:
     asset = next((plain[name] for name in plain if name in ASSET_NAMES), None)
     if asset is not None:
         return _from_long(table, asset, source)
-    wide = _dated(table, source)
+    wide = dated(table, source)
     if are_fields(wide.columns):
         alone = [Path(source).name.split(".")[0]]
         named = _named(wide.columns, source).items()
@@ -102,7 +102,7 @@ def _named(columns: Iterable[Any], source: str) -> dict[Any, str]:
     return found
 
 
-def _dated(table: pd.DataFrame, source: str) -> pd.DataFrame:
+def dated(table: pd.DataFrame, source: str) -> pd.DataFrame:
     """Numeric table on its date column: the index, a column named as one, or the first column."""
     dates: pd.Index = table.index
     values = table

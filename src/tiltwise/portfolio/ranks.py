@@ -36,6 +36,7 @@ def long_short_rows(
     weights : (rows, assets), a row of zeros where fewer than two assets are ranked.
     """
     by_name = np.argsort(np.array(names), kind="stable")
+    scores = np.where(np.isfinite(scores), scores, np.nan)
     ordered = np.argsort(scores[:, by_name], axis=1, kind="stable")  # NaN goes last
     order = by_name[ordered]
     weights = np.zeros_like(scores)

@@ -6,8 +6,8 @@ import pandas as pd
 
 from tiltwise.report import series
 from tiltwise.report.section import Figure, Trace
-from tiltwise.report.theme import SERIES
 from tiltwise.report.text import number, percent
+from tiltwise.report.theme import SERIES
 from tiltwise.report.traces import area, bars, dates, line
 
 ROWS = 1200
@@ -59,16 +59,18 @@ def weights(held: pd.DataFrame) -> Figure:
 
 
 def _band(x: list[str], share: pd.Series, name: str, color: str, *, short: bool) -> list[Trace]:
-    """Areas of one asset: long and, in a long-short book, short. They tell the pointer of what is
-    held and are silent where nothing is."""
+    """Areas of one asset, long and, in a long-short book, short; silent where nothing is held."""
     sides = [("long", share.clip(lower=0.0))]
     if short:
         sides.append(("short", share.clip(upper=0.0)))
     areas = []
     for side, part in sides:
         band = area(x, part, name, color, side)
+        # Where there is a template, Plotly does not ask for the points' own hoverinfo.
+        del band["hovertemplate"]
         told = ["all" if value else "none" for value in part.abs() > 5e-5]
-        areas.append({**band, "hoverinfo": told, "showlegend": side == "long"})
+        words = {"yhoverformat": "+.1%" if short else ".1%", "hoverinfo": told}
+        areas.append({**band, **words, "showlegend": side == "long"})
     return areas
 
 
@@ -144,8 +146,8 @@ def concentration(held: pd.DataFrame) -> Figure:
 
 
 def turnover(traded: pd.Series) -> Figure:
-    """Two-way turnover, by month when the run is longer than a quarter."""
-    by_month = len(traded) > series.YEAR // 4
+    """Two-way turnover of each session, added up by month when there are many."""
+    by_month = len(traded) > 63
     total = traded.fillna(0.0)
     if by_month:
         total = total.groupby(pd.DatetimeIndex(total.index).to_period("M")).sum()
@@ -161,7 +163,7 @@ def turnover(traded: pd.Series) -> Figure:
         title=f"Turnover by {'month' if by_month else 'session'}",
         data=(trace,),
         layout={"xaxis": axis, "yaxis": {"tickformat": ",.0%", "rangemode": "tozero"}},
-        alt=f"Two-way turnover is {percent(traded.mean() * series.YEAR)} of NAV a year.",
+        alt=f"Two-way turnover is {percent(traded.mean(), 2)} of NAV a session on average.",
         caption="Two-way: buys plus sells as a share of NAV, against drifted weights. "
         "One-way is half of it.",
         height=260,

@@ -107,7 +107,7 @@ def _figure(figure: Figure) -> str:
         f'<div class="head"><h3>{escape(figure.title)}</h3>{choices}</div>'
         '<div class="legend" role="group" aria-label="Series"></div>'
         f'<div class="plot" role="img" aria-label="{escape(figure.alt)}" '
-        f'style="height:{int(figure.height)}px"></div>'
+        f'data-height="{figure.height:d}" style="height:{figure.height:d}px"></div>'
         f"<figcaption>{escape(figure.caption)}</figcaption></figure>"
     )
 

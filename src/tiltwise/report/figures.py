@@ -16,6 +16,8 @@ from tiltwise.report.traces import bars, dates, line, rug
 POINTS = 5000
 """Sessions above which a path is thinned before it is drawn."""
 
+_NO_CASH = "; no cash rate deducted"
+
 PERCENT_AXIS = {"tickformat": ",.0%"}
 
 
@@ -76,9 +78,10 @@ def _growth_layout() -> dict[str, Any]:
 
 def _growth_alt(path: pd.Series, below: pd.Series) -> str:
     first, last = path.index[0].date(), path.index[-1].date()
+    worst = path.index[int(np.argmin(below.to_numpy()))].date()
     return (
         f"One unit became {number(path.iloc[-1])} from {first} to {last}; the deepest drawdown was "
-        f"{percent(below.min())} on {below.idxmin().date()}."
+        f"{percent(below.min())} on {worst}."
     )
 
 
@@ -88,21 +91,23 @@ def _thinned(drawn: int, of: int) -> str:
     return f" {drawn} of {of} sessions are drawn; the highs and lows are among them."
 
 
-def rolling(net: pd.Series, benchmark: pd.Series | None, name: str) -> tuple[Figure, ...]:
-    """Sharpe ratio and volatility of the last 252 sessions; nothing when the run is shorter."""
-    if len(net) < series.YEAR:
+def rolling(
+    net: pd.Series, benchmark: pd.Series | None, name: str, year: int
+) -> tuple[Figure, ...]:
+    """Sharpe ratio and volatility of the last `year` sessions; nothing when the run is shorter."""
+    if not 12 <= year <= len(net):
         return ()
     other = None if benchmark is None else benchmark.reindex(net.index)
     made = []
-    for key, title, measure, form in (
-        ("rolling-sharpe", "Rolling Sharpe ratio", series.rolling_sharpe, ".2f"),
-        ("rolling-volatility", "Rolling volatility", series.rolling_volatility, ".1%"),
+    for key, title, measure, form, remark in (
+        ("rolling-sharpe", "Rolling Sharpe ratio", series.rolling_sharpe, ".2f", _NO_CASH),
+        ("rolling-volatility", "Rolling volatility", series.rolling_volatility, ".1%", ""),
     ):
-        own = measure(net)
+        own = measure(net, year)
         rows = series.thin(own.to_numpy(), POINTS)
-        rows = rows[rows >= series.YEAR - 1]
+        rows = rows[rows >= year - 1]
         x = dates(net.index[rows])
-        traces = [] if other is None else [line(x, measure(other).iloc[rows], name, "@benchmark")]
+        traces = [] if other is None else [line(x, measure(other, year).iloc[rows], name, "@benchmark")]
         traces.append(line(x, own.iloc[rows], "Strategy, net", "@accent"))
         traces = [{**trace, "hovertemplate": f"%{{y:{form}}}"} for trace in traces]
         show = percent if form.endswith("%") else number
@@ -114,9 +119,7 @@ def rolling(net: pd.Series, benchmark: pd.Series | None, name: str) -> tuple[Fig
                 layout=_rolling_layout(percentages=form.endswith("%")),
                 alt=f"{title} between {show(own.min())} and {show(own.max())}, "
                 f"{show(own.iloc[-1])} at the end.",
-                caption="Last 252 sessions, annualised; no cash rate deducted."
-                if key == "rolling-sharpe"
-                else "Last 252 sessions, annualised.",
+                caption=f"Last {year} sessions, annualised{remark}.",
                 height=260,
                 wide=False,
             )
@@ -164,7 +167,7 @@ def distribution(net: pd.Series) -> Figure:
     daily = net.dropna().to_numpy(dtype=float)
     monthly = series.compounded(net, "M").dropna().to_numpy(dtype=float)
     traces = (*_histogram(daily, "Sessions"), *_histogram(monthly, "Months"))
-    choices = (Choice("Daily", traces=(0, 1)), Choice("Monthly", traces=(2, 3)))
+    choices = (Choice("By session", traces=(0, 1)), Choice("By month", traces=(2, 3)))
     mean, spread = float(daily.mean()), float(daily.std(ddof=1)) if len(daily) > 1 else 0.0
     far = int((np.abs(daily - mean) > 4 * spread).sum()) if spread > 0 else 0
     return Figure(
@@ -176,7 +179,7 @@ def distribution(net: pd.Series) -> Figure:
             "yaxis": {"rangemode": "tozero"},
             "bargap": 0.06,
         },
-        alt=f"Daily returns average {percent(mean, 3)} with a standard deviation of "
+        alt=f"Returns by session average {percent(mean, 3)} with a standard deviation of "
         f"{percent(spread, 2)}; {far} of {len(daily)} lie beyond four deviations.",
         caption=f"{far} of {len(daily)} sessions lie beyond four standard deviations; the line is "
         "the normal curve of the same mean and deviation.",
@@ -209,4 +212,4 @@ def _histogram(sample: np.ndarray[Any, np.dtype[np.float64]], what: str) -> tupl
 
 def _bin_width(spread: float, count: int) -> float:
     """Scott's rule, narrowed for fat tails: 0.75 * 3.49 s n^(-1/3); a basis point at least."""
-    return max(0.75 * 3.49 * spread * max(count, 1) ** (-1 / 3), 1e-4)
+    return max(0.75 * 3.49 * spread / float(np.cbrt(max(count, 1))), 1e-4)

@@ -9,6 +9,7 @@
     node,
     plot: node.querySelector(".plot"),
     spec: store.figures[node.dataset.figure],
+    height: 0,
     choice: 0,
     hidden: new Set(),
   }));
@@ -40,7 +41,7 @@
       keys.reduce((at, k) => (at[k] = at[k] || {}), layout)[last] = value;
     }
     layout.template = resolve(store.template);
-    layout.height = parseInt(figure.plot.style.height, 10);
+    layout.height = figure.height;
     if (touch) layout.dragmode = false;
     if (root.classList.contains("printing")) layout.width = figure.plot.clientWidth;
     return layout;
@@ -66,6 +67,13 @@
     return Plotly.react(figure.plot, dataOf(figure), layoutOf(figure), config);
   }
   const drawAll = () => figures.forEach(draw);
+
+  function scale(share) {
+    figures.forEach((figure) => {
+      figure.height = Math.round(parseInt(figure.plot.dataset.height, 10) * share);
+      figure.plot.style.height = figure.height + "px";
+    });
+  }
 
   function legend(figure) {
     const box = figure.node.querySelector(".legend");
@@ -140,11 +148,13 @@
       before = root.dataset.theme;
       root.dataset.theme = "light";
       root.classList.add("printing");
+      scale(0.75);
       drawAll();
     });
     addEventListener("afterprint", () => {
       if (before) root.dataset.theme = before; else delete root.dataset.theme;
       root.classList.remove("printing");
+      scale(1);
       drawAll();
     });
   }
@@ -162,6 +172,7 @@
   }
 
   themeButton();
+  scale(1);
   figures.forEach((figure) => { legend(figure); choices(figure); draw(figure); });
   printing();
   currentSection();

@@ -1,4 +1,4 @@
-"""What a page is made of: sections of text, tables and figures, composed in any number and order."""
+"""What a page is made of: sections of text, tables and figures, in any number and order."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -8,36 +8,25 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-FloatArray = npt.NDArray[np.float64]
-
-YEAR = 252
-"""Sessions in a year, for every annual number."""
+from tiltwise.kernels.path_metrics import FloatArray, wealth
 
 
 def growth(returns: pd.Series) -> pd.Series:
-    """Value of one unit at each close; zero from the session of ruin on, NaN before the first."""
-    factors = 1.0 + returns.astype(float)
-    path = factors.clip(lower=0.0).fillna(1.0).cumprod()
-    return path.where(returns.notna().cummax())
+    """Value of one unit at each close; from ruin on it stays, before the first return it is NaN."""
+    known = returns.astype(float)
+    path = pd.Series(wealth(known.fillna(0.0).to_numpy())[1:], index=returns.index)
+    return path.where(known.notna().cummax())
 
 
 def ruin(returns: pd.Series) -> pd.Timestamp | None:
-    """First session whose return is -100 % or worse, or None."""
-    lost = returns.index[(returns <= -1.0).to_numpy()]
-    return pd.Timestamp(lost[0]) if len(lost) else None
+    """First session after which nothing is left, or None."""
+    lost = pd.DatetimeIndex(returns.index[(growth(returns) <= 0.0).to_numpy()])
+    return lost[0] if len(lost) else None
 
 
 def drawdown(path: pd.Series) -> pd.Series:
-    """Distance below the highest value so far, as a negative share."""
+    """Distance below the highest value so far, the one unit at the start included; <= 0."""
     return path / path.cummax().clip(lower=1.0) - 1.0
-
-
-def annual_growth(path: pd.Series) -> float:
-    """Compound growth a year over the sessions of `path`."""
-    values = path.dropna()
-    if values.empty:
-        return float("nan")
-    return float(values.iloc[-1]) ** (YEAR / len(values)) - 1.0
 
 
 def episodes(path: pd.Series, count: int = 5) -> pd.DataFrame:
@@ -45,40 +34,42 @@ def episodes(path: pd.Series, count: int = 5) -> pd.DataFrame:
 
     `sessions` counts those below the peak, including an unfinished episode's so far.
     """
-    below = drawdown(path)
-    under = below.to_numpy() < 0.0
-    edges = np.flatnonzero(np.diff(np.r_[False, under, False].astype(np.int8)))
+    below = drawdown(path).to_numpy()
+    days = pd.DatetimeIndex(path.index)
+    under = np.concatenate(([False], below < 0.0, [False])).astype(np.int8)
+    edges = np.flatnonzero(np.diff(under))
     rows = []
     for first, end in zip(edges[::2], edges[1::2], strict=True):
-        trough = first + int(np.argmin(below.to_numpy()[first:end]))
-        back = below.index[end] if end < len(below) else pd.NaT
-        rows.append((below.iloc[trough], below.index[first], below.index[trough], back, end - first))
-    columns = ["depth", "start", "trough", "recovered", "sessions"]
-    frame = pd.DataFrame(rows, columns=columns)
+        trough = first + int(np.argmin(below[first:end]))
+        back = days[end] if end < len(days) else pd.NaT
+        rows.append((below[trough], days[first], days[trough], back, end - first))
+    frame = pd.DataFrame(rows, columns=["depth", "start", "trough", "recovered", "sessions"])
     return frame.sort_values("depth", kind="stable").head(count).reset_index(drop=True)
 
 
-def rolling_volatility(returns: pd.Series, window: int = YEAR) -> pd.Series:
-    """Annual volatility of the last `window` sessions."""
-    return returns.rolling(window).std(ddof=1) * np.sqrt(YEAR)
+def rolling_volatility(returns: pd.Series, year: int) -> pd.Series:
+    """Annual volatility of the last `year` sessions, which make a year."""
+    return returns.rolling(year).std(ddof=1) * float(np.sqrt(year))
 
 
-def rolling_sharpe(returns: pd.Series, window: int = YEAR) -> pd.Series:
-    """Annual mean over annual volatility of the last `window` sessions, no cash rate deducted."""
-    deviation = rolling_volatility(returns, window)
-    mean = returns.rolling(window).mean() * YEAR
+def rolling_sharpe(returns: pd.Series, year: int) -> pd.Series:
+    """Annual mean over annual volatility of the last `year` sessions, no cash rate deducted."""
+    deviation = rolling_volatility(returns, year)
+    mean = returns.rolling(year).mean() * year
     # A flat stretch leaves rounding noise in the deviation; a ratio to noise is no number.
     return (mean / deviation).where(deviation > 1e-9)
 
 
 def compounded(returns: pd.Series, period: str) -> pd.Series:
-    """Returns compounded by calendar period (``"M"``, ``"Y"``, ``"W"``), indexed by period."""
-    periods = pd.DatetimeIndex(returns.index).to_period(period)
-    return (1.0 + returns.astype(float)).clip(lower=0.0).groupby(periods).prod(min_count=1) - 1.0
+    """Returns compounded by calendar period (``"M"``, ``"Y"``), by period; NaN after ruin."""
+    path = growth(returns)
+    ends = path.groupby(pd.DatetimeIndex(path.index).to_period(period)).last()
+    starts = ends.shift(1).fillna(1.0)
+    return (ends / starts - 1.0).where(starts > 0.0)
 
 
 def thin(values: FloatArray, limit: int) -> npt.NDArray[np.intp]:
-    """Positions to draw: all, or at most `limit` that keep both ends and every stretch's extremes."""
+    """Positions to draw: all, or at most `limit` with both ends and the extremes of each stretch."""
     n = len(values)
     if n <= limit:
         return np.arange(n)

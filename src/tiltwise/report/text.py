@@ -26,7 +26,9 @@ def slug(value: str) -> str:
 
 
 def number(value: Any, digits: int = 2, *, signed: bool = False) -> str:
-    """Number with a fixed count of decimals, grouped thousands and a true minus; a dash for none."""
+    """Fixed count of decimals, grouped thousands, a true minus; a dash for what is no number."""
+    if value in (math.inf, -math.inf):
+        return "\N{INFINITY}" if value > 0 else f"{MINUS}\N{INFINITY}"
     if not _finite(value):
         return NONE
     text = f"{abs(float(value)):,.{digits}f}".replace(",", GAP)
@@ -38,7 +40,7 @@ def number(value: Any, digits: int = 2, *, signed: bool = False) -> str:
 def percent(value: Any, digits: int = 1, *, signed: bool = False) -> str:
     """Decimal share as a percentage: 0.0123 is 1.2 %."""
     if not _finite(value):
-        return NONE
+        return number(value)
     return f"{number(100.0 * float(value), digits, signed=signed)}{GAP}%"
 
 

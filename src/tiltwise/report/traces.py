@@ -1,4 +1,4 @@
-"""Plotly traces as plain dictionaries, with numbers and dates in their shortest exact enough form."""
+"""Plotly traces as plain dictionaries, with no more digits than a screen resolves."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -15,12 +15,12 @@ def dates(index: pd.Index) -> list[str]:
 
 
 def values(numbers: Iterable[float], digits: int = 5) -> list[float | None]:
-    """Numbers to `digits` significant digits, more than a screen resolves; None where NaN."""
+    """Numbers to `digits` significant digits; None where NaN."""
     return [float(f"{v:.{digits}g}") if v == v else None for v in map(float, numbers)]
 
 
 def line(x: list[Any], y: Iterable[float], name: str, color: str, **more: Any) -> Trace:
-    """Line trace; `width`, `dash` and `form` (hover format) have defaults, the rest goes through."""
+    """Line; `width`, `dash`, `shape` and `form` (hover format) are named here, the rest passes."""
     stroke = {"color": color, "width": more.pop("width", 1.6), "dash": more.pop("dash", "solid")}
     if "shape" in more:
         stroke["shape"] = more.pop("shape")

@@ -187,6 +187,15 @@ def test_a_grid_is_its_cells_for_any_number_of_threads(jobs):
         assert same(cell, kalman.innovations(y, x, delta, noise))
 
 
+def test_a_grid_fills_the_array_it_is_given():
+    y, x = panel()
+    out = np.empty((4, 60, 4))
+    assert kalman.grid(y, x, *CELLS, out=out) is out
+    assert same(out, kalman.grid(y, x, *CELLS))
+    with pytest.raises(DataError, match=r"\(4, 60, 4\)"):
+        kalman.grid(y, x, *CELLS, out=out[:3])
+
+
 def test_concentrated_likelihood_is_the_maximum_over_the_noise():
     y, x = panel(gaps=True, rows=200)
     ratios = np.array([0.1, 1.0, 10.0])
