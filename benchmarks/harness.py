@@ -1,7 +1,7 @@
 """Run candidates interleaved in one process, and append their medians to results.jsonl.
 
-The machine is shared, so the ratios count and not the milliseconds: every repeat runs each
-candidate once, in turn, and a disturbance therefore hits all of them alike.
+The machine is shared, so the ratios count and not the milliseconds: the candidates take turns, and
+a disturbance therefore hits all of them alike.
 """
 
 import argparse
@@ -18,6 +18,7 @@ from types import ModuleType
 from typing import Any
 
 RESULTS = Path(__file__).parent / "results.jsonl"
+TURN = 0.02  # seconds that a fast candidate repeats itself in one turn
 
 
 def arguments(description: str | None) -> argparse.Namespace:
@@ -40,16 +41,28 @@ def peer(module: str) -> ModuleType | None:
 
 
 def interleave(candidates: Mapping[str, Callable[[], Any]], repeats: int) -> dict[str, float]:
-    """Return the median seconds of each candidate; one untimed round warms everything up."""
-    for call in candidates.values():
-        call()
+    """Return the median seconds of each candidate over ``repeats`` turns.
+
+    A turn is one untimed call and then timed calls for ``TURN`` seconds, at least one; its result
+    is their median. So a fast candidate is timed warm, whoever ran before it, and a call longer
+    than a turn is timed once, without the untimed call after the first turn.
+    """
     seconds: dict[str, list[float]] = {name: [] for name in candidates}
     for _ in range(repeats):
         for name, call in candidates.items():
-            start = time.perf_counter()
-            call()
-            seconds[name].append(time.perf_counter() - start)
+            if not seconds[name] or seconds[name][-1] < TURN:
+                call()
+            seconds[name].append(_turn(call))
     return {name: statistics.median(values) for name, values in seconds.items()}
+
+
+def _turn(call: Callable[[], Any]) -> float:
+    times: list[float] = []
+    while sum(times) < TURN:
+        start = time.perf_counter()
+        call()
+        times.append(time.perf_counter() - start)
+    return statistics.median(times)
 
 
 def record(

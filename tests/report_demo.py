@@ -118,8 +118,16 @@ def view(
     other = None if other is None else pd.Series(other, index=dates)
     decided = pd.DataFrame(np.nan, index=dates[list(targets)], columns=list(assets))
     decided.iloc[:] = np.array(list(targets.values()))
+    table = summary(net, other, rng)
+    for name, value in {
+        "turnover_one_way": traded.mean() * 126,
+        "turnover_two_way": traded.mean() * 252,
+        "cost_drag": costs.sum(axis=1).mean() * 252,
+        "avg_holdings": (held != 0).sum(axis=1).mean(),
+    }.items():
+        table.loc[name] = [value, np.nan, np.nan]
     return RunView(
-        summary=summary(net, other, rng),
+        summary=table,
         returns=net.iloc[1:],
         gross_returns=before.iloc[1:],
         benchmark_returns=None if other is None else other.iloc[1:],

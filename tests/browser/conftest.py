@@ -18,10 +18,19 @@ from typing import Any
 import pytest
 
 FLAGS = (
-    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-dev-shm-usage "
-    "--disable-background-networking --disable-component-update --disable-sync --mute-audio "
-    "--hide-scrollbars --remote-debugging-pipe"
-).split()
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-dev-shm-usage",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--hide-scrollbars",
+    "--mute-audio",
+    "--no-first-run",
+    "--remote-debugging-pipe",
+)
 
 KEYS = {"Enter": (13, "\r"), "Tab": (9, ""), " ": (32, " ")}
 
@@ -198,13 +207,12 @@ class Tab:
 
     def screenshot(self, path: Path, *, full: bool = True) -> Path:
         self.settle()
-        shot = self.call("Page.captureScreenshot", format="png", captureBeyondViewport=full)
-        if full:
-            size = self.call("Page.getLayoutMetrics")["cssContentSize"]
-            clip = {"x": 0, "y": 0, "width": size["width"], "height": size["height"], "scale": 1}
-            shot = self.call(
-                "Page.captureScreenshot", format="png", captureBeyondViewport=True, clip=clip
-            )
+        size = self.call("Page.getLayoutMetrics")["cssContentSize" if full else "cssLayoutViewport"]
+        width, height = (size.get(k) or size[f"client{k.title()}"] for k in ("width", "height"))
+        clip = {"x": 0, "y": 0, "width": width, "height": height, "scale": 1}
+        shot = self.call(
+            "Page.captureScreenshot", format="png", captureBeyondViewport=full, clip=clip
+        )
         path.write_bytes(base64.b64decode(shot["data"]))
         return path
 
@@ -236,4 +244,5 @@ class Tab:
     def requests(self) -> list[str]:
         """Addresses asked for, apart from the page itself and data inside it."""
         asked = (event["request"]["url"] for event in self._events("Network.requestWillBeSent"))
-        return [url for url in asked if url != self.address and not url.startswith(("data:", "blob:"))]
+        inside = ("data:", "blob:", self.address)
+        return [url for url in asked if not url.startswith(inside)]

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import math
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -45,6 +46,7 @@ def run(seed=0, **changes):
 def quick(monkeypatch):
     """What survives a power cut is not tested here, and waiting for the disk takes its time."""
     monkeypatch.setattr("tiltwise.ledger.artefacts.os.fsync", lambda handle: None)
+    monkeypatch.setattr("tiltwise.ledger.chain._SYNCHRONOUS", "OFF")
 
 
 @pytest.fixture
@@ -52,11 +54,18 @@ def ledger(tmp_path):
     return Ledger(tmp_path / "book")
 
 
-@pytest.fixture
-def filled(ledger):
-    """Five runs in rows 1 to 5."""
+@pytest.fixture(scope="module")
+def five(tmp_path_factory):
+    ledger = Ledger(tmp_path_factory.mktemp("five"))
     for seed in range(5):
         ledger.add(run(seed, files={"report.html": b"<p>%d</p>" % seed}))
+    return ledger.folder
+
+
+@pytest.fixture
+def filled(five, tmp_path):
+    """Five runs in rows 1 to 5; a copy, so that each test may damage its own."""
+    ledger = Ledger(shutil.copytree(five, tmp_path / "book"))
     assert ledger.verify() == ()
     return ledger
 

@@ -4,9 +4,10 @@ import dataclasses
 import functools
 from typing import Any, Self
 
+import numpy as np
 import pandas as pd
 
-from tiltwise.backtest.simulator import Simulation, Simulator
+from tiltwise.backtest.simulator import Simulated, Simulator
 from tiltwise.market.market import Market
 from tiltwise.strategy import Decisions, Strategy
 
@@ -33,7 +34,8 @@ class Backtest:
     decisions: Decisions
     refits: pd.DatetimeIndex
     benchmark_prices: pd.Series | None
-    simulation: Simulation = dataclasses.field(repr=False)
+    has_rates: bool
+    simulated: Simulated = dataclasses.field(repr=False)
 
     @classmethod
     def make(
@@ -43,7 +45,7 @@ class Backtest:
         simulator: Simulator,
         decisions: Decisions,
         refits: pd.DatetimeIndex,
-        simulation: Simulation,
+        simulated: Simulated,
     ) -> Self:
         """Bind decisions and money together."""
         prices = view.benchmark_prices
@@ -53,38 +55,39 @@ class Backtest:
             simulator=simulator,
             decisions=decisions,
             refits=refits if strategy.fits else refits[:0],
-            benchmark_prices=None if prices is None else prices.loc[simulation.dates[0] :],
-            simulation=simulation,
+            benchmark_prices=None if prices is None else prices.loc[simulated.tape.dates[0] :],
+            has_rates=view.rates is not None,
+            simulated=simulated,
         )
 
     @property
     def fill(self) -> str:
         """Price at which orders fill: "open" or "close"."""
-        return self.simulation.resolved.fill
+        return self.simulated.tape.resolved.fill
 
     @property
     def delay(self) -> int:
         """Sessions from a decision to the first session it earns."""
-        return self.simulation.resolved.delay
+        return self.simulated.tape.resolved.delay
 
     @functools.cached_property
     def ruined(self) -> pd.Timestamp | None:
         """Session in which net asset value fell to zero or below, if it did."""
-        row = int(self.simulation.paths.ruined[0])
-        return None if row < 0 else self.simulation.dates[row]
+        row = int(self.simulated.paths.ruined[0])
+        return None if row < 0 else self.simulated.tape.dates[row]
 
     @functools.cached_property
     def _stop(self) -> int:
-        row = int(self.simulation.paths.ruined[0])
-        return len(self.simulation.dates) if row < 0 else row + 1
+        row = int(self.simulated.paths.ruined[0])
+        return len(self.simulated.tape.dates) if row < 0 else row + 1
 
     @functools.cached_property
     def _dates(self) -> pd.DatetimeIndex:
-        return self.simulation.dates[: self._stop]
+        return self.simulated.tape.dates[: self._stop]
 
     @functools.cached_property
     def _columns(self) -> pd.Index:
-        return pd.Index(self.simulation.assets, name="asset", dtype=object)
+        return pd.Index(self.simulated.tape.assets, name="asset", dtype=object)
 
     def _by_asset(self, values: Any) -> pd.DataFrame:
         return pd.DataFrame(values[: self._stop, :, 0], index=self._dates, columns=self._columns)
@@ -92,7 +95,7 @@ class Backtest:
     @functools.cached_property
     def nav(self) -> pd.Series:
         """Net asset value at each close; the first row is the capital at the first decision."""
-        return pd.Series(self.simulation.paths.nav[: self._stop, 0], index=self._dates, name="nav")
+        return pd.Series(self.simulated.paths.nav[: self._stop, 0], index=self._dates, name="nav")
 
     @functools.cached_property
     def returns(self) -> pd.Series:
@@ -109,7 +112,7 @@ class Backtest:
     def costs(self) -> pd.DataFrame:
         """Costs as shares of net asset value (session x kind)."""
         nav = self.nav.to_numpy()
-        shares = self.simulation.paths.costs[1 : self._stop, :, 0] / nav[:-1, None]
+        shares = self.simulated.paths.costs[1 : self._stop, :, 0] / nav[:-1, None]
         from tiltwise.kernels.simulate import KINDS
 
         kinds = pd.Index(KINDS, name="kind", dtype=object)
@@ -119,13 +122,13 @@ class Backtest:
     def turnover(self) -> pd.Series:
         """Two-way turnover: money bought plus money sold; one-way is half of it."""
         nav = self.nav.to_numpy()
-        shares = self.simulation.paths.traded[1 : self._stop, 0] / nav[:-1]
+        shares = self.simulated.paths.traded[1 : self._stop, 0] / nav[:-1]
         return pd.Series(shares, index=self._dates[1:], name="turnover")
 
     @functools.cached_property
     def held(self) -> pd.DataFrame:
         """Drifted share of net asset value at each close, before that evening's decision."""
-        return self._by_asset(self.simulation.paths.held)
+        return self._by_asset(self.simulated.paths.held)
 
     @property
     def weights(self) -> pd.DataFrame:
@@ -135,7 +138,19 @@ class Backtest:
     @functools.cached_property
     def trades(self) -> pd.DataFrame:
         """Trades in long form: session, asset, weight_change, price, cost (shares of value)."""
-        return self.simulation.trades()
+        tape, money = self.simulated.tape, self.simulated.paths.trades[: self._stop, :, 0]
+        row, asset = np.nonzero(money)
+        before = self.nav.to_numpy()[row - 1]
+        cost, price = tape.trading_cost(row, asset, money[row, asset])
+        return pd.DataFrame(
+            {
+                "session": tape.dates[tape.filled(row, asset)],
+                "asset": np.array(tape.assets, dtype=object)[asset],
+                "weight_change": money[row, asset] / before,
+                "price": price,
+                "cost": cost / before,
+            }
+        )
 
     @functools.cached_property
     def benchmark_returns(self) -> pd.Series | None:
@@ -149,9 +164,16 @@ class Backtest:
     @functools.cached_property
     def notes(self) -> tuple[str, ...]:
         """What a reader must know to read the numbers: assumptions, taints, trouble."""
-        said = list(self.simulation.notes)
+        said = []
+        if not self.has_rates:
+            said.append("no cash rate was given: cash earns nothing and borrowing costs the spread")
         if self.simulator.allow_lookahead:
             said.append("look-ahead was allowed: these numbers could not have been earned")
+        if self.fill == "close" and self.delay == 1:
+            said.append("optimistic fills: orders trade at the very close they were decided on")
+        unfilled = int(self.simulated.paths.unfilled.sum())
+        if unfilled:
+            said.append(f"{unfilled} orders found no price on their session and were dropped")
         if self.ruined is not None:
             said.append(f"ruined: net asset value reached zero on {self.ruined.date()}")
         return tuple(said)

@@ -7,7 +7,7 @@ after it the decision. ``delay=d`` means that the first earning session of a dec
 
 import dataclasses
 import math
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -16,9 +16,10 @@ import pandas as pd
 from tiltwise.errors import DataError, LookaheadError, StrategyError, WeightsError
 
 if TYPE_CHECKING:
-    from tiltwise.kernels.simulate import Paths, Tape
+    from tiltwise.kernels import simulate as kernel
 
 Floats = npt.NDArray[np.float64]
+Rows = npt.NDArray[np.int64]
 BPS = 1e-4
 DAYS = 365.0  # every rate is per year of 365 days, charged for the calendar days of a night
 ALIVE_SESSIONS = 5  # an asset that printed in none of the last five sessions is sold at its mark
@@ -87,70 +88,50 @@ class Resolved:
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Simulation:
-    """What happened to P paths over S sessions; the first row is the first decision session.
+class Tape:
+    """What every path meets from the first decision session on, ready to be run.
 
-    Money is in units of capital. A fill at the close of the decision itself (``delay=1``) is booked
-    in the next session, the first that it earns in, so `costs` and `traded` belong to the change
-    of `nav` into their own row. A row of `nav` includes every cost booked up to it.
+    Attributes
+    ----------
+    dates, assets : S sessions and N assets; the first row is the first decision session.
+    resolved : where and when orders fill.
+    arrays : prices, rates and costs as the kernel wants them.
     """
 
     dates: pd.DatetimeIndex
     assets: tuple[str, ...]
     resolved: Resolved
-    capital: float
-    notes: tuple[str, ...]
-    tape: "Tape" = dataclasses.field(repr=False)
-    paths: "Paths" = dataclasses.field(repr=False)
+    arrays: "kernel.Tape" = dataclasses.field(repr=False)
 
-    @property
-    def nav(self) -> Floats:
-        """(S, P) net asset value at each close."""
-        return self.paths.nav
+    def filled(self, row: Rows, asset: Rows) -> Rows:
+        """Return the rows in which the trades booked in (row, asset) filled.
 
-    @property
-    def costs(self) -> Floats:
-        """(S, 6, P) commission, spread, impact, borrow, financing, expenses."""
-        return self.paths.costs
-
-    @property
-    def traded(self) -> Floats:
-        """(S, P) money bought plus money sold."""
-        return self.paths.traded
-
-    @property
-    def held(self) -> Floats:
-        """(S, N, P) drifted share of net asset value, before that evening's decision."""
-        return self.paths.held
-
-    @property
-    def ruined(self) -> list[pd.Timestamp | None]:
-        """By path, the session at which nothing was left."""
-        return [self.dates[row] if row >= 0 else None for row in self.paths.ruined]
-
-    def trades(self, path: int = 0) -> pd.DataFrame:
-        """Return one row per trade: session of the fill, asset, weight_change, price, cost.
-
-        `weight_change` and `cost` are shares of the last close's net asset value.
+        They differ for ``delay=1`` at the close: filled in the evening of the decision, such a
+        trade is booked in the next session, the first that it earns and pays in. A forced sale
+        fills where it is booked.
         """
-        money = self.paths.trades[:, :, path]
-        rows, columns = np.nonzero(money)
-        forced = ~self.tape.alive[rows, columns]
-        filled = rows - (self.resolved.evening & ~forced)
-        amount, price = money[rows, columns], self.tape.fills[filled, columns]
-        size, scales = np.abs(amount), self.tape.impact_scale
-        cost = size * (self.tape.commission + self.tape.half_spread)
+        return row - (self.resolved.evening & self.arrays.alive[row, asset])
+
+    def trading_cost(self, row: Rows, asset: Rows, money: Floats) -> tuple[Floats, Floats]:
+        """Return the cost, in money, and the price of trades booked in (row, asset)."""
+        where, size, scales = self.filled(row, asset), np.abs(money), self.arrays.impact_scale
+        cost = size * (self.arrays.commission + self.arrays.half_spread)
         if len(scales):
-            cost = cost + scales[filled, columns] * size**1.5
-        return pd.DataFrame(
-            {
-                "session": self.dates[filled],
-                "asset": np.array(self.assets, dtype=object)[columns],
-                "weight_change": amount / self.nav[rows - 1, path],
-                "price": np.where(forced, self.tape.marks[rows, columns], price),
-                "cost": cost / self.nav[rows - 1, path],
-            }
-        )
+            cost = cost + scales[where, asset] * size**1.5
+        forced = ~self.arrays.alive[row, asset]
+        price = np.where(forced, self.arrays.marks[row, asset], self.arrays.fills[where, asset])
+        return cost, price
+
+
+class Simulated(NamedTuple):
+    """A tape and the paths over it; money is in units of capital.
+
+    A row of ``nav`` includes every cost booked up to it, so costs, traded money and trades belong
+    to the change of ``nav`` into their own row.
+    """
+
+    tape: Tape
+    paths: "kernel.Paths"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -186,6 +167,10 @@ class Simulator:
         if not (math.isfinite(self.capital) and self.capital > 0):
             raise StrategyError(f"Simulator: capital is {self.capital}; it must be above 0")
 
+    def describe(self) -> dict[str, Any]:
+        """Return the fields as plain JSON values."""
+        return dataclasses.asdict(self)
+
     def resolve(self, market: Any) -> Resolved:
         """Return where and when orders fill on this market.
 
@@ -205,26 +190,24 @@ class Simulator:
 
     def run(
         self,
-        market: Any,
+        tape: Tape,
         weights: npt.ArrayLike,
-        first: int = 0,
         *,
         sessions: npt.ArrayLike | None = None,
         detail: Literal["nav", "costs", "trades"] = "trades",
         jobs: int = 1,
-    ) -> Simulation:
-        """Simulate target weights over the market's sessions from row `first` on.
+    ) -> Simulated:
+        """Simulate target weights over a tape, from its first session on, in cash.
 
         Parameters
         ----------
-        market : a `Market`.
-        weights : (T, N) or (T, N, P) shares of net asset value by decision session, one row for
-            each row of the market; a row of NaN holds. Rows before `first` are not read.
-        first : row of the first decision session; the paths start there, in cash.
-        sessions : the rows that `weights` (K, N[, P]) belong to, if it holds only decisions.
+        tape : of `Simulator.tape`.
+        weights : (S, N) or (S, N, P) shares of net asset value by decision session, one row for
+            each session of the tape; a row of NaN holds.
+        sessions : the rows of the tape that `weights` (K, N[, P]) belong to, if given.
         detail : "nav" totals the costs, "costs" books them by session, "trades" keeps held and
             trades too.
-        jobs : threads over paths.
+        jobs : threads over paths; their number changes no bit.
 
         Raises
         ------
@@ -233,26 +216,30 @@ class Simulator:
         """
         from tiltwise.kernels.simulate import simulate
 
-        resolved = self.resolve(market)
-        targets, rows = _decisions(weights, len(market.dates), first, sessions)
-        if targets.shape[1] != len(market.assets):
-            raise WeightsError(
-                f"weights for {targets.shape[1]} assets, the market has {len(market.assets)}"
-            )
-        self._check(targets, market, first + rows)
-        due, targets = _queue(targets, rows, len(market.dates) - first, resolved.lag)
-        tape = self.tape(market, first)
-        paths = simulate(tape, due, targets, float(self.capital), detail=detail, jobs=jobs)
-        return self._simulation(market, first, tape, paths)
+        targets, rows = _decisions(weights, len(tape.dates), sessions)
+        self._check(targets, tape, rows)
+        due, targets = _queue(targets, rows, len(tape.dates), tape.resolved.lag)
+        capital = float(self.capital)
+        return Simulated(
+            tape, simulate(tape.arrays, due, targets, capital, detail=detail, jobs=jobs)
+        )
 
-    def stepper(self, market: Any, first: int = 0) -> "Stepper":
+    def stepper(self, tape: Tape) -> "Stepper":
         """Return a single path to be stepped, for decisions that need what is held."""
-        return Stepper(self, market, first)
+        return Stepper(self, tape)
 
-    def tape(self, market: Any, first: int = 0) -> "Tape":
-        """Return what every path meets from row `first` on: prices, rates, costs."""
-        from tiltwise.kernels.simulate import Tape
+    def tape(self, market: Any, first: int = 0) -> Tape:
+        """Return what every path meets from row `first` of the market on.
 
+        Raises
+        ------
+        DataError
+            Opens, volumes or cash rates that are needed are missing.
+        """
+        from tiltwise.kernels import simulate as kernel
+
+        if not 0 <= first < len(market.dates):
+            raise DataError(f"first is row {first} of a market of {len(market.dates)} rows")
         base = max(first - TRAILING - ALIVE_SESSIONS, 0)
         resolved, closes = self.resolve(market), market.array("prices")[base:]
         marks, printed, alive = _carry(closes)
@@ -262,27 +249,24 @@ class Simulator:
             fills = np.where(alive & (opens > 0), opens, np.nan)
         deaths = np.zeros(len(marks), dtype=np.bool_)
         deaths[1:] = (alive[:-1] & ~alive[1:]).any(axis=1)
+        cut = slice(first - base, None)
         scale = np.zeros((0, closes.shape[1]))
         if self.costs.impact > 0:
             scale = self._impact(market, base, marks, printed)
-            fills[np.isnan(scale)] = np.nan
-            scale = np.nan_to_num(scale)[first - base :]
-        cash, financing, borrow, expenses = self._nights(market, first)
-        cut = slice(first - base, None)
-        return Tape(
-            marks=marks[cut],
-            fills=fills[cut],
-            alive=alive[cut],
-            deaths=deaths[cut],
-            cash_rate=cash,
-            financing_rate=financing,
-            borrow_rate=borrow,
-            expense_rate=expenses,
+            fills[np.isnan(scale)] = np.nan  # an asset of unknown depth cannot be traded
+            scale = np.nan_to_num(scale)[cut]
+        arrays = kernel.Tape(
+            marks[cut],
+            fills[cut],
+            alive[cut],
+            deaths[cut],
+            *self._nights(market, first),
             impact_scale=scale,
             commission=self.costs.commission_bps * BPS,
             half_spread=self.costs.half_spread_bps * BPS,
             phase=resolved.phase,
         )
+        return Tape(market.dates[first:], tuple(market.assets), resolved, arrays)
 
     def _nights(self, market: Any, first: int) -> tuple[Floats, Floats, Floats, Floats]:
         """Return the rates of the night before each session: cash, debt, shorts, expenses."""
@@ -318,20 +302,24 @@ class Simulator:
             scale = self.costs.impact * _trailing(ratio, 1) / np.sqrt(_trailing(money, 0))
         return np.where(np.isfinite(scale), scale, np.nan)
 
-    def _check(self, targets: Floats, market: Any, rows: npt.NDArray[np.int64]) -> None:
+    def _check(self, targets: Floats, tape: Tape, rows: Rows) -> None:
         """Refuse weights that cannot be held, naming the session and the asset."""
+        if targets.shape[1] != len(tape.assets):
+            raise WeightsError(
+                f"weights for {targets.shape[1]} assets, the market has {len(tape.assets)}"
+            )
         empty = np.isnan(targets)
         bad = np.isinf(targets) | (empty != empty[:, :1])
         if bad.any():
             k, i = np.argwhere(bad)[0][:2]
             raise WeightsError(
-                f"weights of {market.dates[rows[k]].date()} are partly NaN or infinite (see "
-                f"{market.assets[i]}); a whole row of NaN holds, 0 sells"
+                f"weights of {tape.dates[rows[k]].date()} are partly NaN or infinite (see "
+                f"{tape.assets[i]}); a whole row of NaN holds, 0 sells"
             )
         if self.costs.borrow_bps_year is None and (targets < -SLACK).any():
             k, i = np.argwhere(targets < -SLACK)[0][:2]
             raise WeightsError(
-                f"{market.dates[rows[k]].date()} shorts {market.assets[i]} but borrow_bps_year is "
+                f"{tape.dates[rows[k]].date()} shorts {tape.assets[i]} but borrow_bps_year is "
                 "None; give the rate at which shares are borrowed"
             )
         if self.costs.financing_spread_bps_year is None:
@@ -339,89 +327,77 @@ class Simulator:
             if (total > 1 + SLACK).any():
                 k = int(np.argwhere(total > 1 + SLACK)[0][0])
                 raise WeightsError(
-                    f"weights of {market.dates[rows[k]].date()} sum to {np.nanmax(total[k]):.6g} "
+                    f"weights of {tape.dates[rows[k]].date()} sum to {np.nanmax(total[k]):.6g} "
                     "but financing_spread_bps_year is None; give the spread paid on borrowed cash"
                 )
-
-    def _simulation(self, market: Any, first: int, tape: "Tape", paths: "Paths") -> Simulation:
-        resolved, dates = self.resolve(market), market.dates[first:]
-        notes = [f"orders fill at the {resolved.fill}, delay {resolved.delay}"]
-        if resolved.delay == 0:
-            notes.append("tainted: delay=0 trades before it decides")
-        elif resolved.evening:
-            notes.append("optimistic: decides at the close and fills at the same close")
-        if market.rates is None:
-            notes.append("no rates: cash earns 0 %")
-        unfilled = int(paths.unfilled.sum())
-        if unfilled:
-            notes.append(f"{unfilled} orders of single assets found no price and were dropped")
-        return Simulation(
-            dates, tuple(market.assets), resolved, float(self.capital), tuple(notes), tape, paths
-        )
 
 
 class Stepper:
     """One path, one session at a time: the same bits as `Simulator.run` on the same decisions.
 
-    It starts at the close of row `first` with the capital in cash. In the evening of a decision
-    day read `held`, call `order`; then `advance` to the next close.
+    The first `advance` arrives at the close of the first session, with the capital in cash; each
+    further one lives on to the next close. In the evening of a decision day read `held`, then call
+    `order`.
     """
 
-    def __init__(self, simulator: Simulator, market: Any, first: int = 0) -> None:
+    def __init__(self, simulator: Simulator, tape: Tape) -> None:
         from tiltwise.kernels.simulate import blank, start
 
-        self._simulator, self._market, self._first = simulator, market, first
-        self._resolved = simulator.resolve(market)
-        if self._resolved.delay == 0:
+        if tape.resolved.delay == 0:
             raise LookaheadError(
-                "delay=0 cannot be stepped: the fill comes before the decision; use weights that "
-                "do not depend on what is held"
+                "delay=0 cannot be stepped: the fill comes before the decision; give weights that "
+                "do not depend on what is held to Simulator.run"
             )
-        rows, assets = len(market.dates) - first, len(market.assets)
-        self._tape = simulator.tape(market, first)
-        self._state = start(1, assets, float(simulator.capital))
-        self._out = blank(rows, assets, 1, float(simulator.capital), "trades")
+        rows, assets, capital = len(tape.dates), len(tape.assets), float(simulator.capital)
+        self._simulator, self._tape, self._row, self._rows = simulator, tape, -1, rows
+        self._state, self._out = (
+            start(1, assets, capital),
+            blank(rows, assets, 1, capital, "trades"),
+        )
         self._due = np.full(rows, -1, dtype=np.int64)
         self._targets = np.full((rows, assets, 1), np.nan)
-        self._t, self._rows = 0, rows
-
-    @property
-    def row(self) -> int:
-        """Row of the market whose close was last lived through."""
-        return self._first + self._t
 
     @property
     def nav(self) -> float:
-        """Net asset value at that close."""
-        return float(self._out.nav[self._t, 0])
+        """Net asset value at the last close."""
+        return float(self._out.nav[max(self._row, 0), 0])
+
+    @property
+    def ruined(self) -> bool:
+        """Whether nothing is left; orders have no effect from here on."""
+        return bool(self._out.ruined[0] >= 0)
 
     def held(self) -> Floats:
         """Return each asset's drifted share of net asset value (N,); queued orders excluded."""
-        return self._out.held[self._t, :, 0].copy()
+        return self._out.held[max(self._row, 0), :, 0].copy()
 
     def order(self, target: npt.ArrayLike) -> None:
         """Queue the target (N,) decided this evening; NaN sends no order."""
+        if self._row < 0:
+            raise StrategyError("no session has been lived through; call advance before order")
         row = np.asarray(target, dtype=np.float64).reshape(1, -1, 1)
-        self._simulator._check(row, self._market, np.array([self.row]))
-        self._targets[self._t] = row[0]
-        when = self._t + self._resolved.lag
+        self._simulator._check(row, self._tape, np.array([self._row]))
+        when = self._row + self._tape.resolved.lag
         if when < self._rows and not np.isnan(row[0, 0, 0]):
-            self._due[when] = self._t
+            self._targets[self._row] = row[0]
+            self._due[when] = self._row
 
     def advance(self) -> None:
         """Live on to the next close."""
         from tiltwise.kernels.simulate import step
 
-        if self._t + 1 >= self._rows:
-            raise DataError(f"no session after {self._market.dates[-1].date()} to advance to")
-        self._t += 1
-        step(self._t, self._due, self._tape, self._targets, self._state, self._out)
+        if self._row + 1 >= self._rows:
+            raise DataError(f"there is no session after {self._tape.dates[-1].date()}")
+        self._row += 1
+        if self._row > 0:
+            arrays = self._tape.arrays
+            step(self._row, self._due, arrays, self._targets, self._state, self._out)
 
-    def finish(self) -> Simulation:
-        """Live on to the market's last close and return the record."""
-        while self._t + 1 < self._rows:
+    def path(self) -> Simulated:
+        """Live on to the last close without further orders and return the record."""
+        while self._row + 1 < self._rows:
             self.advance()
-        return self._simulator._simulation(self._market, self._first, self._tape, self._out)
+        return Simulated(self._tape, self._out)
 
 
 def _carry(closes: Floats) -> tuple[Floats, npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
@@ -451,41 +427,36 @@ def _trailing(values: Floats, ddof: int) -> Floats:
 
 
 def _decisions(
-    weights: npt.ArrayLike, rows: int, first: int, sessions: npt.ArrayLike | None
-) -> tuple[Floats, npt.NDArray[np.int64]]:
-    """Return the rows that decide (K, N, P) and their positions after `first`."""
+    weights: npt.ArrayLike, count: int, sessions: npt.ArrayLike | None
+) -> tuple[Floats, Rows]:
+    """Return the targets that decide (K, N, P) and their rows."""
     table = np.asarray(weights, dtype=np.float64)
     table = table[:, :, None] if table.ndim == 2 else table
-    if not 0 <= first < rows:
-        raise DataError(f"first is row {first} of a market of {rows} rows")
     if sessions is not None:
-        where = np.asarray(sessions, dtype=np.int64)
-        if len(where) != len(table) or (np.diff(where) <= 0).any() or (where < first).any():
+        rows = np.asarray(sessions, dtype=np.int64)
+        inside = len(rows) == 0 or (rows[0] >= 0 and rows[-1] < count)
+        if len(rows) != len(table) or (np.diff(rows) <= 0).any() or not inside:
             raise WeightsError(
-                f"sessions must be {len(table)} increasing rows from {first} on, one per decision"
+                f"sessions must be {len(table)} increasing rows of {count}, one per decision"
             )
-        return table, where - first
-    if len(table) != rows:
-        raise WeightsError(f"weights have {len(table)} rows, the market {rows}")
-    table = table[first:]
+        return table, rows
+    if len(table) != count:
+        raise WeightsError(f"weights have {len(table)} rows, the tape {count} sessions")
     decided = ~np.isnan(table).all(axis=(1, 2))
     return table[decided], np.flatnonzero(decided)
 
 
-def _queue(
-    targets: Floats, rows: npt.NDArray[np.int64], count: int, lag: int
-) -> tuple[npt.NDArray[np.int64], Floats]:
+def _queue(targets: Floats, rows: Rows, count: int, lag: int) -> tuple[Rows, Floats]:
     """Return which decision fills in each session, and the decisions, ready for the kernel."""
-    due = np.full(count, -1, dtype=np.int64)
+    due, orders = np.full(count, -1, dtype=np.int64), np.arange(len(rows))
     targets = np.array(targets, order="C")
-    if lag == 0 and len(rows) and rows[0] == 0:  # before the first close nothing can trade
+    if lag == 0 and len(rows) and rows[0] == 0:
+        # The paths start at the first close: what was to fill before it fills right after.
         if len(rows) > 1 and rows[1] == 1:
             targets[1] = np.where(np.isnan(targets[1]), targets[0], targets[1])
         elif count > 1:
             due[1] = 0
-        targets, rows, shift = targets, rows[1:], 1
-    else:
-        shift = 0
+        rows, orders = rows[1:], orders[1:]
     inside = rows + lag < count
-    due[rows[inside] + lag] = np.flatnonzero(inside) + shift
+    due[rows[inside] + lag] = orders[inside]
     return due, targets

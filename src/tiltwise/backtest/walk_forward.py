@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from tiltwise.backtest.result import Backtest
-from tiltwise.backtest.simulator import Simulation, Simulator
+from tiltwise.backtest.simulator import Simulated, Simulator, Tape
 from tiltwise.errors import LookaheadError, MissingData, StrategyError, WeightsError
 from tiltwise.market.market import Market
 from tiltwise.strategy import Decision, Decisions, Strategy, Vectorised, on_assets
@@ -63,15 +63,18 @@ def walk_forward(
     view = shown(strategy, market if end is None else market.asof(end))
     plan = Plan.make(strategy, view, start)
     models = _fit_all(strategy, view, plan, jobs)
+    tape = simulator.tape(view, plan.first)
     if vectorised and isinstance(strategy, Vectorised):
         decisions = _decide_blocks(strategy, view, plan, models)
         check_table(decisions.weights, view)
         if not simulator.allow_lookahead:
             _replay(strategy, view, plan, models, decisions)
-        simulation = _simulate(simulator, view, plan, decisions)
+        simulated = _simulate(simulator, tape, decisions)
     else:
-        decisions, simulation = _decide_each(strategy, view, plan, models, simulator, progress)
-    return Backtest.make(strategy, view, simulator, decisions, plan.fit_dates, simulation)
+        decisions, simulated = _decide_each(
+            strategy, view, plan, models, simulator, tape, progress
+        )
+    return Backtest.make(strategy, view, simulator, decisions, plan.fit_dates, simulated)
 
 
 def propose(strategy: Strategy, market: Market, t: Any, held: pd.Series) -> Decision:
@@ -344,12 +347,10 @@ def same_bits(a: Any, b: Any) -> bool:
     return bool(a == b or (a != a and b != b))
 
 
-def _simulate(
-    simulator: Simulator, view: Market, plan: Plan, decisions: Decisions
-) -> Simulation:
+def _simulate(simulator: Simulator, tape: Tape, decisions: Decisions) -> Simulated:
     """Return the path of money of decisions that are all known."""
-    rows = view.dates.get_indexer(decisions.dates)
-    return simulator.run(view, decisions.weights.to_numpy(), plan.first, sessions=rows)
+    rows = tape.dates.get_indexer(decisions.dates)
+    return simulator.run(tape, decisions.weights.to_numpy(), sessions=rows)
 
 
 def _decide_each(
@@ -358,32 +359,32 @@ def _decide_each(
     plan: Plan,
     models: Sequence[Any],
     simulator: Simulator,
+    tape: Tape,
     progress: Progress | None,
-) -> tuple[Decisions, Simulation]:
+) -> tuple[Decisions, Simulated]:
     """Return decisions and path, one evening after the other."""
-    backwards = simulator.resolve(view).delay == 0
+    backwards = tape.resolved.delay == 0
     # A fill before its decision cannot be stepped: decide as with delay 1, then move the fills.
     live = dataclasses.replace(simulator, delay=1) if backwards else simulator
-    stepper = live.stepper(view, plan.first)
+    stepper = live.stepper(live.tape(view, plan.first) if backwards else tape)
     columns = view.prices.columns
+    block = dict(zip(plan.dates, plan.block, strict=True))
     answers: list[Decision] = []
-    for t, block in zip(plan.dates, plan.block, strict=True):
-        row = int(view.dates.searchsorted(t))
-        while stepper.row < row:
-            stepper.advance()
-        if stepper.nav <= 0:
+    for t in tape.dates:
+        stepper.advance()
+        if t not in block:
+            continue
+        if stepper.ruined:
             break
         held = pd.Series(stepper.held(), index=columns)
-        answer = _ask(strategy, view, plan.since[block], models[block], t, held)
+        answer = _ask(strategy, view, plan.since[block[t]], models[block[t]], t, held)
         if answer.weights is not None:
             stepper.order(on_assets(answer.weights, columns))
         answers.append(answer)
         if progress and len(answers) % 20 == 0:
             progress(len(answers), len(plan.dates))
     decisions = Decisions.stack(plan.dates[: len(answers)], answers, view.assets)
-    if backwards:
-        return decisions, _simulate(simulator, view, plan, decisions)
-    return decisions, stepper.finish()
+    return decisions, _simulate(simulator, tape, decisions) if backwards else stepper.path()
 
 
 def first_start(strategy: Strategy, market: Market) -> pd.Timestamp:

@@ -37,6 +37,7 @@ FORMAT = 1
 
 _MARK = 0x74696C74  # SQLite's application id: tells a ledger from another program's database
 _WAIT = 10.0  # seconds for another writer to finish, per attempt
+_SYNCHRONOUS = "FULL"
 _TAKEN = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 _UNWRITABLE = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY)
 _PAUSES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0)  # a file being opened or closed does not wait
@@ -168,7 +169,7 @@ class Chain:
         fresh = writes and not (self.path.exists() and self.path.stat().st_size)
         connection = _connect(self.path, "rwc" if writes else "rw")
         try:
-            connection.execute("PRAGMA synchronous = FULL")
+            connection.execute(f"PRAGMA synchronous = {_SYNCHRONOUS}")
             if fresh:
                 prefer_log(connection)
             connection.execute(begin)

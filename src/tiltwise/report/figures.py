@@ -6,17 +6,16 @@ from statistics import NormalDist
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from tiltwise.report import series
 from tiltwise.report.section import Choice, Figure, Trace
-from tiltwise.report.text import number, percent
+from tiltwise.report.text import number, percent, plot_text, slug
 from tiltwise.report.traces import bars, dates, line, rug
 
 POINTS = 5000
 """Sessions above which a path is thinned before it is drawn."""
-
-_NO_CASH = "; no cash rate deducted"
 
 PERCENT_AXIS = {"tickformat": ",.0%"}
 
@@ -30,53 +29,62 @@ def growth(
 ) -> Figure:
     """Value of one unit above its drawdown; the three series are returns by session."""
     path = series.growth(net)
-    below = series.drawdown(path)
     rows = series.thin(path.to_numpy(), POINTS)
     x = dates(path.index[rows])
     traces: list[Trace] = []
     if benchmark is not None:
         other = series.growth(benchmark.reindex(net.index))
-        traces.append(line(x, other.iloc[rows], name, "@benchmark", form=".3f"))
-        fallen = series.drawdown(other).iloc[rows]
-        label = f"{name}, drawdown"
-        drop = line(x, fallen, label, "@benchmark", width=1, form=".1%", legendgroup=name)
-        traces.append({**drop, "yaxis": "y2", "showlegend": False})
-    before = series.growth(gross.reindex(net.index))
-    traces.append(line(x, before.iloc[rows], "Before costs", "@gross", width=1.1, form=".3f"))
-    traces.append(line(x, path.iloc[rows], "Strategy, net", "@accent", width=2, form=".3f"))
-    fill = {"fill": "tozeroy", "fillcolor": "@loss-soft", "yaxis": "y2", "showlegend": False}
-    traces.append(
-        line(x, below.iloc[rows], "Drawdown, net", "@loss", width=1.1, form=".1%", **fill)
-    )
+        traces += _path_and_drawdown(x, other, rows, (name, "@benchmark", 1.6))
+    before = series.growth(gross.reindex(net.index)).iloc[rows]
+    traces.append(line(x, before, "Before costs", "@gross", width=1.1, form=".3f"))
+    traces += _path_and_drawdown(x, path, rows, ("Strategy, net", "@accent", 2.0))
+    traces[-1] |= {"fill": "tozeroy", "fillcolor": "@loss-soft"}
+    traces[-1]["line"]["color"] = "@loss"
     if refits:
         traces.append(rug(refits, "Refit", "y3"))
     return Figure(
         key="growth",
         title="Growth of one unit and drawdown",
         data=tuple(traces),
-        layout=_growth_layout(),
-        alt=_growth_alt(path, below),
+        layout=_GROWTH_LAYOUT,
+        alt=_growth_alt(path),
         caption="Upper panel: value of one unit invested before the first session. Lower panel: "
         "distance below the highest value so far." + _thinned(len(rows), len(path)),
         height=470,
-        choices=(
-            Choice("Linear", {"yaxis.type": "linear"}),
-            Choice("Log", {"yaxis.type": "log"}),
-        ),
+        choices=(Choice("Linear"), Choice("Log", {"yaxis.type": "log"})),
     )
 
 
-def _growth_layout() -> dict[str, Any]:
-    return {
-        "xaxis": {"anchor": "y2", "type": "date", "hoverformat": "%a %d %b %Y"},
-        "yaxis": {"domain": [0.36, 1.0], "minor": {"showgrid": False}},
-        "yaxis2": {"domain": [0.0, 0.29], "rangemode": "tozero", "nticks": 4, **PERCENT_AXIS},
-        "yaxis3": {"domain": [0.36, 1.0], "overlaying": "y", "range": [0, 1], "visible": False},
-        "hoversubplots": "axis",
-    }
+def _path_and_drawdown(
+    x: list[str], path: pd.Series, rows: npt.NDArray[np.intp], look: tuple[str, str, float]
+) -> list[Trace]:
+    """Line of a path and, on the lower panel, of its drawdown; `look` is name, colour, width."""
+    name, color, width = look
+    fall = line(
+        x,
+        series.drawdown(path).iloc[rows],
+        f"{name}, drawdown",
+        color,
+        width=1,
+        form=".1%",
+        yaxis="y2",
+        showlegend=False,
+        legendgroup=plot_text(name),
+    )
+    return [line(x, path.iloc[rows], name, color, width=width, form=".3f"), fall]
 
 
-def _growth_alt(path: pd.Series, below: pd.Series) -> str:
+_GROWTH_LAYOUT: dict[str, Any] = {
+    "xaxis": {"anchor": "y2", "type": "date", "hoverformat": "%a %d %b %Y"},
+    "yaxis": {"domain": [0.36, 1.0], "minor": {"showgrid": False}},
+    "yaxis2": {"domain": [0.0, 0.29], "rangemode": "tozero", "nticks": 4, **PERCENT_AXIS},
+    "yaxis3": {"domain": [0.36, 1.0], "overlaying": "y", "range": [0, 1], "visible": False},
+    "hoversubplots": "axis",
+}
+
+
+def _growth_alt(path: pd.Series) -> str:
+    below = series.drawdown(path)
     first, last = path.index[0].date(), path.index[-1].date()
     worst = path.index[int(np.argmin(below.to_numpy()))].date()
     return (
@@ -98,40 +106,48 @@ def rolling(
     if not 12 <= year <= len(net):
         return ()
     other = None if benchmark is None else benchmark.reindex(net.index)
+    lines = {name: other, "Strategy, net": net}
     made = []
-    for key, title, measure, form, remark in (
-        ("rolling-sharpe", "Rolling Sharpe ratio", series.rolling_sharpe, ".2f", _NO_CASH),
-        ("rolling-volatility", "Rolling volatility", series.rolling_volatility, ".1%", ""),
+    for title, measure, remark in (
+        ("Rolling Sharpe ratio", series.rolling_sharpe, "; no cash rate deducted"),
+        ("Rolling volatility", series.rolling_volatility, ""),
     ):
-        own = measure(net, year)
-        rows = series.thin(own.to_numpy(), POINTS)
-        rows = rows[rows >= year - 1]
-        x = dates(net.index[rows])
-        traces = [] if other is None else [line(x, measure(other, year).iloc[rows], name, "@benchmark")]
-        traces.append(line(x, own.iloc[rows], "Strategy, net", "@accent"))
-        traces = [{**trace, "hovertemplate": f"%{{y:{form}}}"} for trace in traces]
-        show = percent if form.endswith("%") else number
-        made.append(
-            Figure(
-                key=key,
-                title=title,
-                data=tuple(traces),
-                layout=_rolling_layout(percentages=form.endswith("%")),
-                alt=f"{title} between {show(own.min())} and {show(own.max())}, "
-                f"{show(own.iloc[-1])} at the end.",
-                caption=f"Last {year} sessions, annualised{remark}.",
-                height=260,
-                wide=False,
-            )
-        )
+        measured = {
+            label: measure(part, year).iloc[year - 1 :]
+            for label, part in lines.items()
+            if part is not None
+        }
+        caption = f"Last {year} sessions, annualised{remark}."
+        made.append(_rolling_figure(title, caption, measured))
     return tuple(made)
 
 
-def _rolling_layout(*, percentages: bool) -> dict[str, Any]:
-    axis: dict[str, Any] = {"rangemode": "tozero", "nticks": 6}
-    if percentages:
-        axis |= PERCENT_AXIS
-    return {"xaxis": {"type": "date", "hoverformat": "%d %b %Y"}, "yaxis": axis}
+def _rolling_figure(title: str, caption: str, measured: dict[str, pd.Series]) -> Figure:
+    """Lines of one rolling measure; the strategy's is the last."""
+    ratio = title.endswith("ratio")
+    own = list(measured.values())[-1]
+    rows = series.thin(own.to_numpy(), POINTS)
+    x = dates(own.index[rows])
+    colors = ["@benchmark", "@accent"][-len(measured) :]
+    form = ".2f" if ratio else ".1%"
+    show = number if ratio else percent
+    return Figure(
+        key=slug(title),
+        title=title,
+        data=tuple(
+            line(x, y.iloc[rows], label, color, form=form)
+            for (label, y), color in zip(measured.items(), colors, strict=True)
+        ),
+        layout={
+            "xaxis": {"type": "date", "hoverformat": "%d %b %Y"},
+            "yaxis": {"rangemode": "tozero", "nticks": 6, **({} if ratio else PERCENT_AXIS)},
+        },
+        alt=f"{title} between {show(own.min())} and {show(own.max())}, {show(own.iloc[-1])} at "
+        "the end.",
+        caption=caption,
+        height=260,
+        wide=False,
+    )
 
 
 def yearly(net: pd.Series, benchmark: pd.Series | None, name: str) -> Figure:
@@ -189,7 +205,7 @@ def distribution(net: pd.Series) -> Figure:
     )
 
 
-def _histogram(sample: np.ndarray[Any, np.dtype[np.float64]], what: str) -> tuple[Trace, Trace]:
+def _histogram(sample: npt.NDArray[np.float64], what: str) -> tuple[Trace, Trace]:
     """Counts by bin, coloured by sign, and the normal curve scaled to them."""
     spread = float(sample.std(ddof=1)) if len(sample) > 1 else 0.0
     mean = float(sample.mean()) if len(sample) else 0.0

@@ -1,11 +1,12 @@
 """How each metric of a summary is named, grouped and formatted."""
 
+import math
 from collections.abc import Iterable
-from typing import Any, Literal
+from typing import Literal
 
 from tiltwise.report.text import GAP, number, percent
 
-Unit = Literal["share", "fine", "ratio", "sessions", "years", "count", "probability"]
+Unit = Literal["share", "fine", "ratio", "periods", "years", "count", "probability"]
 
 GROUPS: dict[str, dict[str, tuple[str, Unit]]] = {
     "Return": {
@@ -19,7 +20,7 @@ GROUPS: dict[str, dict[str, tuple[str, Unit]]] = {
     "Risk": {
         "ann_volatility": ("Volatility a year", "share"),
         "max_drawdown": ("Maximum drawdown", "share"),
-        "max_drawdown_duration": ("Longest drawdown", "sessions"),
+        "max_drawdown_duration": ("Longest drawdown, sessions", "periods"),
         "ulcer_index": ("Ulcer index", "share"),
         "var_95": ("Value at risk 95 %, daily", "fine"),
         "cvar_95": ("Expected shortfall 95 %, daily", "fine"),
@@ -30,6 +31,7 @@ GROUPS: dict[str, dict[str, tuple[str, Unit]]] = {
     "Return for risk": {
         "sharpe": ("Sharpe ratio", "ratio"),
         "sortino": ("Sortino ratio", "ratio"),
+        "gross_sharpe": ("Sharpe ratio before costs", "ratio"),
         "calmar": ("Calmar ratio", "ratio"),
         "omega": ("Omega ratio", "ratio"),
     },
@@ -43,9 +45,9 @@ GROUPS: dict[str, dict[str, tuple[str, Unit]]] = {
         "down_capture": ("Down capture", "ratio"),
     },
     "Trading": {
-        "turnover_one_way": ("Turnover, one-way", "share"),
-        "turnover_two_way": ("Turnover, two-way", "share"),
-        "cost_drag": ("Cost drag", "fine"),
+        "turnover_one_way": ("Turnover a year, one-way", "share"),
+        "turnover_two_way": ("Turnover a year, two-way", "share"),
+        "cost_drag": ("Cost drag a year", "fine"),
         "avg_holdings": ("Holdings, average", "count"),
     },
     "Luck and search": {
@@ -73,7 +75,7 @@ def label(name: str) -> str:
     return known[0] if known else name.replace("_", " ").capitalize()
 
 
-def show(name: str, value: Any) -> str:
+def show(name: str, value: float) -> str:
     """Value of a metric in its unit."""
     known = _lookup(name)
     unit = known[1] if known else "ratio"
@@ -81,9 +83,11 @@ def show(name: str, value: Any) -> str:
         return percent(value, 1)
     if unit == "fine":
         return percent(value, 2)
-    if unit in ("sessions", "years", "count"):
-        text = number(value, 0 if unit == "sessions" else 1)
-        return text if unit == "count" or not text[-1].isdigit() else f"{text}{GAP}{unit}"
+    if unit == "periods":
+        return number(value, 0)
+    if unit in ("years", "count"):
+        text = number(value, 1)
+        return f"{text}{GAP}years" if unit == "years" and math.isfinite(value) else text
     return number(value, 3 if unit == "probability" else 2)
 
 

@@ -3,19 +3,24 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
 import pandas as pd
 
 from tiltwise.errors import DataError
+from tiltwise.evaluate.returns import active, periods_in_year
+from tiltwise.kernels import path_metrics
 from tiltwise.report import book, figures, metrics, series, tables
 from tiltwise.report.document import document
 from tiltwise.report.section import Section
-from tiltwise.report.text import escape, percent
+from tiltwise.report.text import NONE, escape, percent
 
 DISCLAIMER = (
     "For research only. Not investment advice, and no offer to buy or sell anything. The results "
     "are hypothetical: they were computed on past prices, with the assumptions listed above, and "
     "no such trades were made. Past results, real or simulated, do not foretell future ones."
 )
+
+_HEADLINE = {"cagr": "Growth a year", "sharpe": "Sharpe ratio", "max_drawdown": "Max. drawdown"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,6 +53,8 @@ class RunView:
         Why the result used what was not yet known; empty when it did not.
     ci
         Confidence of the intervals in `summary`.
+    periods_per_year
+        Inferred from the dates of `returns` when None.
     """
 
     title: str
@@ -67,6 +74,7 @@ class RunView:
     decisions: pd.DataFrame | None = None
     refits: Sequence[pd.Timestamp] | None = None
     ci: float = 0.9
+    periods_per_year: float | None = None
     disclaimer: str = DISCLAIMER
 
 
@@ -94,17 +102,18 @@ def run_sections(run: RunView) -> list[Section]:
     """The run's own sections, from growth to the metric table."""
     net, other, name = run.returns, run.benchmark_returns, run.benchmark_name
     path = series.growth(net)
-    rolling = figures.rolling(net, other, name)
-    short = "" if rolling else f"The run has {len(net)} sessions; rolling measures need 252."
+    year = _year(run)
+    rolling = figures.rolling(net, other, name, year)
+    short = f"The run has {len(net)} sessions; rolling measures need {max(year, 12)}."
     return [
         Section(
             "Growth",
             figures=(figures.growth(net, run.gross_returns, other, name, run.refits),),
             after=tables.drawdown_table(path),
         ),
-        Section("Risk through time", figures=rolling, lead=short),
+        Section("Risk through time", figures=rolling, lead="" if rolling else short),
         _holdings(run),
-        Section("Trading", figures=(book.turnover(run.turnover), book.costs(run.costs))),
+        Section("Trading", figures=(book.turnover(_turnover(run)), book.costs(run.costs))),
         Section(
             "Calendar",
             html=tables.month_table(net),
@@ -114,7 +123,7 @@ def run_sections(run: RunView) -> list[Section]:
             "All metrics",
             html=tables.metric_table(run.summary, run.ci),
             lead=f"Value and {percent(run.ci, 0)} interval. In the drawings the upright tick is "
-            "zero; an interval that holds zero is grey. Point at a name to see its key.",
+            "zero; an interval that holds zero is grey.",
         ),
     ]
 
@@ -141,9 +150,9 @@ def assumptions(run: RunView) -> Section:
     notes = "".join(f"<li>{escape(note)}</li>" for note in run.notes)
     listed = f"<ul>{notes}</ul>" if notes else ""
     standing = (
-        "<p>Annual numbers count 252 sessions to the year. Volatility and Sharpe ratio use the "
-        "sample deviation; drawdowns start from the one unit invested before the first session. "
-        "Losses are negative.</p>"
+        f"<p>Annual numbers count {_year(run)} sessions to the year. Volatility and Sharpe ratio "
+        "use the sample deviation; drawdowns start from the one unit invested before the first "
+        "session. Losses are negative.</p>"
     )
     html = f'{standing}{listed}<p class="disclaimer">{escape(run.disclaimer)}</p>'
     return Section("Assumptions", html=html)
@@ -158,7 +167,7 @@ def header(run: RunView) -> str:
     if lost is not None:
         warnings.append(f"<b>Ruin.</b> The book lost all its capital on {lost.date()}.")
     alarm = "".join(f'<p class="alarm" role="note">{text}</p>' for text in warnings)
-    notes = "".join(f"<li>{escape(note)}</li>" for note in run.notes)
+    notes = "".join(f"<li>{escape(note)}</li>" for note in run.notes if note != run.taint)
     listed = f'<ul class="notes" aria-label="Notes">{notes}</ul>' if notes else ""
     subtitle = f'<p class="subtitle">{escape(run.subtitle)}</p>' if run.subtitle else ""
     return (
@@ -170,29 +179,27 @@ def header(run: RunView) -> str:
 
 def _circumstances(run: RunView) -> dict[str, str]:
     first, last = run.returns.index[0].date(), run.returns.index[-1].date()
-    return {"Sessions": f"{len(run.returns)}, {first} to {last}", **run.facts}
+    return {"Period": f"{first} to {last}", "Sessions": str(len(run.returns)), **run.facts}
 
 
 def _tiles(run: RunView) -> list[str]:
-    names = {"cagr": "Growth a year", "sharpe": "Sharpe ratio", "max_drawdown": "Max. drawdown"}
-    traded = float(run.turnover.mean()) * series.YEAR
-    paid = run.costs.sum(axis=1)
-    return [
-        *(_metric_tile(run, key, name) for key, name in names.items() if key in run.summary.index),
-        _comparison(run),
-        tables.tile(
-            "Turnover a year", percent(traded / 2, 0), ("one-way", f"{percent(traded, 0)} two-way")
-        ),
-        tables.tile(
-            "Cost drag a year",
-            percent(-paid.mean() * series.YEAR, 2),
-            ("of NAV", f"{percent(paid.sum(), 1)} over the run"),
-        ),
-    ]
+    known = run.summary.index
+    paid = run.costs.sum(axis=1).sum()
+    tiles = [_metric_tile(run, key, name) for key, name in _HEADLINE.items() if key in known]
+    tiles.append(_comparison(run))
+    if {"turnover_one_way", "turnover_two_way"} <= set(known):
+        value = metrics.show("turnover_one_way", tables.bounds(run.summary, "turnover_one_way")[0])
+        both = metrics.show("turnover_two_way", tables.bounds(run.summary, "turnover_two_way")[0])
+        tiles.append(tables.tile("Turnover a year", value, ("one-way", f"{both} two-way")))
+    if "cost_drag" in known:
+        value = percent(-tables.bounds(run.summary, "cost_drag")[0], 2)
+        detail = ("mean return lost", f"{percent(paid)} of NAV in all")
+        tiles.append(tables.tile("Cost drag a year", value, detail))
+    return tiles
 
 
 def _metric_tile(run: RunView, key: str, label: str) -> str:
-    value, low, high = (float(v) for v in run.summary.loc[key, ["value", "low", "high"]])
+    value, low, high = tables.bounds(run.summary, key)
     span = tables.interval_text(key, low, high)
     details = (span, f"{percent(run.ci, 0)} interval") if span else ()
     drawing = tables.whisker(value, low, high)
@@ -200,12 +207,27 @@ def _metric_tile(run: RunView, key: str, label: str) -> str:
 
 
 def _comparison(run: RunView) -> str:
-    if run.benchmark_returns is None:
+    """Tile of growth against the benchmark, over the sessions that the summary measures."""
+    live = active(run.returns, run.held)
+    if run.benchmark_returns is None or live.empty or "cagr" not in run.summary.index:
         if "ann_volatility" in run.summary.index:
             return _metric_tile(run, "ann_volatility", "Volatility a year")
-        return tables.tile("Benchmark", "none", ("none was given",))
-    other = run.benchmark_returns.reindex(run.returns.index)
-    theirs = series.annual_growth(series.growth(other))
-    gap = series.annual_growth(series.growth(run.returns)) - theirs
-    details = ("growth a year", f"{run.benchmark_name} {percent(theirs)}")
+        return tables.tile("Benchmark", NONE, ("none was given",))
+    theirs = run.benchmark_returns.reindex(live.index).fillna(0.0).to_numpy(dtype=float)
+    path = path_metrics.Path(theirs, np.zeros(len(theirs)), float(_year(run)))
+    other = path_metrics.cagr(path)
+    gap = tables.bounds(run.summary, "cagr")[0] - other
+    details = ("growth a year", f"{run.benchmark_name} {percent(other)}")
     return tables.tile("Against benchmark", percent(gap, signed=True), details)
+
+
+def _year(run: RunView) -> int:
+    """Sessions in a year; a run too short to tell counts as daily."""
+    if run.periods_per_year is not None:
+        return round(run.periods_per_year)
+    return round(periods_in_year(run.returns.index)) if len(run.returns) > 2 else 252
+
+
+def _turnover(run: RunView) -> pd.Series:
+    """Turnover of every session: one without an entry had none."""
+    return run.turnover.reindex(run.returns.index, fill_value=0.0)

@@ -14,7 +14,8 @@ from tiltwise.kernels.path_metrics import FloatArray, wealth
 def growth(returns: pd.Series) -> pd.Series:
     """Value of one unit at each close; from ruin on it stays, before the first return it is NaN."""
     known = returns.astype(float)
-    path = pd.Series(wealth(known.fillna(0.0).to_numpy())[1:], index=returns.index)
+    values = np.asarray(known.fillna(0.0), dtype=np.float64)
+    path = pd.Series(wealth(values)[1:], index=returns.index)
     return path.where(known.notna().cummax())
 
 
@@ -69,7 +70,7 @@ def compounded(returns: pd.Series, period: str) -> pd.Series:
 
 
 def thin(values: FloatArray, limit: int) -> npt.NDArray[np.intp]:
-    """Positions to draw: all, or at most `limit` with both ends and the extremes of each stretch."""
+    """Positions to draw: all, or at most `limit` with both ends and each stretch's extremes."""
     n = len(values)
     if n <= limit:
         return np.arange(n)

@@ -6,14 +6,12 @@ from collections.abc import Iterable, Mapping, Sequence
 import pandas as pd
 
 from tiltwise.report import metrics, series
-from tiltwise.report.text import NONE, escape, number, percent
+from tiltwise.report.text import escape, number, percent
 
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
-def table(
-    head: Sequence[str], rows: Iterable[Sequence[str]], caption: str, kind: str = ""
-) -> str:
+def table(head: Sequence[str], rows: Iterable[Sequence[str]], caption: str, kind: str = "") -> str:
     """Table whose first column is the row's heading; cells are trusted markup, head is not."""
     top = "".join(f'<th scope="col">{escape(name)}</th>' for name in head)
     body = "".join(
@@ -59,14 +57,36 @@ def metric_table(summary: pd.DataFrame, ci: float) -> str:
         rows = [_metric_row(summary, name) for name in names]
         head = ("Metric", "Value", interval, "")
         parts.append(f'<div class="group">{table(head, rows, title, "metrics")}</div>')
-    return f'<div class="groups">{"".join(parts)}</div>'
+    return f'<div class="groups">{"".join(parts)}</div>{_definitions(summary)}'
+
+
+def _definitions(summary: pd.DataFrame) -> str:
+    """What each metric means, in the words of the function that computed it."""
+    from tiltwise.evaluate.metrics import METRICS  # compiles kernels: only when a page is made
+
+    terms = "".join(
+        f"<div><dt>{escape(metrics.label(name))}</dt>"
+        f"<dd>{escape(METRICS[name].definition)} <code>{escape(name)}</code></dd></div>"
+        for name in map(str, summary.index)
+        if name in METRICS
+    )
+    return (
+        f"<details><summary>What each number means</summary><dl>{terms}</dl></details>"
+        if terms
+        else ""
+    )
 
 
 def _metric_row(summary: pd.DataFrame, name: str) -> list[str]:
-    value, low, high = (float(v) for v in summary.loc[name, ["value", "low", "high"]])
+    value, low, high = bounds(summary, name)
     span = interval_text(name, low, high)
-    label = f'<span title="{escape(name)}">{escape(metrics.label(name))}</span>'
-    return [label, metrics.show(name, value), span, whisker(value, low, high)]
+    return [escape(metrics.label(name)), metrics.show(name, value), span, whisker(value, low, high)]
+
+
+def bounds(summary: pd.DataFrame, name: str) -> tuple[float, float, float]:
+    """Value, low and high of a metric."""
+    row = summary.loc[[name], ["value", "low", "high"]].to_numpy(dtype=float)[0]
+    return float(row[0]), float(row[1]), float(row[2])
 
 
 def interval_text(name: str, low: float, high: float) -> str:
@@ -81,11 +101,11 @@ def month_table(net: pd.Series) -> str:
     months = series.compounded(net, "M")
     years = series.compounded(net, "Y")
     scale = float(months.abs().quantile(0.95)) if len(months) else 1.0
-    at = {(period.year, period.month): float(v) for period, v in months.items()}
+    at = dict(zip(pd.PeriodIndex(months.index).strftime("%Y-%m"), months.to_numpy(), strict=True))
     rows = []
-    for period, total in years.items():
-        cells = [_heat(at.get((period.year, month)), scale) for month in range(1, 13)]
-        rows.append([str(period.year), *cells, f"<b>{number(100 * total, 1)}</b>"])
+    for year, total in zip(map(str, years.index), years.to_numpy(), strict=True):
+        cells = [_heat(at.get(f"{year}-{month:02d}"), scale) for month in range(1, 13)]
+        rows.append([year, *cells, f"<b>{number(100 * total, 1)}</b>"])
     return table(("", *MONTHS, "Year"), rows, "Monthly net return, per cent", "heat")
 
 
@@ -104,28 +124,30 @@ def drawdown_table(path: pd.Series) -> str:
     if deepest.empty:
         return ""
     rows = [
-        [
-            _day(row.start),
-            _day(row.trough),
-            _day(row.recovered) if pd.notna(row.recovered) else "not yet",
-            percent(row.depth),
-            number(row.sessions, 0),
-        ]
-        for row in deepest.itertuples()
+        [*days, percent(depth), number(sessions, 0)]
+        for *days, depth, sessions in zip(
+            *(_days(deepest[name]) for name in ("start", "trough", "recovered")),
+            deepest["depth"].to_numpy(),
+            deepest["sessions"].to_numpy(),
+            strict=True,
+        )
     ]
     head = ("Began", "Trough", "Recovered", "Depth", "Sessions")
     return table(head, rows, "Deepest drawdowns", "plain")
 
 
 def book_table(held: pd.DataFrame, target: pd.Series | None) -> str:
-    """Last book: what is held and, when known, the last target; empty for an empty book."""
+    """Last book: what is held and, when known, the last target; empty for an empty book.
+
+    The targets carry their session as the name of the series.
+    """
     now = held.iloc[-1].fillna(0.0)
     aims = now * 0.0 if target is None else target.reindex(now.index).fillna(0.0)
     live = now.index[(now.abs() > 1e-6) | (aims.abs() > 1e-6)]
     if live.empty:
         return ""
     order = now[live].sort_values(ascending=False, kind="stable").index
-    head = ("Asset", "Held") if target is None else ("Asset", "Held", "Target", "Change")
+    head = ("Asset", "Held") if target is None else ("Asset", "Held", "Target", "Gap")
     rows = []
     for asset in order:
         cells = [escape(asset), percent(now[asset])]
@@ -133,7 +155,10 @@ def book_table(held: pd.DataFrame, target: pd.Series | None) -> str:
             gap = float(aims[asset] - now[asset])
             cells += [percent(aims[asset]), percent(gap, signed=True)]
         rows.append(cells)
-    return table(head, rows, f"Book at the close of {_day(held.index[-1])}", "plain")
+    title = f"Book at the close of {pd.Timestamp(held.index[-1]):%Y-%m-%d}"
+    if target is not None:
+        title += f", target of {pd.Timestamp(str(target.name)):%Y-%m-%d}"
+    return table(head, rows, title, "plain")
 
 
 def facts(pairs: Mapping[str, str]) -> str:
@@ -145,5 +170,5 @@ def facts(pairs: Mapping[str, str]) -> str:
     return f'<dl class="facts">{items}</dl>'
 
 
-def _day(moment: pd.Timestamp) -> str:
-    return moment.strftime("%Y-%m-%d") if pd.notna(moment) else NONE
+def _days(moments: pd.Series) -> list[str]:
+    return pd.DatetimeIndex(moments).strftime("%Y-%m-%d").fillna("not yet").tolist()

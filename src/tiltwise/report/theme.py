@@ -42,8 +42,8 @@ LIGHT: Mapping[str, str] = {
     "series-7": "#c9603f",
     "series-8": "#5a7fc0",
     "series-9": "#e6a35a",
-    "series-10": "#7d2f56",
-    "series-11": "#1f6b45",
+    "series-10": "#6a2048",
+    "series-11": "#34895f",
     "series-12": "#d58fa0",
     "series-rest": "#c6c5bf",
 }
@@ -76,8 +76,8 @@ DARK: Mapping[str, str] = {
     "series-7": "#e07d5c",
     "series-8": "#6f97da",
     "series-9": "#efb675",
-    "series-10": "#ab5681",
-    "series-11": "#4a9b70",
+    "series-10": "#a04a78",
+    "series-11": "#5bb185",
     "series-12": "#e8aab8",
     "series-rest": "#596069",
 }
@@ -88,6 +88,39 @@ SERIES: tuple[str, ...] = tuple(f"@series-{n}" for n in range(1, 13))
 
 FONT = 'ui-sans-serif, system-ui, -apple-system, "Segoe UI", Roboto, "Liberation Sans", sans-serif'
 """System fonts only: nothing is loaded."""
+
+_AXIS: dict[str, Any] = {
+    "automargin": True,
+    "gridcolor": "@grid",
+    "linecolor": "@line",
+    "zerolinecolor": "@zero",
+    "zerolinewidth": 1,
+    "tickcolor": "@line",
+    "tickfont": {"size": 12, "color": "@muted"},
+    "title": {"font": {"size": 12, "color": "@muted"}, "standoff": 8},
+}
+_RULER = {"ticks": "outside", "spikecolor": "@zero", "spikethickness": 1, "spikedash": "solid"}
+_TEXT = {"family": FONT, "size": 12.5, "color": "@ink"}
+_LAYOUT: dict[str, Any] = {
+    "font": _TEXT,
+    "paper_bgcolor": "rgba(0,0,0,0)",
+    "plot_bgcolor": "rgba(0,0,0,0)",
+    "colorway": list(SERIES),
+    "margin": {"l": 8, "r": 10, "t": 8, "b": 28},
+    "xaxis": {**_AXIS, "showgrid": False, "zeroline": False, "showline": True, **_RULER},
+    "yaxis": {**_AXIS, "fixedrange": True, "ticks": ""},
+    "showlegend": False,
+    "hovermode": "x unified",
+    "hoverlabel": {
+        "bgcolor": "@surface",
+        "bordercolor": "@line",
+        "font": _TEXT,
+        "align": "left",
+        "namelength": -1,
+    },
+    "dragmode": "zoom",
+    "bargap": 0.25,
+}
 
 
 def css() -> str:
@@ -104,38 +137,7 @@ def css() -> str:
 
 def template(mode: Mode | None = None) -> dict[str, Any]:
     """Plotly template; with colour roles when `mode` is None, else with that mode's colours."""
-    axis = {
-        "automargin": True,
-        "gridcolor": "@grid",
-        "linecolor": "@line",
-        "zerolinecolor": "@zero",
-        "zerolinewidth": 1,
-        "tickcolor": "@line",
-        "tickfont": {"size": 12, "color": "@muted"},
-        "title": {"font": {"size": 12, "color": "@muted"}, "standoff": 8},
-    }
-    ruler = {"ticks": "outside", "spikecolor": "@zero", "spikethickness": 1, "spikedash": "solid"}
-    layout = {
-        "font": {"family": FONT, "size": 12.5, "color": "@ink"},
-        "paper_bgcolor": "rgba(0,0,0,0)",
-        "plot_bgcolor": "rgba(0,0,0,0)",
-        "colorway": list(SERIES),
-        "margin": {"l": 8, "r": 10, "t": 8, "b": 28},
-        "xaxis": {**axis, "showgrid": False, "zeroline": False, "showline": True, **ruler},
-        "yaxis": {**axis, "fixedrange": True, "ticks": ""},
-        "showlegend": False,
-        "hovermode": "x unified",
-        "hoverlabel": {
-            "bgcolor": "@surface",
-            "bordercolor": "@line",
-            "font": {"family": FONT, "size": 12.5, "color": "@ink"},
-            "align": "left",
-            "namelength": -1,
-        },
-        "dragmode": "zoom",
-        "bargap": 0.25,
-    }
-    plain: dict[str, Any] = {"layout": layout}
+    plain: dict[str, Any] = {"layout": _LAYOUT}
     return plain if mode is None else resolve(plain, LIGHT if mode == "light" else DARK)
 
 

@@ -20,6 +20,7 @@ from tiltwise.evaluate.inference import (
 )
 from tiltwise.evaluate.metrics import METRICS
 from tiltwise.evaluate.sharpe_difference import sharpe_difference
+from tiltwise.kernels.bootstrap import bootstrap, terms
 from tiltwise.kernels.path_metrics import PATH_METRICS, Path
 
 
@@ -136,6 +137,24 @@ def test_memory_widens_the_interval() -> None:
     assert widths[1] / widths[0] == pytest.approx(math.sqrt(1.5 / 0.5), rel=0.2)
 
 
+def test_block_of_a_metric_follows_its_series() -> None:
+    """Volatility clusters: its blocks are those of squared returns, relative ones of the active."""
+    rng = np.random.default_rng(3)
+    market, active = 0.01 * autoregression(rng, (2, 2000), 0.0, 0.15)
+    path = Path(market + active, np.zeros(2000), 252.0, market)
+    series = {
+        "sharpe": market + active,
+        "cvar_95": (market + active) ** 2,
+        "information_ratio": active,
+        "tracking_error": active**2,
+    }
+    table = interval(path, draws=100, seed=4)
+    for name, values in series.items():
+        drawn = bootstrap(terms(path), 4, 0, 100, max(1.0, block_length(values)))
+        expected = np.quantile(drawn[:, PATH_METRICS.index(name)], [0.05, 0.95])
+        np.testing.assert_allclose(table.loc[name], expected, rtol=1e-9)
+
+
 @pytest.mark.parametrize(("phi", "shock"), [(0.2, 0.0), (0.2, 0.08)])
 def test_coverage_of_nominal_ninety_percent(phi: float, shock: float) -> None:
     """Small version of `benchmarks/bootstrap_coverage.py`: 200 histories, so a wider band."""
@@ -243,8 +262,8 @@ def test_power_of_the_sharpe_difference() -> None:
 def test_error_of_the_sharpe_difference_matches_theory() -> None:
     """Independent normal series: the variance is the sum of two of Lo's."""
     rng = np.random.default_rng(8)
-    a, b = 0.1 + rng.standard_normal((2, 50_000))
-    expected = math.sqrt(2) * sharpe_error(0.1, 50_000)
+    a, b = 1.0 + rng.standard_normal((2, 50_000))
+    expected = math.sqrt(2) * sharpe_error(1.0, 50_000)
     assert sharpe_difference(a, b, draws=10).error == pytest.approx(expected, rel=0.03)
 
 
