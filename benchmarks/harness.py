@@ -84,6 +84,7 @@ def record(
         "numpy": importlib.metadata.version("numpy"),
         "numba": importlib.metadata.version("numba"),
         "cpus": os.cpu_count(),
+        "load": round(os.getloadavg()[0], 1),  # above cpus: disturbed, and threaded peers most
         "base": base,
         "medians_ms": {key: round(1e3 * value, 4) for key, value in medians.items()},
         "ratios": {key: round(value / medians[base], 2) for key, value in medians.items()},

@@ -5,7 +5,8 @@ before it. T is 3500 for 9 sector ETFs and for 500 stocks.
 
 Peers: the published form, one scikit-learn PCA a row; and a loop of NumPy singular value
 decompositions. For 500 stocks both do a slice of the rows and their time is multiplied up
-("scaled"). All run in one process, in turn. The residuals are compared with ours before timing;
+("scaled"). All run in one process, in turn, and with one BLAS thread, as ours always does: with
+more, the peers slow down many times on a busy machine. The residuals are compared with ours before timing;
 the largest absolute difference is in the record as "errors".
 
     python benchmarks/rolling_pca.py [--date 2025-01-31] [--repeats 5]
@@ -16,6 +17,7 @@ from typing import Any
 
 import numpy as np
 from harness import arguments, interleave, peer, record
+from threadpoolctl import threadpool_limits
 
 from tiltwise.kernels import pca
 
@@ -62,7 +64,8 @@ def run(name: str, rows: int, assets: int, slice_: int, options: Any) -> None:
         for key, call in candidates.items()
         if key != "tiltwise"
     }
-    medians = interleave(candidates, options.repeats)
+    with threadpool_limits(1, user_api="blas"):
+        medians = interleave(candidates, options.repeats)
     scaled = {key: value * (factor if key in errors else 1.0) for key, value in medians.items()}
     record(f"rolling_pca {name}", scaled, "tiltwise", options.date, errors=errors)
 

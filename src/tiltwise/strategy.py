@@ -67,17 +67,17 @@ class Decisions:
 
     def at(self, t: pd.Timestamp) -> Decision:
         """Return the decision of one session."""
-        row = self.weights.loc[t]
+        row = pd.Series(self.weights.loc[t])
         evidence = {name: table.loc[t] for name, table in self.evidence.items()}
         return Decision(None if row.isna().all() else row, evidence)
 
     @classmethod
     def stack(
-        cls, dates: Sequence[pd.Timestamp], answers: Sequence[Decision], assets: Sequence[str]
+        cls, dates: pd.DatetimeIndex, answers: Sequence[Decision], assets: Sequence[str]
     ) -> Self:
         """Return single decisions as one table, its columns in the order of `assets`."""
-        index = pd.DatetimeIndex(dates, name="date")
-        columns = pd.Index(assets, name="asset", dtype=object)
+        index = dates.rename("date")
+        columns = pd.Index(list(assets), name="asset", dtype=object)
         rows = np.full((len(answers), len(assets)), np.nan)
         for i, answer in enumerate(answers):
             if answer.weights is not None:
@@ -183,8 +183,8 @@ class Strategy(abc.ABC):
         StrategyError
             If a field is not JSON, since it could then not be recorded and replayed.
         """
-        fields = dataclasses.fields(self) if dataclasses.is_dataclass(self) else ()
-        values = {f.name: _plain(getattr(self, f.name), f"{self.name}.{f.name}") for f in fields}
+        names = [f.name for f in dataclasses.fields(self)] if dataclasses.is_dataclass(self) else []
+        values = {name: _plain(getattr(self, name), f"{self.name}.{name}") for name in names}
         return {"strategy": self.name, **values}
 
     @property
@@ -233,7 +233,7 @@ class FromWeights(Strategy):
             ahead = pd.DatetimeIndex([past.calendar.forward(past.now, 1)], name="date")
             last = pd.DataFrame(prices.to_numpy()[-1:], index=ahead, columns=prices.columns)
             prices = pd.concat([prices, last])
-            asked = prices.index[prices.index.get_indexer(dates) + 1]
+            asked = pd.DatetimeIndex(prices.index[prices.index.get_indexer(dates) + 1])
         table = self.function(prices)
         if not isinstance(table, pd.DataFrame):
             raise StrategyError(

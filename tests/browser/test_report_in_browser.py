@@ -1,4 +1,4 @@
-"""The report as a reader meets it: drawn, readable on a phone, in the dark, on paper, by keyboard."""
+"""The report as a reader meets it: drawn, on a phone, in the dark, on paper, by keyboard."""
 
 import pytest
 

@@ -71,9 +71,7 @@ def walk_forward(
             _replay(strategy, view, plan, models, decisions)
         simulated = _simulate(simulator, tape, decisions)
     else:
-        decisions, simulated = _decide_each(
-            strategy, view, plan, models, simulator, tape, progress
-        )
+        decisions, simulated = _decide_each(strategy, view, plan, models, simulator, tape, progress)
     return Backtest.make(strategy, view, simulator, decisions, plan.fit_dates, simulated)
 
 
@@ -138,21 +136,20 @@ class Plan:
                 f"shows {view.dates[0].date()} to {view.now.date()}"
             )
         days = view.calendar
-        due = strategy.decide_on.sessions(days, rows[first], rows[-1])
-        dates = rows[first : first + 1].union(due).intersection(rows)
+        due = _rows_of(strategy.decide_on.sessions(days, rows[first], rows[-1]), rows)
+        deciding = np.union1d([first], due)
+        dates = rows[deciding]
         if not strategy.fits:
             _require(strategy, view, first + 1, rows[first], None)
             return cls(first, dates, dates[:1], np.zeros(len(dates), int), [0])
-        refits = strategy.refit.sessions(days, rows[0], rows[-1]).intersection(rows)
-        force = refits.searchsorted(dates, side="right") - 1
-        seen = int(rows.searchsorted(refits[force[0]])) + 1 if force[0] >= 0 else 0
-        _require(strategy, view, seen, rows[first], refits)
+        refits = _rows_of(strategy.refit.sessions(days, rows[0], rows[-1]), rows)
+        force = np.searchsorted(refits, deciding, side="right") - 1
+        seen = int(refits[force[0]]) + 1 if force[0] >= 0 else 0
+        _require(strategy, view, seen, rows[first], rows[refits])
         used, block = np.unique(force, return_inverse=True)
-        fit_dates = refits[used]
-        stops = rows.searchsorted(fit_dates) + 1
         back = strategy.lookback
-        since = [0 if back is None else max(int(s) - back, 0) for s in stops]
-        return cls(first, dates, fit_dates, block, since)
+        since = [0 if back is None else max(int(r) + 1 - back, 0) for r in refits[used]]
+        return cls(first, dates, rows[refits[used]], block, since)
 
     def blocks(self) -> Iterator[tuple[int, pd.DatetimeIndex]]:
         """Yield each refit's place and the decision sessions it serves."""
@@ -160,6 +157,13 @@ class Plan:
         for i, a in enumerate(edges):
             b = edges[i + 1] if i + 1 < len(edges) else len(self.dates)
             yield int(self.block[a]), self.dates[a:b]
+
+
+def _rows_of(due: pd.DatetimeIndex, rows: pd.DatetimeIndex) -> np.ndarray:
+    """Return the places in `rows` of the due sessions that are there."""
+    places = np.searchsorted(rows.asi8, due.asi8)
+    places = np.minimum(places, len(rows) - 1)
+    return np.asarray(places[rows.asi8[places] == due.asi8])
 
 
 def _require(
@@ -248,7 +252,7 @@ def check_row(weights: np.ndarray, past: Market) -> None:
             f"the weight of {asset} on {past.now.date()} is {weights[past.assets.index(asset)]}; "
             "use Decision.hold() to keep what is held, or zero to sell"
         )
-    dead = (weights != 0) & ~past.alive.to_numpy()
+    dead = (weights != 0) & ~past.alive_rows()[-1]
     if dead.any():
         asset = past.assets[int(np.flatnonzero(dead)[0])]
         raise WeightsError(
@@ -261,7 +265,7 @@ def check_table(weights: pd.DataFrame, view: Market) -> None:
     """Raise like `check_row`, for all decision sessions at once."""
     values = weights.to_numpy()
     hold = np.isnan(values).all(axis=1)
-    rows = view.dates.get_indexer(pd.DatetimeIndex(weights.index))
+    rows = np.searchsorted(view.dates.asi8, pd.DatetimeIndex(weights.index).asi8)
     dead = (np.nan_to_num(values) != 0) & ~view.alive_rows()[rows]
     bad = (~np.isfinite(values) | dead).any(axis=1) & ~hold
     if bad.any():
@@ -304,8 +308,7 @@ def _replay(
         t = plan.dates[i]
         place = int(plan.block[i])
         single = _ask(strategy, view, plan.since[place], models[place], t, nothing)
-        alone = Decisions.stack([t], [single], view.assets)
-        difference = _first_difference(alone, decisions, t)
+        difference = _first_difference(single, decisions, i)
         if difference:
             raise LookaheadError(
                 f"{strategy.name}.decide_many differs from decide on {t.date()} in {difference}: "
@@ -326,14 +329,20 @@ def _sample(plan: Plan, seed: str) -> list[int]:
     return sorted(picked)
 
 
-def _first_difference(alone: Decisions, whole: Decisions, t: pd.Timestamp) -> str | None:
-    """Return the name of the first table that differs in the row of `t`."""
-    if not same_bits(alone.weights.loc[t], whole.weights.loc[t]):
+def _first_difference(single: Decision, whole: Decisions, i: int) -> str | None:
+    """Return what differs first between a decision and row `i` of the table of all of them."""
+    t, columns = whole.dates[i], whole.weights.columns
+    hold = single.weights is None
+    row = np.full(len(columns), np.nan) if hold else on_assets(single.weights, columns)
+    if not np.array_equal(row, whole.weights.to_numpy()[i], equal_nan=True):
         return "weights"
-    if set(alone.evidence) != set(whole.evidence):
-        return f"the names of its evidence, {sorted(set(alone.evidence) ^ set(whole.evidence))}"
-    for name, table in alone.evidence.items():
-        if not same_bits(table.loc[t], whole.evidence[name].loc[t]):
+    if set(single.evidence) != set(whole.evidence):
+        return f"the names of its evidence, {sorted(set(single.evidence) ^ set(whole.evidence))}"
+    for name, table in whole.evidence.items():
+        value = single.evidence[name]
+        if isinstance(value, pd.Series) and not value.index.equals(getattr(table, "columns", None)):
+            value = Decisions.stack([t], [single], tuple(columns)).evidence[name].loc[t]
+        if not same_bits(value, table.iloc[i]):
             return f"evidence {name!r}"
     return None
 
@@ -349,7 +358,7 @@ def same_bits(a: Any, b: Any) -> bool:
 
 def _simulate(simulator: Simulator, tape: Tape, decisions: Decisions) -> Simulated:
     """Return the path of money of decisions that are all known."""
-    rows = tape.dates.get_indexer(decisions.dates)
+    rows = np.searchsorted(tape.dates.asi8, decisions.dates.asi8)
     return simulator.run(tape, decisions.weights.to_numpy(), sessions=rows)
 
 

@@ -184,7 +184,7 @@ def data_check(
 
     report = check.examine(path, calendar or "XNYS")
     if json:
-        show.emit_json(report.to_json())
+        print(report.to_json())
     else:
         check.print_report(report, path)
     if not report.passed:

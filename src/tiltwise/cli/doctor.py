@@ -58,7 +58,7 @@ def warm(quiet: bool) -> float:
         for i, recipe in enumerate(found.values()):
             strategy = dataclasses.replace(recipe(), universe=market.assets)  # type: ignore[type-var]
             start = first_start(strategy, market)
-            stop = market.dates[min(market.dates.searchsorted(start) + 80, len(market) - 1)]
+            stop = market.dates[min(int(market.dates.searchsorted(start)) + 80, len(market) - 1)]
             for vectorised in (True, False):
                 summary(walk_forward(strategy, market, start, stop, vectorised=vectorised))
             if bar:

@@ -126,9 +126,7 @@ def _typed(key: str, text: str, hint: Any) -> Any:
         raise UsageError(f"--set {key}={text}: a value of type {words} is needed") from error
 
 
-def simulator(
-    fill: str | None, delay: int | None, cost_bps: float | None, allow_lookahead: bool
-) -> Any:
+def simulator(fill: Any, delay: int | None, cost_bps: float | None, allow_lookahead: bool) -> Any:
     """Return the simulator that the options describe."""
     from tiltwise.backtest.simulator import Costs, Simulator
 

@@ -188,8 +188,8 @@ def print_result(done: Done) -> None:
     """Print the metrics, the assumptions and where the report is."""
     facts = done.summary
     rows = [
-        [str(name), *(show.number(float(row[c]), METRICS[str(name)].unit) for c in done.table)]
-        for name, row in done.table.iterrows()
+        [str(name), *(show.number(float(v), METRICS[str(name)].unit) for v in values)]
+        for name, values in zip(done.table.index, done.table.to_numpy(), strict=True)
     ]
     name = facts["strategy"]["strategy"]
     title = f"{name} on {facts['data']}, {facts['start']} to {facts['end']}"

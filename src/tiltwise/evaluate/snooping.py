@@ -78,8 +78,8 @@ def superior_ability(
     """Test that no trial has a higher expected return than the benchmark (Hansen's SPA).
 
     Differences are studentised before `arch` sees them, because its own test compares raw means and
-    one volatile trial would then decide. The benchmark takes part as a trial, which is the maximum
-    with 0 in the statistic.
+    one volatile trial would then decide. Where no trial is better the statistic is 0 and every
+    p-value 1.
 
     Parameters
     ----------
@@ -103,15 +103,16 @@ def superior_ability(
     difference, names = _differences(benchmark, trials)
     block = _block(difference) if block is None else block
     studentised = difference / np.sqrt(long_run_variance(difference, block))
-    losses = np.column_stack([np.zeros(len(difference)), -studentised])
-    test = bootstrap.SPA(
-        np.zeros(len(difference)), losses, block, draws, studentize=False, seed=seed
-    )
-    test.compute()
     scores = math.sqrt(len(difference)) * studentised.mean(axis=0)
     best = int(scores.argmax())
+    if not scores[best] > 0.0:
+        return Superiority(0.0, names[best], 1.0, 1.0, 1.0, block)
+    test = bootstrap.SPA(
+        np.zeros(len(difference)), -studentised, block, draws, studentize=False, seed=seed
+    )
+    test.compute()
     return Superiority(
-        statistic=max(float(scores[best]), 0.0),
+        statistic=float(scores[best]),
         best=names[best],
         lower=float(test.pvalues["lower"]),
         consistent=float(test.pvalues["consistent"]),

@@ -39,7 +39,7 @@ class Terms(NamedTuple):
     rank : ndarray (T,)
         Position of each row in `ordered`.
     floor : float
-        Standard deviations at or below it count as zero.
+        Spreads and losses at or below it count as zero.
     periods : float
         Periods per year.
     """
@@ -73,8 +73,8 @@ def terms(path: Path) -> Terms:
     rank = np.empty(len(order), dtype=np.int64)
     rank[order] = np.arange(len(order))
     table = np.ascontiguousarray(np.column_stack(columns), dtype=np.float64)
-    floor = NEGLIGIBLE * path.scale
-    return Terms(table, centres, 1.0 + returns, returns[order], rank, floor, float(path.periods))
+    ordered, growth = returns[order], 1.0 + returns
+    return Terms(table, centres, growth, ordered, rank, path.floor, float(path.periods))
 
 
 @kernel()
@@ -99,10 +99,10 @@ def _wealth_figures(growth: Any, rows: Any) -> Any:
             g = growth[rows[t]]
             final *= g
             x = min(x * g, 1.0)
-        drawdown = x - 1.0
+        drawdown = x - 1.0 if x - 1.0 <= -NEGLIGIBLE else 0.0
         worst = min(worst, drawdown)
         squares += drawdown * drawdown
-        spell = spell + 1 if drawdown < -NEGLIGIBLE else 0
+        spell = spell + 1 if drawdown < 0.0 else 0
         longest = max(longest, spell)
     return final, worst, longest, squares
 
@@ -146,8 +146,8 @@ def _upper_tail(ordered: Any, counts: Any, size: Any) -> Any:
 
 
 @kernel()
-def _quotient(numerator: Any, denominator: Any) -> Any:
-    return numerator / denominator if denominator != 0.0 else np.nan
+def _quotient(numerator: Any, denominator: Any, floor: Any) -> Any:
+    return numerator / denominator if abs(denominator) > floor else np.nan
 
 
 @kernel()
@@ -160,19 +160,19 @@ def _spread(first: Any, second: Any, size: Any, floor: Any) -> Any:
 
 
 @kernel()
-def _ranks(ordered: Any, rank: Any, rows: Any, counts: Any, out: Any) -> None:
+def _ranks(t: Any, rows: Any, counts: Any, out: Any) -> None:
     """Write quantiles, tail mean and extremes from counts of ranks."""
     size = rows.shape[0]
     counts[:] = 0
     lowest, highest = size, -1
-    for t in range(size):
-        place = rank[rows[t]]
+    for i in range(size):
+        place = t.rank[rows[i]]
         counts[place] += 1
         lowest = min(lowest, place)
         highest = max(highest, place)
-    out[11], out[12] = _lower_tail(ordered, counts, size)
-    out[13] = _quotient(abs(_upper_tail(ordered, counts, size)), abs(out[11]))
-    out[17], out[18] = ordered[highest], ordered[lowest]
+    out[11], out[12] = _lower_tail(t.ordered, counts, size)
+    out[13] = _quotient(abs(_upper_tail(t.ordered, counts, size)), abs(out[11]), t.floor)
+    out[17], out[18] = t.ordered[highest], t.ordered[lowest]
 
 
 @kernel()
@@ -195,17 +195,17 @@ def _alone(sums: Any, t: Any, size: Any, rows: Any, out: Any) -> None:
     out[0] = final - 1.0
     out[1] = final ** (t.periods / size) - 1.0 if final >= 0.0 else np.nan
     out[2] = spread * root
-    out[3] = _quotient(mean_excess, _spread(sums[4], sums[5], size, t.floor)) * root
-    out[4] = _quotient(mean_excess, np.sqrt(sums[6] / size)) * root
-    out[5] = _quotient(out[1], -worst)
+    out[3] = _quotient(mean_excess, _spread(sums[4], sums[5], size, t.floor), 0.0) * root
+    out[4] = _quotient(mean_excess, np.sqrt(sums[6] / size), t.floor) * root
+    out[5] = _quotient(out[1], -worst, 0.0)
     out[6], out[7], out[8] = worst, longest, np.sqrt(squares / size)
     if spread > 0.0:
         _shape(sums, size, out)
     else:
         out[9] = out[10] = np.nan
-    out[14] = _quotient(sums[7], sums[8])
+    out[14] = _quotient(sums[7], sums[8], t.floor)
     out[15] = sums[11] / size
-    out[16] = _quotient(sums[9], sums[10])
+    out[16] = _quotient(sums[9], sums[10], t.floor)
 
 
 @kernel()
@@ -217,11 +217,11 @@ def _relative(sums: Any, t: Any, size: Any, out: Any) -> None:
     mean_excess, mean_market = t.centres[1] + sums[4] / size, t.centres[2] + sums[12] / size
     out[19] = beta
     out[20] = (mean_excess - beta * mean_market) * t.periods
-    out[21] = _quotient((beta * market_spread) ** 2, spread**2)
+    out[21] = _quotient((beta * market_spread) ** 2, spread**2, 0.0)
     out[22] = _spread(sums[15], sums[16], size, t.floor) * np.sqrt(t.periods)
-    out[23] = _quotient((t.centres[3] + sums[15] / size) * t.periods, out[22])
-    out[24] = _quotient(sums[17], sums[18])
-    out[25] = _quotient(sums[19], sums[20])
+    out[23] = _quotient((t.centres[3] + sums[15] / size) * t.periods, out[22], 0.0)
+    out[24] = _quotient(sums[17], sums[18], t.floor)
+    out[25] = _quotient(sums[19], sums[20], t.floor)
 
 
 @kernel()
@@ -229,7 +229,7 @@ def _measure(t: Any, rows: Any, sums: Any, counts: Any, out: Any) -> None:
     size = rows.shape[0]
     _add_rows(t.table, rows, sums)
     _alone(sums, t, size, rows, out)
-    _ranks(t.ordered, t.rank, rows, counts, out)
+    _ranks(t, rows, counts, out)
     if sums.shape[0] > 12:
         _relative(sums, t, size, out)
 

@@ -49,7 +49,7 @@ def kernel(*signatures: Any, inline: bool = False) -> Callable[[Callable[..., An
     """Compile a function of float64 arrays; without signatures on first call."""
 
     def compile_(function: Callable[..., Any]) -> Any:
-        options = {"nogil": True, "error_model": "numpy", "cache": CACHED}
+        options: dict[str, Any] = {"nogil": True, "error_model": "numpy", "cache": CACHED}
         if inline:
             options["inline"] = "always"
         return numba.njit(list(signatures) or None, **options)(function)

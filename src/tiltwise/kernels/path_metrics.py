@@ -15,7 +15,7 @@ import numpy.typing as npt
 FloatArray = npt.NDArray[np.float64]
 
 NEGLIGIBLE = 1e-12
-"""A standard deviation below this share of the largest return is rounding, hence zero."""
+"""A spread or loss below this share of the largest return is rounding, hence zero."""
 TAIL = 0.05
 """Probability of each tail in value at risk, expected shortfall and the tail ratio."""
 
@@ -54,25 +54,25 @@ class Path:
         return self.benchmark
 
     @property
-    def scale(self) -> float:
-        """Largest absolute input, against which rounding is judged."""
+    def floor(self) -> float:
+        """Size at or below which a denominator is rounding: a share of the largest input."""
         parts = [self.returns, self.rf]
         if self.benchmark is not None:
             parts.append(self.benchmark)
-        return max(float(np.abs(part).max()) for part in parts)
+        return NEGLIGIBLE * max(float(np.abs(part).max()) for part in parts)
 
 
-def ratio(numerator: float, denominator: float) -> float:
-    """Return the quotient, NaN where the denominator is zero."""
-    return numerator / denominator if denominator != 0.0 else math.nan
+def ratio(numerator: float, denominator: float, floor: float = 0.0) -> float:
+    """Return the quotient, NaN where the denominator is not larger than `floor`."""
+    return numerator / denominator if abs(denominator) > floor else math.nan
 
 
-def deviation(values: FloatArray, scale: float) -> float:
-    """Return the standard deviation (n - 1), exactly 0 where it is only rounding of `scale`."""
+def deviation(values: FloatArray, floor: float) -> float:
+    """Return the standard deviation (n - 1), exactly 0 where it is not larger than `floor`."""
     if len(values) < 2:
         return math.nan
     std = float(values.std(ddof=1))
-    return std if std > NEGLIGIBLE * scale else 0.0
+    return std if std > floor else 0.0
 
 
 def wealth(returns: FloatArray) -> FloatArray:
@@ -87,7 +87,9 @@ def wealth(returns: FloatArray) -> FloatArray:
 def drawdowns(returns: FloatArray) -> FloatArray:
     """Return the T drawdowns (0 or negative) from the highest wealth so far, the start included."""
     path = wealth(returns)
-    return (path / np.maximum.accumulate(path) - 1.0)[1:]
+    fall = (path / np.maximum.accumulate(path) - 1.0)[1:]
+    fall[fall > -NEGLIGIBLE] = 0.0
+    return fall
 
 
 def total_return(p: Path) -> float:
@@ -103,18 +105,18 @@ def cagr(p: Path) -> float:
 
 def ann_volatility(p: Path) -> float:
     """Standard deviation of returns times sqrt(A)."""
-    return deviation(p.returns, p.scale) * math.sqrt(p.periods)
+    return deviation(p.returns, p.floor) * math.sqrt(p.periods)
 
 
 def sharpe(p: Path) -> float:
     """Mean over standard deviation of excess returns, times sqrt(A)."""
-    return ratio(float(p.excess.mean()), deviation(p.excess, p.scale)) * math.sqrt(p.periods)
+    return ratio(float(p.excess.mean()), deviation(p.excess, p.floor)) * math.sqrt(p.periods)
 
 
 def sortino(p: Path) -> float:
     """Mean excess return over its root mean squared shortfall (all periods), times sqrt(A)."""
     shortfall = math.sqrt(float(np.mean(np.minimum(p.excess, 0.0) ** 2)))
-    return ratio(float(p.excess.mean()), shortfall) * math.sqrt(p.periods)
+    return ratio(float(p.excess.mean()), shortfall, p.floor) * math.sqrt(p.periods)
 
 
 def calmar(p: Path) -> float:
@@ -129,7 +131,7 @@ def max_drawdown(p: Path) -> float:
 
 def max_drawdown_duration(p: Path) -> float:
     """Most consecutive periods that end below an earlier peak."""
-    under = drawdowns(p.returns) < -NEGLIGIBLE
+    under = drawdowns(p.returns) < 0.0
     longest = run = 0
     for below in under:
         run = run + 1 if below else 0
@@ -143,7 +145,7 @@ def ulcer_index(p: Path) -> float:
 
 
 def _standardised_moment(p: Path, order: int) -> float:
-    if not deviation(p.returns, p.scale) > 0.0:
+    if not deviation(p.returns, p.floor) > 0.0:
         return math.nan
     centred = p.returns - p.returns.mean()
     return float(np.mean(centred**order) / np.mean(centred**2) ** (order / 2))
@@ -171,13 +173,13 @@ def cvar_95(p: Path) -> float:
 
 def tail_ratio(p: Path) -> float:
     """Absolute 95 % quantile over absolute 5 % quantile of returns."""
-    return ratio(abs(float(np.quantile(p.returns, 1.0 - TAIL))), abs(var_95(p)))
+    return ratio(abs(float(np.quantile(p.returns, 1.0 - TAIL))), abs(var_95(p)), p.floor)
 
 
 def omega(p: Path) -> float:
     """Sum of excess gains over the sum of excess losses."""
     gains, losses = np.maximum(p.excess, 0.0).sum(), np.maximum(-p.excess, 0.0).sum()
-    return ratio(float(gains), float(losses))
+    return ratio(float(gains), float(losses), p.floor)
 
 
 def win_rate(p: Path) -> float:
@@ -188,7 +190,7 @@ def win_rate(p: Path) -> float:
 def profit_factor(p: Path) -> float:
     """Sum of gains over the sum of losses."""
     gains, losses = np.maximum(p.returns, 0.0).sum(), np.maximum(-p.returns, 0.0).sum()
-    return ratio(float(gains), float(losses))
+    return ratio(float(gains), float(losses), p.floor)
 
 
 def best_day(p: Path) -> float:
@@ -204,7 +206,7 @@ def worst_day(p: Path) -> float:
 def beta(p: Path) -> float:
     """Covariance of excess returns with those of the benchmark over the variance of the latter."""
     market = p.market - p.rf
-    if not deviation(market, p.scale) > 0.0:
+    if not deviation(market, p.floor) > 0.0:
         return math.nan
     own, market = p.excess - p.excess.mean(), market - market.mean()
     return float((own * market).sum() / (market * market).sum())
@@ -218,13 +220,13 @@ def alpha(p: Path) -> float:
 
 def r_squared(p: Path) -> float:
     """Squared correlation of excess returns with those of the benchmark."""
-    spread, market_spread = deviation(p.excess, p.scale), deviation(p.market - p.rf, p.scale)
+    spread, market_spread = deviation(p.excess, p.floor), deviation(p.market - p.rf, p.floor)
     return ratio((beta(p) * market_spread) ** 2, spread**2) if spread > 0.0 else math.nan
 
 
 def tracking_error(p: Path) -> float:
     """Standard deviation of the difference to the benchmark times sqrt(A)."""
-    return deviation(p.returns - p.market, p.scale) * math.sqrt(p.periods)
+    return deviation(p.returns - p.market, p.floor) * math.sqrt(p.periods)
 
 
 def information_ratio(p: Path) -> float:
@@ -235,12 +237,14 @@ def information_ratio(p: Path) -> float:
 
 def up_capture(p: Path) -> float:
     """Mean return over mean benchmark return in periods with a positive benchmark return."""
-    return ratio(float(p.returns[p.market > 0.0].sum()), float(p.market[p.market > 0.0].sum()))
+    up = p.market > 0.0
+    return ratio(float(p.returns[up].sum()), float(p.market[up].sum()), p.floor)
 
 
 def down_capture(p: Path) -> float:
     """Mean return over mean benchmark return in periods with a negative benchmark return."""
-    return ratio(float(p.returns[p.market < 0.0].sum()), float(p.market[p.market < 0.0].sum()))
+    down = p.market < 0.0
+    return ratio(float(p.returns[down].sum()), float(p.market[down].sum()), p.floor)
 
 
 ALONE = (

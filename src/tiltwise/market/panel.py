@@ -185,8 +185,11 @@ class Panel:
                 raise DataError(f"an asset is named twice in {', '.join(assets)}")
 
             def pick(field: str) -> Floats:
-                whole, bench = self.fields[field], self.benchmark_fields.get(field)
-                chosen = [whole[:, place[a]] if a in place else bench for a in assets]
+                whole = self.fields[field]
+                chosen = [
+                    whole[:, place[a]] if a in place else self.benchmark_fields[field]
+                    for a in assets
+                ]
                 return freeze(np.column_stack(chosen))
 
             fields = {field: pick(field) for field in self.fields}

@@ -68,6 +68,14 @@ class PCAFactors:
         mean, loadings, shares = pca.principal_components(window, factors)
         return cls(assets, mean, loadings, shares, int((~kept_rows).sum()))
 
+    @classmethod
+    def of(cls, past: Market, factors: int) -> "PCAFactors":
+        """Return `fit` on all rows shown, learned once per data for every strategy that asks."""
+        found: PCAFactors = past.cached(
+            ("PCAFactors", factors), lambda: cls.fit(past.log_returns(), factors)
+        )
+        return found
+
     def centred(self, past: Market) -> Floats:
         """Return log returns less the training mean: (rows - 1, N)."""
         values = past.select(self.assets).array("log_returns")

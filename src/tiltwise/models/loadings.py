@@ -1,7 +1,6 @@
 """What is left of returns after their factors: residuals, and innovations of moving loadings."""
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from tiltwise.kernels import kalman, pca
@@ -43,11 +42,10 @@ def rolling_residuals(
     return pca.rolling_residuals(values, window, model.loadings.shape[1], last=last)
 
 
-def by_asset(
-    values: Floats, model: PCAFactors, past: Market, dates: pd.DatetimeIndex
-) -> pd.DataFrame:
-    """Return rows of values as a frame over all assets of the market, NaN where not modelled."""
-    columns = pd.Index(past.assets, name="asset", dtype=object)
-    whole = np.full((len(dates), len(columns)), np.nan)
-    whole[:, columns.get_indexer(list(model.assets))] = values
-    return pd.DataFrame(whole, index=dates, columns=columns)
+def by_asset(values: Floats, model: PCAFactors, past: Market) -> Floats:
+    """Return rows of values over all assets of the market, NaN where not modelled."""
+    if model.assets == past.assets:
+        return values
+    whole = np.full((len(values), len(past.assets)), np.nan)
+    whole[:, [past.assets.index(asset) for asset in model.assets]] = values
+    return whole

@@ -52,21 +52,31 @@ class ResidualMomentum(Strategy):
 
     def fit(self, past: Market) -> PCAFactors:
         """Return the components of the training window."""
-        return PCAFactors.fit(past.log_returns(), self.factors)
+        return PCAFactors.of(past, self.factors)
 
     def decide(self, model: PCAFactors, past: Market, held: pd.Series) -> Decision:
         """Return the book of the newest row."""
-        return self.decide_many(model, past, past.dates[-1:]).at(past.now)
+        rows, columns = np.array([-1]), past.prices.columns
+        scores, weights = self._books(model, past, rows)
+        return Decision(
+            pd.Series(weights[0], index=columns), {"score": pd.Series(scores[0], index=columns)}
+        )
 
     def decide_many(self, model: PCAFactors, past: Market, dates: pd.DatetimeIndex) -> Decisions:
         """Return the books of many rows from one pass of the filter."""
-        rows = past.dates.get_indexer(dates) - len(past)
-        scores = self._residuals(model, past, last=-int(rows[0]))[rows]
-        frame = loadings.by_asset(SIGN[self.signal] * scores, model, past, dates)
-        weights = long_short_rows(frame.to_numpy(), past.assets, self.quantile, self.gross)
+        rows, columns = np.searchsorted(past.dates, dates) - len(past), past.prices.columns
+        scores, weights = self._books(model, past, rows)
         return Decisions(
-            pd.DataFrame(weights, index=frame.index, columns=frame.columns), {"score": frame}
+            pd.DataFrame(weights, index=dates, columns=columns),
+            {"score": pd.DataFrame(scores, index=dates, columns=columns)},
         )
+
+    def _books(
+        self, model: PCAFactors, past: Market, rows: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        found = self._residuals(model, past, last=-int(rows[0]))[rows]
+        scores = loadings.by_asset(SIGN[self.signal] * found, model, past)
+        return scores, long_short_rows(scores, past.assets, self.quantile, self.gross)
 
     def _residuals(self, model: PCAFactors, past: Market, last: int) -> np.ndarray:
         if self.residual == "rolling":

@@ -42,7 +42,11 @@ class Recorder(Strategy):
         return past.now, len(past)
 
     def decide(self, model: tuple[pd.Timestamp, int], past: Market, held: pd.Series) -> Decision:
-        seen = {"fitted": str(model[0].date()), "rows": model[1], "first": str(past.dates[0].date())}
+        seen = {
+            "fitted": str(model[0].date()),
+            "rows": model[1],
+            "first": str(past.dates[0].date()),
+        }
         return Decision.hold({**seen, "shown": len(past)})
 
 

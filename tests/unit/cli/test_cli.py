@@ -56,8 +56,8 @@ def test_run_prints_one_object_and_writes_the_report(tiltwise: Command) -> None:
     code, out, err = tiltwise(*words)
     assert (code, err) == (0, "")
     told = json.loads(out)
-    needed = "run_id recipe data_id start end sessions fill delay metrics turnover weights_last files"
-    assert set(needed.split()) <= set(told)
+    needed = "run_id recipe data_id start end sessions fill delay metrics turnover weights_last"
+    assert {*needed.split(), "files"} <= set(told)
     assert (told["recipe"], told["fill"], told["delay"]) == ("trend", "close", 2)
     assert told["turnover"]["two_way_daily"] == pytest.approx(2 * told["turnover"]["one_way_daily"])
     assert set(told["metrics"]["sharpe"]) == {"value", "low", "high"}
@@ -203,7 +203,8 @@ def test_a_newcomer_writes_a_strategy(tiltwise: Command) -> None:
     assert tiltwise("new", "low_volatility")[0] == 0
     text = Path("low_volatility.py").read_text()
     assert len(text.splitlines()) < 60
-    Path("low_volatility.py").write_text(text.replace("past.returns().mean()", "-past.returns().std()"))
+    edited = text.replace("past.returns().mean()", "-past.returns().std()")
+    Path("low_volatility.py").write_text(edited)
     code, out, _ = tiltwise("run", "low_volatility.py", "--data", "prices.csv", "--json", "-q")
     told = json.loads(out)
     assert code == 0
@@ -228,7 +229,8 @@ def test_data_check_lists_what_is_wrong_and_exits_3(tiltwise: Command) -> None:
 
 def test_recipes_and_ledger(tiltwise: Command) -> None:
     listed = {r["recipe"]: r for r in json.loads(tiltwise("recipes", "--json")[1])}
-    assert {"residual_momentum", "buy_and_hold", "equal_weight", "inverse_volatility", "trend"} <= set(listed)
+    rules = {"buy_and_hold", "equal_weight", "inverse_volatility", "trend"}
+    assert {"residual_momentum", *rules} <= set(listed)
     assert listed["residual_momentum"]["source"].startswith('"Dynamic Factor Arbitrage"')
     prices().to_csv("prices.csv")
     run = ("run", "trend", "--data", "prices.csv", "--universe", "all", "-q")

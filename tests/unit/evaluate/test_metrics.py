@@ -204,6 +204,13 @@ def test_ratio_against_itself_is_undefined_not_zero(daily: pd.DataFrame) -> None
     assert math.isnan(metrics.beta(b, benchmark=pd.Series(0.0001, DAYS)))
 
 
+def test_rounding_is_no_loss() -> None:
+    r = np.array([0.1, 0.2, -1e-16, 0.1])
+    assert metrics.max_drawdown(r) == 0.0
+    for name in ("calmar", "sortino", "omega", "profit_factor"):
+        assert math.isnan(METRICS[name](r, 12)), name
+
+
 def test_ruin_ends_the_path() -> None:
     r = np.array([0.1, -1.2, -0.5, 3.0])
     assert metrics.total_return(r) == pytest.approx(1.1 * -0.2 - 1)
@@ -381,7 +388,7 @@ def test_benchmark_of_a_multiple_of_itself(b: np.ndarray, factor: float) -> None
     assert metrics.alpha(b, 12, benchmark=b) == pytest.approx(0.0, abs=1e-12)
     assert metrics.beta(factor * b, benchmark=b) == pytest.approx(factor, rel=1e-9)
     assert metrics.r_squared(factor * b, benchmark=b) == pytest.approx(1.0, abs=1e-9)
-    if (b > 0).any():
+    if b.max() > 1e-9:
         assert metrics.up_capture(factor * b, benchmark=b) == pytest.approx(factor, rel=1e-9)
 
 

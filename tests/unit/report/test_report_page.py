@@ -209,7 +209,7 @@ def test_without_a_benchmark_nothing_speaks_of_one(long_short):
     run = dataclasses.replace(long_short, benchmark_returns=None, summary=table)
     reader = Reader(page.render(run))
     assert "enchmark" not in reader.text
-    assert len(figure(reader.store, "rolling-sharpe")) == 1
+    assert len(figure(reader.store, "rolling-sharpe-ratio")) == 1
     assert len(figure(reader.store, "years")) == 1
 
 
@@ -223,7 +223,7 @@ def cut(run, count):
 def test_a_short_run_says_what_is_missing(long_short, count):
     reader = Reader(page.render(cut(long_short, count)))
     assert f"The run has {count} sessions; rolling measures need 252." in reader.text
-    assert "rolling-sharpe" not in reader.store["figures"]
+    assert not any(key.startswith("rolling") for key in reader.store["figures"])
     assert "growth" in reader.store["figures"]
 
 
@@ -327,6 +327,15 @@ def test_sections_compose(long_short):
     assert spec["choices"][1] == {"label": "Two", "layout": {"yaxis.type": "log"}, "traces": [0]}
     with pytest.raises(ValueError, match="null-world"):
         page.render(long_short, [extra, extra])
+
+
+def test_data_cannot_end_their_script(long_short):
+    data = ({"type": "bar", "x": [EVIL], "y": [1.0], "name": "\u2028"},)
+    extra = Section("More", figures=(Figure("more", EVIL, data, {}, EVIL, EVIL),))
+    reader = Reader(page.render(long_short, [extra]))
+    assert len(reader.scripts) == 3
+    assert figure(reader.store, "more") == list(data)
+    assert ("div", "aria-label", EVIL) in reader.attributes
 
 
 def test_months_of_the_heat_map_and_their_year(long_short, html):

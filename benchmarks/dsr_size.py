@@ -1,0 +1,77 @@
+"""How often does the deflated Sharpe ratio of the best of N trials without skill exceed .95?
+
+Unit of work: one search. N trials of daily returns over some years are simulated, the one with the
+highest Sharpe ratio is taken, and its deflated ratio is computed from N, the variance of the Sharpe
+ratios over the trials, and its own skewness and kurtosis. Size: no trial has skill. Power: one
+trial has a true annual Sharpe ratio, and counts where it is the one taken and passes.
+
+Size is not 5 %, because the hurdle is the expected maximum and the maximum of independent trials
+scatters less than one trial does. Where all trials share a correlation r, each search has a common
+luck of variance r that no count of trials deflates, so size grows with r, up to the 5 % of a single
+trial at r = 1. The limit for a long history is printed beside what was measured: the maximum of N
+normal draws with correlation r, against the same hurdle.
+"""
+
+import argparse
+import math
+
+import numpy as np
+
+from tiltwise.evaluate.inference import NORMAL, dsr, expected_max
+
+DAYS = 252
+LEVEL = 0.95
+
+
+def search(rng, rows, trials, shared, sharpe):
+    """Return whether the best trial passes, and whether it is the skilled one."""
+    returns = rng.standard_normal((rows, trials))
+    if shared:
+        returns *= math.sqrt(1.0 - shared)
+        returns += math.sqrt(shared) * rng.standard_normal((rows, 1))
+    returns[:, 0] += sharpe / math.sqrt(DAYS)
+    ratios = returns.mean(axis=0) / returns.std(axis=0, ddof=1)
+    best = int(ratios.argmax())
+    own = returns[:, best] - returns[:, best].mean()
+    second = float(np.mean(own**2))
+    skew = float(np.mean(own**3)) / second**1.5
+    kurtosis = float(np.mean(own**4)) / second**2
+    value = dsr(float(ratios[best]), rows, trials, float(ratios.var(ddof=1)), skew, kurtosis)
+    return value > LEVEL, best == 0
+
+
+def expected_size(rng, trials, shared, draws=200_000):
+    """Share of maxima of correlated normal draws that pass, in the limit of a long history."""
+    uniform = np.minimum(rng.random(draws) ** (1.0 / trials), 1.0 - 1e-16)
+    largest = np.array([NORMAL.inv_cdf(p) for p in uniform])
+    own = math.sqrt(1.0 - shared) * (largest - expected_max(trials))
+    luck = own + math.sqrt(shared) * rng.standard_normal(draws)
+    return float(np.mean(luck > NORMAL.inv_cdf(LEVEL)))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--repetitions", type=int, default=2000)
+    parser.add_argument("--trials", type=int, default=100)
+    parser.add_argument("--years", type=int, default=10)
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    rows = DAYS * options.years
+    print(f"N = {options.trials}, {options.years} years, {options.repetitions} searches")
+    for shared in (0.0, 0.5):
+        rng = np.random.default_rng([options.seed, int(10 * shared)])
+        limit = expected_size(rng, options.trials, shared)
+        for sharpe in (0.0, 1.0, 1.5, 2.0):
+            count = options.repetitions if sharpe == 0.0 else options.repetitions // 10
+            runs = [search(rng, rows, options.trials, shared, sharpe) for _ in range(count)]
+            passed = [ok and (skilled or sharpe == 0.0) for ok, skilled in runs]
+            share = float(np.mean(passed))
+            error = math.sqrt(max(share * (1.0 - share), 1.0 / count) / count)
+            kind = f"size (limit {100 * limit:5.2f} %)" if sharpe == 0.0 else f"power at {sharpe}"
+            print(
+                f"  correlation {shared:.1f}  {kind:22s} {100 * share:6.2f} % +- {100 * error:.2f}"
+            )
+
+
+if __name__ == "__main__":
+    main()
