@@ -6,8 +6,8 @@ before it. T is 3500 for 9 sector ETFs and for 500 stocks.
 Peers: the published form, one scikit-learn PCA a row; and a loop of NumPy singular value
 decompositions. For 500 stocks both do a slice of the rows and their time is multiplied up
 ("scaled"). All run in one process, in turn, and with one BLAS thread, as ours always does: with
-more, the peers slow down many times on a busy machine. The residuals are compared with ours before timing;
-the largest absolute difference is in the record as "errors".
+more, the peers slow down many times on a busy machine. The residuals are compared with ours before
+timing; the largest absolute difference is in the record as "errors".
 
     python benchmarks/rolling_pca.py [--date 2025-01-31] [--repeats 5]
 """

@@ -1,9 +1,9 @@
 """Do the tests for data snooping hold their size, and what do they find?
 
 Unit of work: one panel of T days of a benchmark and N trials. Without skill all have the same mean;
-with skill one trial is better by the given annual Sharpe ratio of its difference. Printed are shares
-of panels rejected at 5 % by our studentised test and by `arch` as it comes (raw means, its own block
-length of sqrt(T)), then both p-values on the same panels, and the seconds of one test.
+with skill one trial is better by the given annual Sharpe ratio of its difference. Printed are the
+shares of panels rejected at 5 % by our studentised test and by `arch` as it comes (raw means, and a
+block length of sqrt(T)), the mean distance of their p-values, and the seconds of one test.
 
 A second round gives the trials very different volatilities, which is where studentising counts.
 """

@@ -183,7 +183,7 @@ class Strategy(abc.ABC):
         StrategyError
             If a field is not JSON, since it could then not be recorded and replayed.
         """
-        names = [f.name for f in dataclasses.fields(self)] if dataclasses.is_dataclass(self) else []
+        names: list[str] = [f.name for f in dataclasses.fields(self)] if dataclasses.is_dataclass(self) else []
         values = {name: _plain(getattr(self, name), f"{self.name}.{name}") for name in names}
         return {"strategy": self.name, **values}
 

@@ -120,9 +120,16 @@ def test_code_version_makes_another_run_of_the_same_trial(ledger):
     np.testing.assert_array_equal(table[old.trial], new.returns)  # recorded last
 
 
-def test_labels_metrics_and_notes_are_not_identity():
-    other = run(0, data="renamed.csv", metrics={"sharpe": 9.0}, notes=("no rates",), tainted=True)
+def test_metrics_and_notes_are_not_identity():
+    other = run(0, metrics={"sharpe": 9.0}, notes=("no rates",), tainted=True)
     assert other.id == run(0).id
+
+
+def test_a_renamed_file_is_another_run_of_the_same_trial():
+    """Reports name their data, so another name needs another folder; it is no new trial."""
+    other = run(0, data="renamed.csv")
+    assert other.id != run(0).id
+    assert other.trial == run(0).trial
 
 
 def test_whole_numbers_are_one_setting():
@@ -301,7 +308,7 @@ def test_parquet_bytes_depend_on_the_series_alone():
 def test_run_json_is_what_the_id_digests(ledger):
     ledger.add(run(0))
     content = json.loads((ledger.folder / "runs" / run(0).id / "run.json").read_text())
-    assert set(content) == {"strategy", "data_id", "simulator", "start", "end", "code"}
+    assert set(content) == {"strategy", "data_id", "simulator", "start", "end", "code", "data"}
     assert run(0, **content).id == run(0).id
 
 

@@ -1,7 +1,8 @@
 """From a strategy and a market to decisions and a path of net asset value.
 
-One function asks a strategy what to hold; a backtest calls it session after session, `propose` once,
-so a backtest and today's orders are the same code. `decide_many` is only a faster way to the same answers, and is checked.
+One function asks a strategy what to hold; a backtest calls it session after session, `propose`
+once, so a backtest and today's orders are the same code. `decide_many` is only a faster way to the
+same answers, and is checked.
 """
 
 import contextlib
@@ -332,8 +333,9 @@ def _sample(plan: Plan, seed: str) -> list[int]:
 def _first_difference(single: Decision, whole: Decisions, i: int) -> str | None:
     """Return what differs first between a decision and row `i` of the table of all of them."""
     t, columns = whole.dates[i], whole.weights.columns
-    hold = single.weights is None
-    row = np.full(len(columns), np.nan) if hold else on_assets(single.weights, columns)
+    row = np.full(len(columns), np.nan)
+    if single.weights is not None:
+        row = on_assets(single.weights, columns)
     if not np.array_equal(row, whole.weights.to_numpy()[i], equal_nan=True):
         return "weights"
     if set(single.evidence) != set(whole.evidence):
@@ -341,7 +343,11 @@ def _first_difference(single: Decision, whole: Decisions, i: int) -> str | None:
     for name, table in whole.evidence.items():
         value = single.evidence[name]
         if isinstance(value, pd.Series) and not value.index.equals(getattr(table, "columns", None)):
-            value = Decisions.stack([t], [single], tuple(columns)).evidence[name].loc[t]
+            value = (
+                Decisions.stack(whole.dates[i : i + 1], [single], tuple(columns))
+                .evidence[name]
+                .loc[t]
+            )
         if not same_bits(value, table.iloc[i]):
             return f"evidence {name!r}"
     return None

@@ -81,7 +81,7 @@ def record(asked: Asked, strategy: Any, result: Backtest, table: pd.DataFrame) -
         simulator=asked.simulator.describe(),
         start=f"{result.nav.index[0]:%Y-%m-%d}",
         end=f"{result.nav.index[-1]:%Y-%m-%d}",
-        code=code_version(asked.recipe),
+        code=code_version(asked.recipe) + (f" seed {asked.seed}" if asked.seed else ""),
         metrics={str(k): {str(c): float(v) for c, v in row.items()} for k, row in table.iterrows()},
         returns=result.returns,
         notes=result.notes,

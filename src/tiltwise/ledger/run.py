@@ -86,8 +86,8 @@ class Run:
 
     @functools.cached_property
     def id(self) -> str:
-        """Digest of the trial and the code version: a rerun has the same."""
-        return _digest([self._scored_on(), self.code])
+        """Digest of the trial, the code version and the data's label: a rerun has the same."""
+        return _digest([self._scored_on(), self.code, self.data])
 
     @functools.cached_property
     def trial(self) -> str:
@@ -108,7 +108,7 @@ class Run:
     @property
     def configuration(self) -> dict[str, Any]:
         """Everything that `id` is a digest of, as JSON values."""
-        return {**self._scored_on(), "code": self.code}
+        return {**self._scored_on(), "code": self.code, "data": self.data}
 
     def record(self) -> dict[str, Any]:
         """Return the run without its series and files, as JSON values."""
@@ -117,7 +117,6 @@ class Run:
             "run": self.id,
             "trial": self.trial,
             "family": self.family,
-            "data": self.data,
             "assets": list(self.assets),
             "metrics": plain(self.metrics, "metrics", empty=True),
             "notes": list(self.notes),

@@ -97,24 +97,25 @@ def _weights_alt(held: pd.DataFrame) -> str:
 def exposure(held: pd.DataFrame) -> Figure | None:
     """Long, short and net exposure; None for a long-only book that is always fully invested."""
     book = held.fillna(0.0)
-    net = book.sum(axis=1)
-    short = book.clip(upper=0.0).sum(axis=1)
-    if (short > -1e-9).all() and (net - 1.0).abs().max() < 0.01:
-        return None
+    long, short = (book.clip(lower=0.0).sum(axis=1), book.clip(upper=0.0).sum(axis=1))
+    net = long + short
+    parts = [("Long", long, "@gain"), ("Short", short, "@loss"), ("Net", net, "@ink")]
+    title, caption = "Exposure", "Share of NAV. Gross exposure is long plus short."
+    if (short > -1e-9).all():
+        if (net - 1.0).abs().max() < 0.01:
+            return None
+        parts = [("Invested", long, "@gain")]
+        title, caption = "Invested share", "Share of NAV; below 100 % is cash, above is borrowed."
     rows = series.thin(net.to_numpy(), ROWS)
     x = dates(book.index[rows])
-    long = book.clip(lower=0.0).sum(axis=1)
-    parts = [("Long", long, "@gain"), ("Short", short, "@loss"), ("Net", net, "@ink")]
-    if (short > -1e-9).all():
-        parts = [("Invested", long, "@gain")]
     return Figure(
         key="exposure",
-        title="Exposure",
+        title=title,
         data=tuple(line(x, y.iloc[rows], name, color, form=".1%") for name, y, color in parts),
         layout={"xaxis": DATE_AXIS, "yaxis": {"tickformat": ",.0%", "rangemode": "tozero"}},
         alt=f"Net exposure averages {percent(net.mean())} of NAV, gross "
         f"{percent((long - short).mean())}.",
-        caption="Share of NAV. Gross exposure is long plus short.",
+        caption=caption,
         height=260,
         wide=False,
     )
