@@ -59,7 +59,7 @@ def main():
     print(f"N = {options.trials}, {options.years} years, {options.repetitions} searches")
     for shared in (0.0, 0.5):
         rng = np.random.default_rng([options.seed, int(10 * shared)])
-        limit = expected_size(rng, options.trials, shared)
+        limit = expected_size(np.random.default_rng(options.seed), options.trials, shared)
         for sharpe in (0.0, 1.0, 1.5, 2.0):
             count = options.repetitions if sharpe == 0.0 else options.repetitions // 10
             runs = [search(rng, rows, options.trials, shared, sharpe) for _ in range(count)]

@@ -182,4 +182,5 @@ def test_the_deflated_ratio_of_the_best_of_noise_rarely_passes(shared):
         sharpes = returns.mean(axis=0) / returns.std(axis=0, ddof=1)
         value = dsr(float(sharpes.max()), rows, trials, float(sharpes.var(ddof=1)))
         passed += value > 0.95
-    assert passed <= (2 if shared == 0.0 else 20)
+    # In the limit .08 % and 1.5 % of searches pass: common luck is not deflated.
+    assert passed <= (1 if shared == 0.0 else 8)

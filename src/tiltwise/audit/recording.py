@@ -1,0 +1,54 @@
+"""A cache that remembers what was computed through it: how feature outputs become nodes."""
+
+import dataclasses
+from collections.abc import Callable, Hashable
+from typing import Any
+
+from tiltwise.market.market import Market
+from tiltwise.market.panel import Cache, Panel
+
+
+@dataclasses.dataclass(frozen=True)
+class Seen:
+    """One feature that a strategy asked for: the function, its arguments and its answer."""
+
+    function: Callable[..., Any]
+    arguments: dict[str, Any]
+    first: int
+    assets: tuple[str, ...]
+    value: Any
+
+
+class Recorder(Cache):
+    """Keeps results like a `Cache` and lists the features asked for since `clear`."""
+
+    def __init__(
+        self, seen: dict[str, Seen] | None = None, assets: tuple[str, ...] | None = None
+    ) -> None:
+        super().__init__(size=2048)
+        self.seen: dict[str, Seen] = {} if seen is None else seen
+        self._assets = assets
+
+    def get(self, key: Hashable, compute: Callable[[], Any]) -> Any:
+        """Return and list what is stored under `key`; markets of other columns record too."""
+        value = super().get(key, lambda: self._followed(compute()))
+        inner = key[0] if isinstance(key, tuple) and len(key) == 3 else None
+        if isinstance(inner, tuple) and len(inner) == 2 and callable(inner[0]):
+            assert isinstance(key, tuple)
+            function, arguments = inner
+            given = ", ".join(f"{k}={v}" for k, v in arguments)
+            label = f"feature.{getattr(function, '__name__', 'function')}({given})"
+            self.seen[label] = Seen(function, dict(arguments), key[1], self._assets or (), value)
+        return value
+
+    def _followed(self, value: Any) -> Any:
+        if not isinstance(value, Panel):
+            return value
+        return dataclasses.replace(value, cache=Recorder(self.seen, value.assets))
+
+
+def recorder_of(market: Market) -> Recorder:
+    """Return the recorder that a market was built with."""
+    cache = market._panel.cache
+    assert isinstance(cache, Recorder)
+    return cache

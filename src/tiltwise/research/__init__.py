@@ -1,0 +1,1 @@
+"""Doubt, null worlds, the vault and sweeps: whether a result is more than luck and choice."""
