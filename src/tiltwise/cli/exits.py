@@ -6,6 +6,7 @@ from typing import Any
 
 from tiltwise.errors import (
     DataError,
+    LedgerError,
     LookaheadError,
     NotPromotable,
     StaleData,
@@ -19,6 +20,7 @@ CODES: tuple[tuple[type[TiltwiseError], int], ...] = (
     (LookaheadError, 4),
     (NotPromotable, 4),
     (StrategyError, 2),
+    (LedgerError, 2),
     (TiltwiseError, 1),
 )
 

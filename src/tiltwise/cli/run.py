@@ -1,20 +1,20 @@
 """``tiltwise run``: one strategy, one market, one recorded result."""
 
 import dataclasses
-import functools
-import hashlib
 import io
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from tiltwise import __version__, recipes
+from tiltwise import recipes
 from tiltwise.backtest.result import Backtest
 from tiltwise.backtest.simulator import Simulator
 from tiltwise.backtest.walk_forward import first_start, walk_forward
 from tiltwise.cli import inputs, show
 from tiltwise.evaluate.metrics import METRICS, summary
+from tiltwise.evaluate.record import run_of
+from tiltwise.evaluate.selection import Selection, selection
 from tiltwise.ledger import Ledger, Run
 from tiltwise.market.market import Market
 from tiltwise.report import page
@@ -64,32 +64,26 @@ def execute(asked: Asked, quiet: bool) -> Done:
             progress=bar,
         )
         table = summary(result, seed=asked.seed)
-    run = record(asked, strategy, result, table)
-    files = {"report.html": page.render(view(asked, result, table)).encode(), **tables(result)}
-    run = dataclasses.replace(run, files=files)
+    label = inputs.label(asked.data)
+    run = run_of(result, table, data=label, seed=asked.seed, files=tables(result))
     ledger.add(run)
-    return Done(facts(asked, result, table, run, ledger), table, result.notes)
+    counted = selection(run, ledger)
+    table.loc["dsr", "value"], table.loc["pbo", "value"] = counted.dsr, counted.pbo
+    report = write_page(asked, run, page.render(view(asked, result, table, counted)))
+    return Done(facts(asked, result, table, counted, run, report), table, result.notes)
 
 
-def record(asked: Asked, strategy: Any, result: Backtest, table: pd.DataFrame) -> Run:
-    """Return the ledger's record of a result."""
-    return Run(
-        strategy=strategy.describe(),
-        data_id=asked.market.id,
-        data=inputs.label(asked.data),
-        assets=tuple(result.weights.columns),
-        simulator=asked.simulator.describe(),
-        start=f"{result.nav.index[0]:%Y-%m-%d}",
-        end=f"{result.nav.index[-1]:%Y-%m-%d}",
-        code=code_version(asked.recipe) + (f" seed {asked.seed}" if asked.seed else ""),
-        metrics={str(k): {str(c): float(v) for c, v in row.items()} for k, row in table.iterrows()},
-        returns=result.returns,
-        notes=result.notes,
-        tainted=asked.simulator.allow_lookahead,
-    )
+def write_page(asked: Asked, run: Run, text: str) -> Path:
+    """Write the report beside the ledger; it counts trials, so it is renewed by each rerun."""
+    path = asked.folder / "reports" / f"{run.id}.html"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(".part")
+    part.write_text(text, encoding="utf-8")
+    part.replace(path)
+    return path
 
 
-def view(asked: Asked, result: Backtest, table: pd.DataFrame) -> page.RunView:
+def view(asked: Asked, result: Backtest, table: pd.DataFrame, counted: Selection) -> page.RunView:
     """Return what the report shows of a result."""
     costs = asked.simulator.costs
     told = {
@@ -100,6 +94,8 @@ def view(asked: Asked, result: Backtest, table: pd.DataFrame) -> page.RunView:
         "decision",
         "Costs per side": f"commission {costs.commission_bps:g} bps, "
         f"half-spread {costs.half_spread_bps:g} bps",
+        "Trials": f"{counted.trials} counted in this ledger for this recipe and universe; the best "
+        f"of them without skill would show a Sharpe ratio near {counted.noise_ceiling:.2f}",
         "Strategy": result.strategy.key,
     }
     return page.RunView(
@@ -141,10 +137,16 @@ def _parquet(frame: pd.DataFrame) -> bytes:
 
 
 def facts(
-    asked: Asked, result: Backtest, table: pd.DataFrame, run: Run, ledger: Ledger
+    asked: Asked,
+    result: Backtest,
+    table: pd.DataFrame,
+    counted: Selection,
+    run: Run,
+    report: Path,
 ) -> dict[str, Any]:
     """Return the object that ``--json`` prints."""
     last = result.weights.dropna(how="all")
+    folder = asked.folder / "runs" / run.id
     return {
         "run_id": run.id,
         "recipe": asked.recipe,
@@ -156,7 +158,8 @@ def facts(
         "sessions": len(result.nav),
         "fill": result.fill,
         "delay": result.delay,
-        "metrics": run.metrics,
+        "metrics": table.to_dict("index"),
+        "trials": dataclasses.asdict(counted),
         "turnover": {
             "one_way_daily": float(result.turnover.mean()) / 2.0,
             "two_way_daily": float(result.turnover.mean()),
@@ -166,29 +169,17 @@ def facts(
         "tainted": run.tainted,
         "notes": list(result.notes),
         "files": {
-            name.partition(".")[0]: str(ledger.folder / "runs" / run.id / name)
-            for name in sorted(run.files)
+            "report": str(report),
+            **{name.partition(".")[0]: str(folder / name) for name in sorted(run.files)},
         },
     }
-
-
-@functools.cache
-def code_version(recipe: str) -> str:
-    """Return the version and a digest of the code that computes, a user's file included."""
-    root = Path(__file__).resolve().parent.parent
-    digest = hashlib.blake2b(digest_size=6)
-    for path in sorted(root.rglob("*.py")):
-        digest.update(path.relative_to(root).as_posix().encode() + path.read_bytes())
-    if ".py" in recipe:
-        digest.update(Path(recipe.partition(".py")[0] + ".py").read_bytes())
-    return f"{__version__}+{digest.hexdigest()}"
 
 
 def print_result(done: Done) -> None:
     """Print the metrics, the assumptions and where the report is."""
     facts = done.summary
     rows = [
-        [str(name), *(show.number(float(v), METRICS[str(name)].unit) for v in values)]
+        [str(name), *(show.number(float(v), unit(str(name))) for v in values)]
         for name, values in zip(done.table.index, done.table.to_numpy(), strict=True)
     ]
     name = facts["strategy"]["strategy"]
@@ -197,6 +188,16 @@ def print_result(done: Done) -> None:
     print(
         f"fills at the {facts['fill']}; earns from session {facts['delay']} after the decision on"
     )
+    counted = facts["trials"]
+    print(
+        f"trials counted: {counted['trials']}; best of them without skill: Sharpe "
+        f"{counted['noise_ceiling']:.2f}; fails from {counted['fails_at']:.0f} trials on"
+    )
     for text in done.notes:
         print(f"note: {text}")
     print(f"run {facts['run_id']}\nreport {facts['files']['report']}")
+
+
+def unit(name: str) -> str:
+    """Return the unit of a metric, the counted ones included."""
+    return METRICS[name].unit if name in METRICS else "probability"

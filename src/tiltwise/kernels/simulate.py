@@ -78,7 +78,7 @@ class Paths(NamedTuple):
 @kernel(inline=True)
 def _night(t, b, marks, earn, pay, borrow, expense, shares, cash, short, costs, p0, lanes):  # type: ignore[no-untyped-def]
     """Charge the night before session t on the books as marked at the last close."""
-    assets, width = shares.shape[0], 1 if len(lanes) == 1 else shares.shape[1]
+    assets, width = shares.shape[0], np.uint64(1 if len(lanes) == 1 else shares.shape[1])
     gain, debit = earn[t], pay[t]
     if gain != 0.0 or debit != 0.0:
         debt = False
@@ -107,7 +107,7 @@ def _night(t, b, marks, earn, pay, borrow, expense, shares, cash, short, costs, 
 @kernel(inline=True)
 def _mark(t, marks, shares, cash, nav, lanes):  # type: ignore[no-untyped-def]
     """Set the net asset value at the close of t; return how many paths have none left."""
-    assets, width = shares.shape[0], 1 if len(lanes) == 1 else shares.shape[1]
+    assets, width = shares.shape[0], np.uint64(1 if len(lanes) == 1 else shares.shape[1])
     whole = assets - assets % 4
     for p in range(width):
         nav[p] = cash[p]
@@ -130,7 +130,7 @@ def _mark(t, marks, shares, cash, nav, lanes):  # type: ignore[no-untyped-def]
 @kernel()
 def _ruin(t, shares, cash, nav, ruined, p0, lanes):  # type: ignore[no-untyped-def]
     """Close the books of paths whose net asset value is gone: zero from here on."""
-    assets, width = shares.shape[0], 1 if len(lanes) == 1 else shares.shape[1]
+    assets, width = shares.shape[0], np.uint64(1 if len(lanes) == 1 else shares.shape[1])
     for p in range(width):
         if nav[p] <= 0.0:
             if ruined[p0 + p] < 0:
@@ -144,7 +144,7 @@ def _ruin(t, shares, cash, nav, ruined, p0, lanes):  # type: ignore[no-untyped-d
 @kernel()
 def _sell_dead(t, b, tape, state, out, p0, lanes):  # type: ignore[no-untyped-def]
     """Close positions in what is no longer quoted, at the last mark, paying as for any trade."""
-    assets, width = state.shares.shape[0], 1 if len(lanes) == 1 else state.shares.shape[1]
+    assets, width = state.shares.shape[0], np.uint64(1 if len(lanes) == 1 else state.shares.shape[1])
     for i in range(assets):
         if tape.alive[t, i]:
             continue
@@ -169,7 +169,7 @@ def _sell_dead(t, b, tape, state, out, p0, lanes):  # type: ignore[no-untyped-de
 @kernel(inline=True)
 def _appraise(row, last, k, fills, marks, targets, shares, cash, nav, work, p0, lanes):  # type: ignore[no-untyped-def]
     """Value the books where orders fill (at the mark where they cannot); say whom it concerns."""
-    assets, width = shares.shape[0], 1 if len(lanes) == 1 else shares.shape[1]
+    assets, width = shares.shape[0], np.uint64(1 if len(lanes) == 1 else shares.shape[1])
     for p in range(width):
         work[0, p] = cash[p]
     for i in range(assets):
@@ -191,7 +191,7 @@ def _solve(row, k, rate, fills, scales, targets, shares, work, p0, lanes):  # ty
     The cost is convex in V and its slope is small, so the steps shrink monotonically: two suffice
     without impact. A path stops moving by its own tolerance, whatever its neighbours do.
     """
-    assets, width = shares.shape[0], 1 if len(lanes) == 1 else shares.shape[1]
+    assets, width = shares.shape[0], np.uint64(1 if len(lanes) == 1 else shares.shape[1])
     curved = scales.shape[0] > 0
     for _ in range(64 if rate > 0.0 or curved else 0):
         for p in range(width):
@@ -201,13 +201,18 @@ def _solve(row, k, rate, fills, scales, targets, shares, work, p0, lanes):  # ty
             price = fills[row, i]
             if not price > 0.0:
                 continue
-            scale = scales[row, i] if curved else 0.0
+            if not curved:
+                for p in range(width):
+                    w = targets[k, i, p0 + p]
+                    gap = w * work[1, p] - shares[i, p] * price
+                    work[2, p] += abs(gap) * rate
+                    work[3, p] += (w if gap >= 0.0 else -w) * rate
+                continue
             for p in range(width):
                 w = targets[k, i, p0 + p]
                 gap = w * work[1, p] - shares[i, p] * price
-                size = abs(gap)
-                unit = scale * np.sqrt(size) if curved else 0.0
-                work[2, p] += size * (rate + unit)
+                unit = scales[row, i] * np.sqrt(abs(gap))
+                work[2, p] += abs(gap) * (rate + unit)
                 work[3, p] += (w if gap >= 0.0 else -w) * (rate + 1.5 * unit)
         left = 0
         for p in range(width):
@@ -227,7 +232,7 @@ def _solve(row, k, rate, fills, scales, targets, shares, work, p0, lanes):  # ty
 @kernel()
 def _detail(t, b, row, i, k, tape, targets, state, out, p0, lanes):  # type: ignore[no-untyped-def]
     """Book the impact of trading asset i, and the trade itself if trades are kept."""
-    width, price = 1 if len(lanes) == 1 else state.shares.shape[1], tape.fills[row, i]
+    width, price = np.uint64(1 if len(lanes) == 1 else state.shares.shape[1]), tape.fills[row, i]
     scale = tape.impact_scale[row, i] if tape.impact_scale.shape[0] > 0 else 0.0
     for p in range(width):
         if state.work[5, p] > 0.0:
@@ -241,7 +246,7 @@ def _detail(t, b, row, i, k, tape, targets, state, out, p0, lanes):  # type: ign
 @kernel(inline=True)
 def _exchange(i, k, price, targets, shares, work, p0, lanes):  # type: ignore[no-untyped-def]
     """Replace the shares of asset i on ordered paths; sum what was traded and is now held."""
-    width = 1 if len(lanes) == 1 else shares.shape[1]
+    width = np.uint64(1 if len(lanes) == 1 else shares.shape[1])
     unit = 1.0 / price
     for p in range(width):
         old = shares[i, p]
@@ -255,7 +260,7 @@ def _exchange(i, k, price, targets, shares, work, p0, lanes):  # type: ignore[no
 @kernel(inline=True)
 def _keep(i, b, k, mark, targets, shares, work, unfilled, p0, lanes):  # type: ignore[no-untyped-def]
     """Keep asset i, which has no price to fill at, and count the orders that wanted it."""
-    width = 1 if len(lanes) == 1 else shares.shape[1]
+    width = np.uint64(1 if len(lanes) == 1 else shares.shape[1])
     for p in range(width):
         missed = targets[k, i, p0 + p] != 0.0 or shares[i, p] != 0.0
         unfilled[b, p0 + p] += 1.0 if missed and work[5, p] > 0.0 else 0.0
@@ -265,7 +270,7 @@ def _keep(i, b, k, mark, targets, shares, work, unfilled, p0, lanes):  # type: i
 @kernel()
 def _hold(t, marks, shares, nav, held, p0, lanes):  # type: ignore[no-untyped-def]
     """Record each asset's share of net asset value at the close of t."""
-    width = 1 if len(lanes) == 1 else shares.shape[1]
+    width = np.uint64(1 if len(lanes) == 1 else shares.shape[1])
     for i in range(shares.shape[0]):
         for p in range(width):
             value = shares[i, p] * marks[t, i]
@@ -275,7 +280,7 @@ def _hold(t, marks, shares, nav, held, p0, lanes):  # type: ignore[no-untyped-de
 @kernel(inline=True)
 def _settle(b, fee, spread, shares, cash, nav, short, work, costs, traded, p0, lanes):  # type: ignore[no-untyped-def]
     """Put what is left into cash and book the trade; return how many paths have nothing left."""
-    assets, width = shares.shape[0], 1 if len(lanes) == 1 else shares.shape[1]
+    assets, width = shares.shape[0], np.uint64(1 if len(lanes) == 1 else shares.shape[1])
     broke = 0
     for p in range(width):
         on = work[5, p] > 0.0
@@ -297,7 +302,7 @@ def _settle(b, fee, spread, shares, cash, nav, short, work, costs, traded, p0, l
 
 
 @kernel()
-def _march(first, stop, due, tape, targets, state, out, p0, lanes):  # type: ignore[no-untyped-def]
+def _march(first, stop, due, tape, targets, state, out, begin, lanes):  # type: ignore[no-untyped-def]
     """Live through sessions first to stop - 1; row due[t] of targets fills in t, none if < 0.
 
     ``lanes`` is a tuple whose length, known when compiling, says whether there is a single path.
@@ -313,7 +318,8 @@ def _march(first, stop, due, tape, targets, state, out, p0, lanes):  # type: ign
     fee, spread, phase = tape.commission, tape.half_spread, tape.phase
     shares, cash, nav, short, work = state.shares, state.cash, state.nav, state.short, state.work
     path, costs, traded, unfilled = out.nav, out.costs, out.traded, out.unfilled
-    assets, width = shares.shape[0], 1 if len(lanes) == 1 else shares.shape[1]
+    assets, width = shares.shape[0], np.uint64(1 if len(lanes) == 1 else shares.shape[1])
+    p0 = np.uint64(0 if len(lanes) == 1 else begin)
     curved, rich, booked = scales.shape[0] > 0, out.trades.shape[0] > 0, costs.shape[0] > 1
     for t in range(first, stop):
         b, k = t if booked else 0, due[t]

@@ -11,6 +11,7 @@ legs always hold max(1, floor(q n)) names; SPY is a benchmark, not a component.
 """
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -56,24 +57,18 @@ class ResidualMomentum(Strategy):
 
     def decide(self, model: PCAFactors, past: Market, held: pd.Series) -> Decision:
         """Return the book of the newest row."""
-        rows, columns = np.array([-1]), past.prices.columns
-        scores, weights = self._books(model, past, rows)
-        return Decision(
-            pd.Series(weights[0], index=columns), {"score": pd.Series(scores[0], index=columns)}
-        )
+        columns = past.prices.columns
+        scores, weights = (pd.Series(x[0], columns) for x in self._books(model, past, [-1]))
+        return Decision(weights, {"score": scores})
 
     def decide_many(self, model: PCAFactors, past: Market, dates: pd.DatetimeIndex) -> Decisions:
         """Return the books of many rows from one pass of the filter."""
         rows, columns = np.searchsorted(past.dates, dates) - len(past), past.prices.columns
-        scores, weights = self._books(model, past, rows)
-        return Decisions(
-            pd.DataFrame(weights, index=dates, columns=columns),
-            {"score": pd.DataFrame(scores, index=dates, columns=columns)},
-        )
+        books = self._books(model, past, rows)
+        scores, weights = (pd.DataFrame(x, dates, columns) for x in books)
+        return Decisions(weights, {"score": scores})
 
-    def _books(
-        self, model: PCAFactors, past: Market, rows: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
+    def _books(self, model: PCAFactors, past: Market, rows: Any) -> tuple[np.ndarray, np.ndarray]:
         found = self._residuals(model, past, last=-int(rows[0]))[rows]
         scores = loadings.by_asset(SIGN[self.signal] * found, model, past)
         return scores, long_short_rows(scores, past.assets, self.quantile, self.gross)

@@ -80,7 +80,7 @@ def show(name: str, value: float) -> str:
     known = _lookup(name)
     unit = known[1] if known else "ratio"
     if unit == "share":
-        return percent(value, 1)
+        return percent(value, 1 if abs(value) < 10.0 else 0)
     if unit == "fine":
         return percent(value, 2)
     if unit == "periods":

@@ -164,7 +164,8 @@ def book_table(held: pd.DataFrame, target: pd.Series | None) -> str:
 def facts(pairs: Mapping[str, str]) -> str:
     """Definition list of the run's circumstances."""
     items = "".join(
-        f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>"
+        f'<div class="{"long" if len(value) > 90 else "short"}"><dt>{escape(name)}</dt>'
+        f"<dd>{escape(value)}</dd></div>"
         for name, value in pairs.items()
     )
     return f'<dl class="facts">{items}</dl>'

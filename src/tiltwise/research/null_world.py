@@ -37,7 +37,7 @@ from tiltwise.backtest.walk_forward import walk_forward
 from tiltwise.errors import DataError
 from tiltwise.market.market import Market
 from tiltwise.research.moves import Moves
-from tiltwise.research.paths import sharpes
+from tiltwise.research.paths import live, sharpes
 from tiltwise.strategy import Strategy
 
 Floats = NDArray[np.float64]
@@ -116,11 +116,11 @@ class BestSharpe:
 
     def scores(self, market: Market) -> Floats:
         """Return the annual Sharpe ratio of each configuration, 0 for one that never moved."""
-        found = [
-            walk_forward(s, market, self.start, self.end, self.simulator, jobs=1).simulated.paths
+        found = (
+            walk_forward(s, market, self.start, self.end, self.simulator, jobs=1).simulated
             for s in self.strategies
-        ]
-        return np.nan_to_num(np.array([sharpes(paths.nav)[0] for paths in found]))
+        )
+        return np.array([sharpes(s.paths.nav, live(s.tape))[0] for s in found])
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -241,15 +241,15 @@ def _executor(task: Callable[[int], Any], workers: int) -> Executor:
     import multiprocessing
 
     try:
-        sent = pickle.dumps(task)
+        pickle.dumps(task)
     except (pickle.PicklingError, AttributeError, TypeError):
         return ThreadPoolExecutor(workers)
     fresh = multiprocessing.get_context("spawn")  # a fork would copy locks that threads hold
-    return ProcessPoolExecutor(workers, fresh, _receive, (sent,))
+    return ProcessPoolExecutor(workers, fresh, _receive, (task,))
 
 
-def _receive(sent: bytes) -> None:
-    _TASK[:] = [pickle.loads(sent)]
+def _receive(task: Callable[[int], Any]) -> None:
+    _TASK[:] = [task]
 
 
 def _asked(number: int) -> Any:

@@ -3,25 +3,29 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from tiltwise.backtest.simulator import Tape
+from tiltwise.kernels.path_metrics import NEGLIGIBLE
+
 YEAR = 252.0
 """Sessions a year, as in every metric of daily returns."""
-NEGLIGIBLE = 1e-14
-"""A standard deviation below this share of the largest return is rounding."""
 
 Floats = NDArray[np.float64]
 
 
+def live(tape: Tape, first: int = 0) -> int:
+    """Return the first row of returns that a decision in row `first` of a tape can move."""
+    return first + max(tape.resolved.lag, 1) - 1
+
+
 def returns_of(nav: Floats) -> Floats:
-    """Return simple returns (S - 1, P) of values (S, P); NaN once a path is ruined."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        returns = nav[1:] / nav[:-1] - 1.0
-    returns[~np.isfinite(returns)] = np.nan
-    return np.asarray(returns)
+    """Return simple returns (S - 1, P) of values (S, P), 0 once a path is ruined."""
+    going = nav[:-1] > 0.0
+    return np.where(going, nav[1:] / np.where(going, nav[:-1], 1.0) - 1.0, 0.0)
 
 
 def sharpes(nav: Floats, first: int = 0) -> Floats:
-    """Return annual Sharpe ratios (P,) of the returns from row `first` on; NaN if nothing moved."""
+    """Return annual Sharpe ratios (P,) of the returns from row `first` on; 0 if nothing moved."""
     returns = returns_of(nav)[first:]
-    mean, spread = np.nanmean(returns, axis=0), np.nanstd(returns, axis=0, ddof=1)
-    still = ~(spread > NEGLIGIBLE * np.nanmax(np.abs(returns), axis=0))
-    return np.asarray(np.where(still, np.nan, mean / np.where(still, 1.0, spread)) * np.sqrt(YEAR))
+    mean, spread = returns.mean(axis=0), returns.std(axis=0, ddof=1)
+    moved = spread > NEGLIGIBLE * np.abs(returns).max(axis=0)
+    return np.asarray(np.where(moved, mean / np.where(moved, spread, 1.0), 0.0) * np.sqrt(YEAR))

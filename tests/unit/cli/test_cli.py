@@ -170,7 +170,7 @@ class Mine(Strategy):
         (["run", "mine.py:Other"], 3, "mine.py has no strategy Other: Mine"),
         (["run", "absent.py"], 3, "absent.py: there is no such file"),
         (["run", "trend", "--config", "bad.toml"], 2, "bad.toml: colour"),
-        (["run", "trend", "--folder", "prices.csv"], 1, "prices.csv"),
+        (["run", "trend", "--folder", "prices.csv"], 2, "prices.csv is a file"),
     ],
 )
 def test_refusals(tiltwise: Command, words: list[str], code: int, told: str) -> None:

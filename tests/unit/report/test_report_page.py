@@ -190,11 +190,11 @@ def test_longs_stack_above_zero_and_shorts_below(long_short, html):
 def test_the_key_numbers_come_from_the_summary(long_short, html):
     head = " ".join(Reader(html).text.split()).split("Growth of one unit")[0]
     value, low, high = long_short.summary.loc["sharpe"]
-    assert f"Sharpe ratio {value:.2f} {low:.2f} to {high:.2f} 90\u202f% interval" in head
+    assert f"Sharpe ratio {value:.2f} {low:.2f} to {high:.2f} 90 % interval" in head
     traded = long_short.summary.loc["turnover_one_way", "value"]
-    assert f"Turnover a year {100 * traded:.1f}\u202f% one-way" in head
+    assert f"Turnover a year {100 * traded:.1f} % one-way" in head
     drag = long_short.summary.loc["cost_drag", "value"]
-    assert f"Cost drag a year \u2212{100 * drag:.2f}\u202f%" in head
+    assert f"Cost drag a year \u2212{100 * drag:.2f} %" in head
 
 
 def test_the_benchmark_is_measured_over_the_same_sessions(long_short):
