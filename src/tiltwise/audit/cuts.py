@@ -1,7 +1,7 @@
 """Where to cut: the sessions at which code that looks ahead is most likely to give itself away."""
 
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +11,7 @@ from tiltwise.market.market import Market
 
 Rows = NDArray[np.int64]
 SHORT, LONG = 21, 126  # sessions whose mean absolute returns mark a change of regime
-EARLY = (1, 2, 5, 10, 20, 40, 60)  # rows after the first answer: leading gaps are filled there
+EARLY = (0, 1, 2, 5, 10, 20, 40, 60)  # rows after the first answer: leading gaps are filled there
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,7 +46,7 @@ def choose(
     kinds: dict[str, Rows] = {
         "refit": np.asarray(sorted(refits), dtype=np.int64),
         "gap": gaps(market),
-        "start": rows[:1].min(initial=0) + np.array([0, *EARLY]),
+        "start": rows[0] + np.array(EARLY),
         "month": months(market),
         "year": years(market),
         "switch": switches(market, answers),
@@ -79,29 +79,26 @@ def _in_turn(queues: Mapping[str, list[int]], most: int) -> list[Cut]:
 def _snapped(found: Rows, rows: Rows) -> Rows:
     """Return for each row found the admissible row at or after it."""
     places = np.searchsorted(rows, found)
-    return rows[places[places < len(rows)]] if len(rows) else rows
+    return rows[places[places < len(rows)]]
 
 
 def gaps(market: Market) -> Rows:
-    """Return rows on which an asset prints nothing but has printed and will print again."""
+    """Return rows inside a gap of an asset that has printed and will again, or before a listing."""
     prices = market.array("prices")
     assert prices is not None
     missing = np.isnan(prices)
     before = np.logical_or.accumulate(~missing, axis=0)
     after = np.logical_or.accumulate(~missing[::-1], axis=0)[::-1]
-    inside = missing & after
-    listed = np.flatnonzero((inside & ~before).any(axis=1) & np.roll(~missing, -1, 0).any(axis=1))
-    begins = np.flatnonzero((missing[:-1] & ~missing[1:]).any(axis=0 + 1))
-    return np.unique(
-        np.concatenate([np.flatnonzero((inside & before).any(axis=1)), begins, listed[-1:]])
-    )
+    inside = np.flatnonzero((missing & before & after).any(axis=1))
+    listings = np.flatnonzero((missing[:-1] & ~before[:-1] & ~missing[1:]).any(axis=1))
+    return np.unique(np.concatenate([inside, listings]))
 
 
 def months(market: Market) -> Rows:
-    """Return the last session of each month, the one before it, and one in the middle."""
+    """Return the last sessions of each month, the first of the next, and one in the middle."""
     number = np.asarray(market.dates.year * 12 + market.dates.month)
     ends = np.flatnonzero(np.diff(number))
-    return np.concatenate([ends, ends - 1, ends - 10, ends + 1])[: 4 * len(ends)].clip(0)
+    return np.concatenate([ends, ends - 1, ends - 10, ends + 1]).clip(0, len(market) - 1)
 
 
 def years(market: Market) -> Rows:
@@ -152,7 +149,6 @@ def first_answer(answers: Mapping[str, Node], market: Market) -> int:
     for table in answers.values():
         if table.ticks is None or not len(table.ticks):
             continue
-        told: Sequence[bool] | NDArray[np.bool_]
         if table.values.dtype == object:
             told = np.ones(len(table.values), dtype=np.bool_)
         else:

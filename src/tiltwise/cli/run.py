@@ -96,7 +96,11 @@ def view(asked: Asked, result: Backtest, table: pd.DataFrame, counted: Selection
         f"half-spread {costs.half_spread_bps:g} bps",
         "Trials": f"{counted.trials} counted in this ledger for this recipe and universe; the best "
         f"of them without skill would show a Sharpe ratio near {counted.noise_ceiling:.2f}",
-        "Strategy": result.strategy.key,
+        "Strategy": ", ".join(
+            f"{name} = {value}"
+            for name, value in result.strategy.describe().items()
+            if name not in ("strategy", "universe")
+        ),
     }
     return page.RunView(
         title=result.strategy.name,

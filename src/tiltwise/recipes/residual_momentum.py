@@ -64,13 +64,12 @@ class ResidualMomentum(Strategy):
     def decide_many(self, model: PCAFactors, past: Market, dates: pd.DatetimeIndex) -> Decisions:
         """Return the books of many rows from one pass of the filter."""
         rows, columns = np.searchsorted(past.dates, dates) - len(past), past.prices.columns
-        books = self._books(model, past, rows)
-        scores, weights = (pd.DataFrame(x, dates, columns) for x in books)
+        scores, weights = (pd.DataFrame(x, dates, columns) for x in self._books(model, past, rows))
         return Decisions(weights, {"score": scores})
 
     def _books(self, model: PCAFactors, past: Market, rows: Any) -> tuple[np.ndarray, np.ndarray]:
-        found = self._residuals(model, past, last=-int(rows[0]))[rows]
-        scores = loadings.by_asset(SIGN[self.signal] * found, model, past)
+        scores = SIGN[self.signal] * self._residuals(model, past, last=-int(rows[0]))[rows]
+        scores = loadings.by_asset(scores, model, past)
         return scores, long_short_rows(scores, past.assets, self.quantile, self.gross)
 
     def _residuals(self, model: PCAFactors, past: Market, last: int) -> np.ndarray:
