@@ -1,14 +1,14 @@
 """How often does the deflated Sharpe ratio of the best of N trials without skill exceed .95?
 
 Unit of work: one search. N trials of daily returns over some years are simulated, the one with the
-highest Sharpe ratio is taken, and its deflated ratio is computed from N, the variance of the Sharpe
-ratios over the trials, and its own skewness and kurtosis. Size: no trial has skill. Power: one
+highest Sharpe ratio is taken, and its deflated ratio is computed as the product does: from N, the
+variance of the Sharpe ratios over the trials (at least the luck of one trial), and its own skewness
+and kurtosis. Size: no trial has skill. Power: one
 trial has a true annual Sharpe ratio, and counts where it is the one taken and passes.
 
 Size is not 5 %, because the hurdle is the expected maximum and the maximum of independent trials
 scatters less than one trial does. Where all trials share a correlation r, each search has a common
-luck of variance r that no count of trials deflates, so size grows with r, up to the 5 % of a single
-trial at r = 1. The limit for a long history is printed beside what was measured: the same search
+luck of variance r that the variance over trials does not show; the floor does. The limit for a long history is printed beside what was measured: the same search
 among N normal draws with correlation r.
 """
 
@@ -17,7 +17,7 @@ import math
 
 import numpy as np
 
-from tiltwise.evaluate.inference import NORMAL, dsr, expected_max
+from tiltwise.evaluate.inference import NORMAL, dsr, expected_max, trial_variance
 
 DAYS = 252
 LEVEL = 0.95
@@ -36,14 +36,16 @@ def search(rng, rows, trials, shared, sharpe):
     second = float(np.mean(own**2))
     skew = float(np.mean(own**3)) / second**1.5
     kurtosis = float(np.mean(own**4)) / second**2
-    value = dsr(float(ratios[best]), rows, trials, float(ratios.var(ddof=1)), skew, kurtosis)
+    variance = trial_variance(ratios, rows)
+    value = dsr(float(ratios[best]), rows, trials, variance, skew, kurtosis)
     return value > LEVEL, best == 0
 
 
 def expected_size(rng, trials, shared, draws=100_000):
     """Share of searches that pass in the limit of a long history, where ratios are normal."""
     own = math.sqrt(1.0 - shared) * rng.standard_normal((draws, trials))
-    hurdle = own.std(axis=1, ddof=1) * expected_max(trials) + NORMAL.inv_cdf(LEVEL)
+    spread = np.maximum(own.std(axis=1, ddof=1), 1.0)  # the floor: the luck of one trial
+    hurdle = spread * expected_max(trials) + NORMAL.inv_cdf(LEVEL)
     best = own.max(axis=1) + math.sqrt(shared) * rng.standard_normal(draws)
     return float(np.mean(best > hurdle))
 

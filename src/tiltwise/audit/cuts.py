@@ -134,9 +134,9 @@ def switches(market: Market, answers: Mapping[str, Node]) -> Rows:
     """Return rows around the largest moves of what the subject says."""
     found: list[int] = []
     for table in answers.values():
-        if table.ticks is None or table.values.dtype == object or len(table.ticks) < 3:
+        if table.ticks is None or table.data.dtype == object or len(table.ticks) < 3:
             continue
-        moves = np.abs(np.diff(np.nan_to_num(table.values), axis=0)).sum(axis=1)
+        moves = np.abs(np.diff(np.nan_to_num(table.data), axis=0)).sum(axis=1)
         top = np.argsort(-moves, kind="stable")[:24]
         rows = np.searchsorted(market.dates.asi8, table.ticks[1:][top[moves[top] > 0]])
         found += [int(r) + shift for r in rows for shift in (-1, 0, 1)]
@@ -149,10 +149,10 @@ def first_answer(answers: Mapping[str, Node], market: Market) -> int:
     for table in answers.values():
         if table.ticks is None or not len(table.ticks):
             continue
-        if table.values.dtype == object:
-            told = np.ones(len(table.values), dtype=np.bool_)
+        if table.data.dtype == object:
+            told = np.ones(len(table.data), dtype=np.bool_)
         else:
-            told = (np.nan_to_num(table.values) != 0).any(axis=1)
+            told = (np.nan_to_num(table.data) != 0).any(axis=1)
         if np.any(told):
             tick = table.ticks[int(np.argmax(told))]
             firsts.append(int(np.searchsorted(market.dates.asi8, tick)))

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 TOLERANCE = 1e-9
 DEEPEST = 6  # levels of a fitted record that are opened
-UNSEEN = object()
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -19,13 +18,13 @@ class Node:
 
     Attributes
     ----------
-    values : (rows, columns), float64 or object.
+    data : (rows, columns), float64 or object.
     ticks : nanoseconds of each row, ascending, or None for a value that has no dates.
     columns : their labels.
     exact : whether values are labels (whole numbers, text, truth), compared without tolerance.
     """
 
-    values: NDArray[Any]
+    data: NDArray[Any]
     ticks: NDArray[np.int64] | None
     columns: tuple[Any, ...]
     exact: bool
@@ -33,9 +32,9 @@ class Node:
     @property
     def scale(self) -> float:
         """Typical size of a value that is not zero, at most one."""
-        if self.values.dtype == object:
+        if self.data.dtype == object:
             return 1.0
-        size = np.abs(self.values[np.isfinite(self.values) & (self.values != 0)])
+        size = np.abs(self.data[np.isfinite(self.data) & (self.data != 0)])
         return float(np.clip(np.median(size), 1e-6, 1.0)) if size.size else 1.0
 
 
@@ -83,13 +82,13 @@ def node(value: Any, dates: pd.DatetimeIndex | None = None) -> Node | None:
     """
     if isinstance(value, pd.Series):
         if isinstance(value.index, pd.MultiIndex) and _dated_level(value.index):
-            return node(value.unstack())
+            return node(value.unstack())  # noqa: PD010
         if isinstance(value.index, pd.DatetimeIndex):
             return _table(value.to_numpy(), value.index, (value.name,))
         return _flat(value.to_numpy(), tuple(value.index))
     if isinstance(value, pd.DataFrame):
         if isinstance(value.index, pd.MultiIndex) and _dated_level(value.index):
-            return node(value.unstack())
+            return node(value.unstack())  # noqa: PD010
         if isinstance(value.index, pd.DatetimeIndex):
             return _table(value.to_numpy(), value.index, tuple(value.columns))
         return _flat(value.to_numpy().ravel(), _cells(value))
@@ -103,7 +102,8 @@ def node(value: Any, dates: pd.DatetimeIndex | None = None) -> Node | None:
     if isinstance(value, set | frozenset):
         return node(sorted(value, key=repr))
     if isinstance(value, list | tuple) and all(_scalar(v) for v in value):
-        return _flat(np.array(value, dtype=None if _numeric(value) else object), tuple(range(len(value))))
+        kind = None if _numeric(value) else object
+        return _flat(np.array(value, dtype=kind), tuple(range(len(value))))
     return _flat(np.array([value], dtype=object), ("",)) if _scalar(value) else None
 
 
@@ -160,6 +160,10 @@ def difference(clean: Node, other: Node, limit: int | None) -> Difference | None
     A row or column that one side lacks differs where the other side says something; a missing
     column and a column of zeros say the same.
     """
+    if (clean.ticks is None) != (other.ticks is None):
+        cells = np.ones((1, 1), dtype=np.bool_)
+        kinds = [np.array([[_kind(n)]], dtype=object) for n in (clean, other)]
+        return Difference(np.zeros(1, dtype=np.int64), cells, kinds[0], kinds[1], None, ("",))
     a, b, ticks, columns, void = _aligned(clean, other, limit)
     if a.dtype == object or b.dtype == object:
         cells = _unlike(a.astype(object), b.astype(object))
@@ -174,14 +178,14 @@ def difference(clean: Node, other: Node, limit: int | None) -> Difference | None
     return Difference(rows, cells, a, b, ticks, columns) if len(rows) else None
 
 
+def _kind(table: Node) -> str:
+    return "a value without dates" if table.ticks is None else "a table by date"
+
+
 def _unlike(a: NDArray[Any], b: NDArray[Any]) -> NDArray[np.bool_]:
-    return np.array(
-        [
-            [not (x is y or x == y or (pd.isna(x) and pd.isna(y))) for x, y in zip(p, q, strict=True)]
-            for p, q in zip(a, b, strict=True)
-        ],
-        dtype=np.bool_,
-    ).reshape(a.shape)
+    pairs = zip(a.ravel(), b.ravel(), strict=True)
+    unlike = [not (x is y or x == y or (pd.isna(x) and pd.isna(y))) for x, y in pairs]
+    return np.array(unlike, dtype=np.bool_).reshape(a.shape)
 
 
 def _aligned(
@@ -191,11 +195,9 @@ def _aligned(
 ]:
     """Return both tables on common rows and columns, and which columns one side lacks."""
     a, b = _known(clean, limit), _known(other, limit)
-    same_rows = (a.ticks is None) == (b.ticks is None) and (
-        a.ticks is None or np.array_equal(a.ticks, b.ticks)  # type: ignore[arg-type]
-    )
+    same_rows = a.ticks is None or b.ticks is None or np.array_equal(a.ticks, b.ticks)
     if same_rows and a.columns == b.columns:
-        return a.values, b.values, a.ticks, a.columns, None
+        return a.data, b.data, a.ticks, a.columns, None
     columns = tuple(dict.fromkeys([*a.columns, *b.columns]))
     void = np.array([(c not in a.columns) or (c not in b.columns) for c in columns])
     if a.ticks is None or b.ticks is None:
@@ -205,24 +207,31 @@ def _aligned(
         ticks = np.union1d(a.ticks, b.ticks)
         rows_a, rows_b = np.searchsorted(ticks, a.ticks), np.searchsorted(ticks, b.ticks)
     size = (1 if ticks is None else len(ticks), len(columns))
-    return _placed(a, rows_a, columns, size), _placed(b, rows_b, columns, size), ticks, columns, void
+    return (
+        _placed(a, rows_a, columns, size),
+        _placed(b, rows_b, columns, size),
+        ticks,
+        columns,
+        void,
+    )
 
 
 def _known(table: Node, limit: int | None) -> Node:
     if limit is None or table.ticks is None:
         return table
     stop = int(np.searchsorted(table.ticks, limit, side="right"))
-    return dataclasses.replace(table, values=table.values[:stop], ticks=table.ticks[:stop])
+    return dataclasses.replace(table, data=table.data[:stop], ticks=table.ticks[:stop])
 
 
 def _placed(
     table: Node, rows: NDArray[np.int64], columns: tuple[Any, ...], size: tuple[int, int]
 ) -> NDArray[Any]:
-    missing = np.nan if table.values.dtype != object else None
-    whole = np.full(size, missing, dtype=table.values.dtype)
+    missing = np.nan if table.data.dtype != object else None
+    whole = np.full(size, missing, dtype=table.data.dtype)
     place = {column: i for i, column in enumerate(columns)}
     if len(rows):
-        whole[np.ix_(rows, [place[c] for c in table.columns])] = table.values
+        into = np.array([place[c] for c in table.columns])
+        whole[np.ix_(rows, into)] = table.data
     return whole
 
 

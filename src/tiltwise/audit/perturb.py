@@ -113,9 +113,7 @@ class Futures:
         if "benchmark" in only or ("prices" in only and panel.benchmark in panel.assets):
             for name, array in panel.benchmark_fields.items():
                 bench[name] = change.benchmark(name, array)
-        new = dataclasses.replace(
-            panel, fields=fields, benchmark_fields=bench, cache=self._cache()
-        )
+        new = dataclasses.replace(panel, fields=fields, benchmark_fields=bench, cache=self._cache())
         return Market(self._companions(new, panel, a, only), 0, len(self.market))
 
     def _companions(self, new: Panel, panel: Panel, a: int, only: Collection[str]) -> Panel:
@@ -127,10 +125,10 @@ class Futures:
             rates[a:] += SLIP * slip
             changed["rates"] = _locked(rates)
         if panel.factors is not None and "factors" in only:
-            values = panel.factors.to_numpy(copy=True)
-            values[a:] += WIGGLE * slip[:, None] * np.arange(1, values.shape[1] + 1)
+            moved = panel.factors.to_numpy(copy=True)
+            moved[a:] += WIGGLE * slip[:, None] * np.arange(1, moved.shape[1] + 1)
             index, columns = panel.factors.index, panel.factors.columns
-            changed["factors"] = pd.DataFrame(values, index=index, columns=columns)
+            changed["factors"] = pd.DataFrame(moved, index=index, columns=columns)
         if panel.macro is not None and "macro" in only:
             known = panel.known_rows[a - 1] if a else 0
             macro = panel.macro.copy()
@@ -141,6 +139,11 @@ class Futures:
             macro["value"] = values
             changed["macro"] = macro
         return dataclasses.replace(new, **changed) if changed else new  # type: ignore[arg-type]
+
+    def same(self) -> Market:
+        """Return the market again, with nothing remembered."""
+        panel = dataclasses.replace(self.market._panel, cache=self._cache())
+        return Market(panel, 0, len(self.market))
 
     def readjusted(self, which: int | None = None) -> Market:
         """Return the market with adjusted prices rescaled, as later dividends and splits do.

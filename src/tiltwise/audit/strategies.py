@@ -82,7 +82,8 @@ class Stepped:
     def _answer(self, market: Market, row: int, deep: bool, fresh: bool) -> Answer:
         recorder = recorder_of(market)
         recorder.seen.clear()
-        strategy = self.strategy if self.fixed else self._build(market)
+        own = self.fixed or market is self.base
+        strategy = self.strategy if own else self._build(market)
         view = shown(strategy, market)
         t = view.dates[row]
         plan = self._plan(strategy, view, row)
@@ -183,9 +184,9 @@ class Stepped:
         if block is None or single is None or block.ticks is None or tick not in block.ticks:
             return None
         i = int(np.searchsorted(block.ticks, tick))
-        row = block.values[i : i + 1]
-        if single.values.dtype == object:
+        row = block.data[i : i + 1]
+        if single.data.dtype == object:
             row = np.array([["hold" if np.isnan(row.astype(float)).all() else "orders"]], object)
-            return difference(single, dataclasses.replace(single, values=row), None)
-        other = dataclasses.replace(block, values=row, ticks=None)
+            return difference(single, dataclasses.replace(single, data=row), None)
+        other = dataclasses.replace(block, data=row, ticks=None)
         return difference(single, other, None)

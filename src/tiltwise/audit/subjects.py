@@ -115,9 +115,9 @@ def parts(value: Any) -> dict[str, Any]:
 
 def looks_like_weights(table: Node, assets: tuple[str, ...]) -> bool:
     """Whether a table by asset could be weights: its rows are small, its columns are assets."""
-    if table.values.dtype == object or not set(table.columns) <= set(assets):
+    if table.data.dtype == object or not set(table.columns) <= set(assets):
         return False
-    return bool((np.abs(np.nan_to_num(table.values)).sum(axis=1) <= MOST_GROSS).all())
+    return bool((np.abs(np.nan_to_num(table.data)).sum(axis=1) <= MOST_GROSS).all())
 
 
 def of_market(function: Callable[..., Any], market: Market, takes: Takes | None) -> Any:

@@ -50,8 +50,9 @@ def selection(run: Run, ledger: Ledger, periods_per_year: float = 252.0) -> Sele
         ledger.add(run)
     table = ledger.returns(run.family)
     trials = ledger.count(run.family)
-    variance = float(np.var([_sharpe(table[c]) for c in table], ddof=1)) if trials > 1 else 0.0
     own = _moments(run.returns)
+    sharpes = [_moments(table[column])[0] for column in table]
+    variance = inference.trial_variance(sharpes, max(own[1], 1))
     deflated = inference.dsr(own[0], own[1], trials, variance, own[2], own[3])
     common = table.dropna()
     shared = trials > 1 and len(common) >= FEWEST_ROWS
@@ -60,7 +61,7 @@ def selection(run: Run, ledger: Ledger, periods_per_year: float = 252.0) -> Sele
         effective=float(overfitting.effective_trials(common).count) if shared else math.nan,
         dsr=deflated,
         pbo=_pbo(common) if shared else math.nan,
-        fails_at=overfitting.failing_trials(own[0], own[1], variance or own[4], own[2], own[3]),
+        fails_at=overfitting.failing_trials(own[0], own[1], variance, own[2], own[3]),
         noise_ceiling=overfitting.noise_ceiling(trials, own[1] / periods_per_year),
     )
 
@@ -79,21 +80,14 @@ def _active(returns: pd.Series) -> FloatArray:
     return values[live[0] :] if len(live) else values[:0]
 
 
-def _sharpe(returns: pd.Series) -> float:
-    return _moments(returns)[0]
-
-
-def _moments(returns: pd.Series) -> tuple[float, int, float, float, float]:
-    """Return Sharpe ratio per period, periods, skewness, kurtosis (normal 3), and a variance.
-
-    The last, of the ratio over trials, is what trials without skill would spread by, used until there are several.
-    """
+def _moments(returns: pd.Series) -> tuple[float, int, float, float]:
+    """Return Sharpe ratio per period, periods, skewness and kurtosis (normal: 3)."""
     values = _active(returns)
     n = len(values)
     spread = float(np.std(values, ddof=1)) if n > 2 else 0.0
     if spread <= 0.0:
-        return math.nan, n, 0.0, 3.0, math.nan
+        return math.nan, n, 0.0, 3.0
     centred = values - values.mean()
     scale = float(np.mean(centred**2))
     skew = float(np.mean(centred**3)) / scale**1.5
-    return float(values.mean()) / spread, n, skew, float(np.mean(centred**4)) / scale**2, 1.0 / n
+    return float(values.mean()) / spread, n, skew, float(np.mean(centred**4)) / scale**2

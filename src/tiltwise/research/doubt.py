@@ -23,7 +23,7 @@ from tiltwise.backtest.walk_forward import first_start, walk_forward
 from tiltwise.errors import DataError, StrategyError
 from tiltwise.market.market import Market
 from tiltwise.research.labels import labels
-from tiltwise.research.paths import live
+from tiltwise.research.paths import live, returns_of
 from tiltwise.research.replay import Point, Replay, measured, sharpe_interval
 from tiltwise.strategy import Strategy
 
@@ -148,7 +148,10 @@ def break_even(replay: Replay) -> float | None:
 
 
 def starts(
-    replay: Replay, settings: Sequence[int] = tuple(range(21)), unit: str = "sessions", seed: int = 0
+    replay: Replay,
+    settings: Sequence[int] = tuple(range(21)),
+    unit: str = "sessions",
+    seed: int = 0,
 ) -> Curve:
     """Begin the same rule later by each of `settings` sessions or months.
 
@@ -199,6 +202,15 @@ class Grid:
     best_interval: tuple[float, float, float]
     average_interval: tuple[float, float, float]
 
+    @classmethod
+    def of(cls, names: Sequence[str], returns: Floats, seed: int = 0) -> "Grid":
+        """Compare configurations by their daily net returns (T, G) on common sessions."""
+        found = [sharpe_interval(np.ascontiguousarray(column), seed) for column in returns.T]
+        values = np.array([value for value, _, _ in found])
+        best = int(values.argmax())
+        average = sharpe_interval(returns.mean(axis=1), seed)
+        return cls(tuple(names), values, best, found[best], average)
+
     @property
     def gap(self) -> float:
         """Sharpe ratio of the best less the mean of all: the reward for having chosen."""
@@ -236,12 +248,8 @@ def grid(
     begin = max(first_start(s, market) for s in strategies) if start is None else start
     runs = [walk_forward(s, market, begin, end, simulator).simulated for s in strategies]
     first = live(runs[0].tape)
-    table = np.column_stack([_returns(run.paths.nav[:, 0])[first:] for run in runs])
-    found = [sharpe_interval(column, seed) for column in table.T]
-    values = np.array([value for value, _, _ in found])
-    best = int(values.argmax())
-    average = sharpe_interval(table.mean(axis=1), seed)
-    return Grid(tuple(labels(strategies)), values, best, found[best], average)
+    table = np.column_stack([returns_of(run.paths.nav[:, 0])[first:] for run in runs])
+    return Grid.of(labels(strategies), table, seed)
 
 
 def _points(
@@ -253,10 +261,6 @@ def _points(
         measured(label, x, nav, traded, first, seed, tainted=simulator.allow_lookahead)
         for label, x, simulator, (nav, traded, _) in paths
     )
-
-
-def _returns(nav: Floats) -> Floats:
-    return np.where(nav[:-1] > 0.0, nav[1:] / np.where(nav[:-1] > 0.0, nav[:-1], 1.0) - 1.0, 0.0)
 
 
 def _costing(simulator: Simulator, bps: float) -> Simulator:

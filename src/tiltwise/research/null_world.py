@@ -22,10 +22,7 @@ more such world, and ``p = (1 + number of worlds at least as good) / (1 + worlds
 """
 
 import dataclasses
-import os
-import pickle
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -38,6 +35,7 @@ from tiltwise.errors import DataError
 from tiltwise.market.market import Market
 from tiltwise.research.moves import Moves
 from tiltwise.research.paths import live, sharpes
+from tiltwise.research.workers import spread
 from tiltwise.strategy import Strategy
 
 Floats = NDArray[np.float64]
@@ -219,41 +217,6 @@ class Scored:
     def __call__(self, number: int) -> float:
         """Return the score."""
         return self.pipeline(World.draw(self.moves, self.seed, number).market())
-
-
-def spread(task: Callable[[int], Any], numbers: Sequence[int], jobs: int | None) -> Iterator[Any]:
-    """Yield ``task(number)`` in order, shared out over processes, or threads if it cannot be."""
-    workers = min(jobs or 1, len(numbers), os.cpu_count() or 1)
-    if workers <= 1:
-        yield from map(task, numbers)
-        return
-    with _executor(task, workers) as pool:
-        if isinstance(pool, ProcessPoolExecutor):
-            yield from pool.map(_asked, numbers)
-        else:
-            yield from pool.map(task, numbers)
-
-
-_TASK: list[Callable[[int], Any]] = []  # of a worker process, set once when it starts
-
-
-def _executor(task: Callable[[int], Any], workers: int) -> Executor:
-    import multiprocessing
-
-    try:
-        pickle.dumps(task)
-    except (pickle.PicklingError, AttributeError, TypeError):
-        return ThreadPoolExecutor(workers)
-    fresh = multiprocessing.get_context("spawn")  # a fork would copy locks that threads hold
-    return ProcessPoolExecutor(workers, fresh, _receive, (task,))
-
-
-def _receive(task: Callable[[int], Any]) -> None:
-    _TASK[:] = [task]
-
-
-def _asked(number: int) -> Any:
-    return _TASK[0](number)
 
 
 def _number(value: Any, where: str) -> float:

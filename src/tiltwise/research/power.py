@@ -25,8 +25,9 @@ from tiltwise.backtest.walk_forward import walk_forward
 from tiltwise.errors import StrategyError
 from tiltwise.market.market import Market
 from tiltwise.research.moves import Moves
-from tiltwise.research.null_world import NullResult, Pipeline, Progress, World, spread
+from tiltwise.research.null_world import NullResult, Pipeline, Progress, World
 from tiltwise.research.paths import YEAR
+from tiltwise.research.workers import spread
 from tiltwise.strategy import Strategy
 
 Floats = NDArray[np.float64]

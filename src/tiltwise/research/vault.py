@@ -1,0 +1,172 @@
+"""A sealed final period that is opened once per family, and a record of every look into it.
+
+The seal is declared before tuning begins and never moved. Tuning is given `Vault.cut`, which ends
+before it. Opening needs a reason, goes into the ledger's chain, and is told by `Vault.statement` in
+every report that follows. Runs on the same data that reach into the sealed period are counted by
+family from the ledger itself, so a look that went round the vault shows as well.
+"""
+
+import contextlib
+import dataclasses
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from tiltwise.errors import LedgerError, LookaheadError
+from tiltwise.ledger import Ledger
+from tiltwise.market.market import Market
+
+SEALED, OPENED = "vault-seal", "vault-open"
+
+
+@dataclasses.dataclass(frozen=True)
+class Seal:
+    """The sealed period of one data set.
+
+    Attributes
+    ----------
+    label : what readers call the data, as in `Run.data`.
+    start : first sealed day.
+    row : the ledger's row that declares it.
+    """
+
+    label: str
+    start: pd.Timestamp
+    row: int
+
+
+class Vault:
+    """The sealed periods of one ledger.
+
+    Parameters
+    ----------
+    folder
+        A ledger or its folder.
+    """
+
+    def __init__(self, folder: str | Path | Ledger) -> None:
+        self.ledger = folder if isinstance(folder, Ledger) else Ledger(folder)
+        self._open: set[str] = set()
+
+    def seal(self, label: str, start: Any, when: str | None = None) -> Seal:
+        """Declare that everything of `label` from `start` on is sealed; saying it again is nothing.
+
+        Raises
+        ------
+        LedgerError
+            It is sealed from another day: a seal is never moved.
+        """
+        day = pd.Timestamp(start).normalize()
+        known = self._seal(label)
+        if known is None:
+            row = self.ledger.note(SEALED, {"label": label, "start": f"{day:%Y-%m-%d}"}, when)
+            return Seal(label, day, row)
+        if known.start != day:
+            raise LedgerError(
+                f"{label} is sealed from {known.start.date()} (row {known.row}); a seal cannot be "
+                f"moved to {day.date()}"
+            )
+        return known
+
+    def sealed(self, label: str) -> Seal:
+        """Return the seal of a data set.
+
+        Raises
+        ------
+        LedgerError
+            Nothing of it is sealed.
+        """
+        found = self._seal(label)
+        if found is None:
+            raise LedgerError(f"{label} has no sealed period in {self.ledger.folder}; declare one")
+        return found
+
+    def cut(self, market: Market, label: str) -> Market:
+        """Return the market as known at the last session before the seal: what tuning may see."""
+        return market.asof(self.sealed(label).start - pd.Timedelta(days=1))
+
+    def read(self, market: Market, label: str) -> Market:
+        """Return the market itself if it shows nothing sealed or the vault is open.
+
+        Raises
+        ------
+        LookaheadError
+            It shows sealed sessions and the vault is shut.
+        """
+        seal = self.sealed(label)
+        if market.now >= seal.start and label not in self._open:
+            raise LookaheadError(
+                f"{label} is sealed from {seal.start.date()} and this market shows sessions up to "
+                f"{market.now.date()}: tune on Vault.cut, or look once, with a reason, inside "
+                "Vault.open"
+            )
+        return market
+
+    @contextlib.contextmanager
+    def open(self, label: str, reason: str, when: str | None = None) -> Iterator[int]:
+        """Open the sealed period while the block runs; yields how often it was opened by now.
+
+        The opening is on record before anything can be read.
+
+        Raises
+        ------
+        LedgerError
+            No reason is given, nothing is sealed, or it is open already.
+        """
+        if not reason.strip():
+            raise LedgerError(f"opening the sealed period of {label} needs a reason")
+        self.sealed(label)
+        if label in self._open:
+            raise LedgerError(f"the sealed period of {label} is open already")
+        self.ledger.note(OPENED, {"label": label, "reason": reason}, when)
+        self._open.add(label)
+        try:
+            yield len(self.openings(label))
+        finally:
+            self._open.discard(label)
+
+    def openings(self, label: str) -> tuple[str, ...]:
+        """Return the reason of each opening, oldest first."""
+        return tuple(
+            entry.body["payload"]["reason"]
+            for entry in self.ledger.entries(OPENED)
+            if entry.body["payload"]["label"] == label
+        )
+
+    def evaluations(self, label: str) -> dict[str, int]:
+        """Return how many recorded runs of each family reach into the sealed period.
+
+        More than one means that the family was looked at again (1.11, H.11); a rerun of the same
+        run counts too.
+        """
+        seal, counts = self.sealed(label), dict[str, int]()
+        for entry in self.ledger.entries("run"):
+            if entry.body["data"] == label and pd.Timestamp(entry.body["end"]) >= seal.start:
+                family = entry.body["family"]
+                counts[family] = counts.get(family, 0) + 1
+        return counts
+
+    def repeated(self, label: str) -> tuple[str, ...]:
+        """Return the families that were evaluated on the sealed period more than once."""
+        return tuple(family for family, n in self.evaluations(label).items() if n > 1)
+
+    def statement(self, label: str) -> str:
+        """Return the sentence that every report on this data has to carry."""
+        times, seal = len(self.openings(label)), self.sealed(label)
+        told = f"sealed from {seal.start.date()}: vault opened {times} time{'s' * (times != 1)}"
+        counts = self.evaluations(label)
+        again = [f"{family} {n} times" for family, n in counts.items() if n > 1]
+        if again:
+            told += f"; evaluated more than once on the sealed period: {', '.join(again)}"
+        if counts and not times:
+            told += "; runs have reached into the sealed period without it"
+        return told
+
+    def _seal(self, label: str) -> Seal | None:
+        for entry in self.ledger.entries(SEALED):
+            told = entry.body["payload"]
+            if told["label"] == label:
+                return Seal(label, pd.Timestamp(told["start"]), entry.row)
+        return None
