@@ -42,7 +42,7 @@ def prices() -> pd.DataFrame:
 
 def weights(rows: Any, panels: int) -> Any:
     """Return long-only target weights that sum to one, (decisions, assets, panels)."""
-    draws = np.random.default_rng(1).dirichlet(np.ones(ASSETS), (len(rows), panels))
+    draws = np.random.default_rng(1).dirichlet(np.full(ASSETS, 5.0), (len(rows), panels))
     return np.ascontiguousarray(draws.transpose(0, 2, 1))
 
 

@@ -6,7 +6,7 @@ gave way. The words are a guess from them; the facts are not.
 """
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,6 @@ from tiltwise.market.market import Market
 
 STEPS = (1, 2, 5, 21, 63, 252)  # rows after a cut that are tried as the reach
 NEAR = 63  # a reach or a span of at most this many rows is that of a window
-BISECT = 64  # reaches are found to the row below this one
 Probe = Callable[[int, tuple[str, ...]], bool]
 
 
@@ -37,6 +36,24 @@ class Facts:
     to_end: bool
 
 
+@dataclasses.dataclass(frozen=True, eq=False)
+class Pattern:
+    """What is known of a guilty node: its difference at one cut, and how common it is.
+
+    Attributes
+    ----------
+    seldom : whether some cuts showed nothing.
+    built : whether the subject is a function that builds a strategy.
+    """
+
+    node: str
+    kind: str
+    found: Difference
+    cut: int
+    seldom: bool
+    built: bool
+
+
 def measure(probe: Probe, market: Market, cut: int) -> Facts:
     """Return which data matter and how far ahead.
 
@@ -46,23 +63,21 @@ def measure(probe: Probe, market: Market, cut: int) -> Facts:
     market : for its length and for which groups it has.
     cut : the row after which data change.
     """
-    present = [g for g in GROUPS if has(market, g)]
     if not probe(0, GROUPS):
         return Facts((), None, False)
+    present = [g for g in GROUPS if has(market, g)]
     groups = tuple(g for g in present if len(present) > 1 and probe(0, (g,)))
     last = len(market) - 2 - cut
     if last > NEAR and probe(last, GROUPS):
         return Facts(groups, last + 1, True)
-    matters = 0  # keeping this many rows still lets the rest matter
-    beyond = last + 1  # keeping this many does not
+    matters, beyond = 0, last + 1  # keeping so many rows still lets the rest matter; or does not
     for step in STEPS:
-        if step >= beyond:
-            break
-        if probe(step, GROUPS):
+        if step < beyond and probe(step, GROUPS):
             matters = step
         else:
-            beyond = step
-    while beyond - matters > 1 and beyond <= BISECT:
+            beyond = min(step, beyond)
+            break
+    while beyond - matters > 1 and beyond <= NEAR:
         middle = (beyond + matters) // 2
         matters, beyond = (middle, beyond) if probe(middle, GROUPS) else (matters, middle)
     return Facts(groups, matters + 1, False)
@@ -77,81 +92,85 @@ def has(market: Market, group: str) -> bool:
     return getattr(market, group) is not None
 
 
-def words(node: str, kind: str, found: Difference, facts: Facts, market: Market, cut: int) -> str:
-    """Return the likely cause."""
-    if node.startswith("field."):
+def words(pattern: Pattern, facts: Facts, market: Market, cuts: Sequence[int]) -> str:
+    """Return the likely cause; `cuts` are the rows of all cuts at which the node gave way."""
+    if pattern.node.startswith("field."):
         return "a parameter, window or universe was chosen with data later than the decision"
     if facts.groups == ("macro",):
         return "macro values are used before the day they became known: a revision, or no lag"
-    if kind == "earn":
+    if pattern.kind == "earn":
         return "the weight is decided with the session that it earns: shift it by one session"
-    if node.startswith("decide_many."):
+    if pattern.node.startswith("decide_many."):
         return "decide_many reads rows after the session it answers for, where decide cannot"
     if facts.reach is None:
         return (
             "only removing the later rows changes it: the code asks whether more rows follow "
             "(a period's last row found from the next row, a mark on the last row)"
         )
-    if found.ticks is None:
-        return "the code reaches the whole data and not only the market that it was given"
-    return _by_rows(found, facts, market, cut)
+    if pattern.found.ticks is None:
+        if pattern.built:
+            return "the strategy was built with later data: a parameter, or a table that it keeps"
+        return "the code reaches past the rows that it was given, into the data behind them"
+    return _by_rows(pattern, facts, market, cuts)
 
 
-def _by_rows(found: Difference, facts: Facts, market: Market, cut: int) -> str:
+def _by_rows(pattern: Pattern, facts: Facts, market: Market, cuts: Sequence[int]) -> str:
     """Return the cause that the rows which gave way speak for."""
+    found, cut, reach = pattern.found, pattern.cut, facts.reach or 0
     assert found.ticks is not None
-    assert facts.reach is not None
     rows = np.searchsorted(market.dates.asi8, found.ticks[found.rows]).clip(0, len(market) - 1)
-    span = cut - int(rows.min()) + 1
-    told = np.isfinite(found.clean.astype(float)) if found.clean.dtype != object else None
-    share = len(found.rows) / max(len(found.cells) if told is None else told.any(axis=1).sum(), 1)
-    if _rescaled(found) and share > 0.5:
+    most = len(rows) > 0.5 * _told(found) and cut - rows.min() > NEAR // 3
+    if pattern.seldom and _at_gaps(cuts, market):
+        return "it changes only at missing prices: a gap is filled from later prices"
+    if most and _rescaled(found):
         return "every earlier row is rescaled: divided by the last row or by a total to the end"
-    if share > 0.5 and span > NEAR // 3:
+    if most and (facts.to_end or reach > NEAR // 3):
         return (
             "most earlier rows change: a statistic, scale, ranking or choice that is taken over "
             "the whole sample"
         )
-    if _in_gaps(rows, market):
-        return "only rows at missing prices change: a gap is filled from later prices"
-    if _one_month(rows, market, cut, facts.reach):
+    if _one_month(rows, market, cut, reach):
         return "a value of a whole month stands on rows before the month is over"
-    if facts.reach == 1:
+    if reach == 1:
         return "the next row is read: a shift in the wrong direction or a label used as a feature"
-    if facts.to_end or facts.reach > NEAR:
-        return (
-            "the past is estimated again from all later rows: a smoothed path, not a filtered one"
-        )
-    return f"a window or a label reaches {facts.reach} rows ahead of the row it stands on"
+    if facts.to_end or reach > NEAR:
+        return "the past is estimated again from later rows: a smoothed path, not a filtered one"
+    return f"a window or a label reaches {reach} rows ahead of the row it stands on"
+
+
+def _told(found: Difference) -> int:
+    """Return the number of rows that say something."""
+    if found.clean.dtype == object:
+        return max(len(found.clean), 1)
+    return max(int((np.nan_to_num(found.clean) != 0).any(axis=1).sum()), 1)
 
 
 def _rescaled(found: Difference) -> bool:
-    """Whether each column is the old one times a constant."""
-    if found.clean.dtype == object or found.other.dtype == object or len(found.clean) < 3:
+    """Whether each column is the old one times a constant that is not one for all."""
+    if found.clean.dtype == object or found.other.dtype == object:
         return False
-    with np.errstate(divide="ignore", invalid="ignore"):
-        ratio: NDArray[np.float64] = found.other / found.clean
-    ratio = np.where(np.isfinite(ratio), ratio, np.nan)
-    rich = ratio[:, (~np.isnan(ratio)).sum(axis=0) > 2]
+    usable = np.isfinite(found.clean) & np.isfinite(found.other) & (found.clean != 0)
+    ratio = np.where(usable, found.other / np.where(usable, found.clean, 1.0), np.nan)
+    rich = ratio[:, usable.sum(axis=0) > 2]
     if not rich.size:
         return False
-    middle = np.nanmedian(rich, axis=0)
-    return bool(np.nanmax(np.abs(rich / middle - 1.0)) < 1e-6)
+    low, high = np.nanmin(rich, axis=0), np.nanmax(rich, axis=0)
+    return bool(((low != 0) & (high - low < 1e-6 * np.abs(high))).all())
 
 
-def _in_gaps(rows: NDArray[np.int64], market: Market) -> bool:
-    """Whether every changed row, or the one before it, misses a price."""
+def _at_gaps(cuts: Sequence[int], market: Market) -> bool:
+    """Whether an asset misses its price, and prints later, at every cut that showed something."""
     prices = market.array("prices")
     assert prices is not None
-    gap: NDArray[np.bool_] = np.any(np.isnan(prices), axis=1)
-    return bool((gap[rows] | gap[np.maximum(rows - 1, 0)]).all())
+    missing = np.isnan(prices)
+    later = np.logical_or.accumulate(~missing[::-1], axis=0)[::-1]
+    gap: NDArray[np.bool_] = np.any(missing & later, axis=1)
+    return bool(gap[list(cuts)].all())
 
 
 def _one_month(rows: NDArray[np.int64], market: Market, cut: int, reach: int) -> bool:
-    """Whether changed rows and what changes them lie in the month of the cut."""
+    """Whether the rows that changed and those that changed them lie in the month of the cut."""
     number = np.asarray(market.dates.year * 12 + market.dates.month)
     month = np.flatnonzero(number == number[cut])
-    inside = set(rows.tolist()) <= set(month.tolist())
-    return (
-        inside and len(rows) > 1 and cut + reach <= int(month[-1]) and len(rows) >= cut - month[0]
-    )
+    inside = month[0] <= rows.min() and rows.max() <= month[-1]
+    return bool(inside and 1 < cut - month[0] <= len(rows) and cut + reach <= month[-1])

@@ -1,6 +1,7 @@
 """Nodes: everything a subject says, as arrays that can be compared row by row."""
 
 import dataclasses
+import functools
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -29,7 +30,7 @@ class Node:
     columns: tuple[Any, ...]
     exact: bool
 
-    @property
+    @functools.cached_property
     def scale(self) -> float:
         """Typical size of a value that is not zero, at most one."""
         if self.data.dtype == object:
@@ -68,7 +69,10 @@ class Difference:
         column = int(np.flatnonzero(self.cells[row])[0])
         was, now = self.clean[row, column], self.other[row, column]
         name = f" of {self.columns[column]}" if len(self.columns) > 1 else ""
-        return f"the value{name} was {_shown(was)} and became {_shown(now)}"
+        before, after = _shown(was), _shown(now)
+        if before == after:
+            before, after = repr(was), repr(now)
+        return f"the value{name} was {before} and became {after}"
 
 
 def _shown(value: Any) -> str:

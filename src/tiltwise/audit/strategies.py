@@ -122,8 +122,8 @@ class Stepped:
 
     def _held(self, past: Market, row: int) -> pd.Series:
         """Nothing at every other session, the same share of each living asset at the rest."""
-        alive = past.alive
-        return alive / max(int(alive.sum()), 1) if row % 2 else alive * 0.0
+        alive = past.alive_rows()[-1].astype(np.float64) * (row % 2)
+        return pd.Series(alive / max(alive.sum(), 1.0), index=past.prices.columns)
 
     def _leaves(self, name: str, value: Any) -> Answer:
         found: Answer = {}

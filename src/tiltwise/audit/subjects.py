@@ -126,21 +126,20 @@ def of_market(function: Callable[..., Any], market: Market, takes: Takes | None)
     Without `takes`, annotation and name of the first parameter decide, then trial: what cannot
     work with a market is given its table of prices.
     """
-    kind = takes or _told(function)
-    if kind == "prices":
-        return _on_prices(function), function(market.prices)
-    if kind == "market":
-        return function, function(market)
-    try:
-        return function, function(market)
-    except (AttributeError, TypeError, KeyError) as error:
+    if takes is not None:
+        chosen = function if takes == "market" else _on_prices(function)
+        return chosen, chosen(market)
+    ways = {"market": function, "prices": _on_prices(function)}
+    errors: list[str] = []
+    for kind in ("prices", "market") if _told(function) == "prices" else ("market", "prices"):
         try:
-            return _on_prices(function), function(market.prices)
-        except Exception as other:
-            raise StrategyError(
-                f"{_name(function)} runs neither on a Market ({type(error).__name__}: {error}) nor "
-                f"on a table of prices ({type(other).__name__}: {other}); say which with takes="
-            ) from other
+            return ways[kind], ways[kind](market)
+        except (AttributeError, TypeError, KeyError) as error:
+            errors.append(f"{kind} ({type(error).__name__}: {error})")
+    raise StrategyError(
+        f"{_name(function)} runs on neither a Market nor a table of prices; say which with takes=; "
+        f"with {' and with '.join(errors)}"
+    )
 
 
 def _on_prices(function: Callable[..., Any]) -> Callable[[Market], Any]:

@@ -78,19 +78,14 @@ def paired(
     pair = np.column_stack([_checked(first), _checked(second)])
     gap = pair[:, 0] - pair[:, 1]
     block = max(1.0, *(block_length(series) for series in (pair[:, 0], pair[:, 1], gap)))
-    terms = np.column_stack([pair - pair.mean(axis=0), (pair - pair.mean(axis=0)) ** 2])
-    values = _measures(terms.mean(axis=0)[None, :], pair.mean(axis=0))[0]
-    sample = np.concatenate(
-        [
-            _measures(
-                terms[stationary_rows(seed, done, min(CHUNK, draws - done), len(pair), block)].mean(
-                    axis=1
-                ),
-                pair.mean(axis=0),
-            )
-            for done in range(0, draws, CHUNK)
-        ]
-    )
+    centre = pair.mean(axis=0)
+    terms = np.column_stack([pair - centre, (pair - centre) ** 2])
+    values = _measures(terms.mean(axis=0)[None, :], centre)[0]
+    parts = []
+    for done in range(0, draws, CHUNK):
+        rows = stationary_rows(seed, done, min(CHUNK, draws - done), len(pair), block)
+        parts.append(_measures(terms[rows].mean(axis=1), centre))
+    sample = np.concatenate(parts)
     scale = np.array([math.sqrt(periods), periods])
     tail = (1.0 - level) / 2.0
     low, high = np.quantile(sample, [tail, 1.0 - tail], axis=0) * scale
@@ -98,7 +93,14 @@ def paired(
     p = (1.0 + beyond) / (1.0 + draws)
     sharpe, mean = values * scale
     return Paired(
-        *(float(x) for x in (sharpe, low[0], high[0], p[0], mean, low[1], high[1], p[1])),
+        sharpe=float(sharpe),
+        sharpe_low=float(low[0]),
+        sharpe_high=float(high[0]),
+        sharpe_p=float(p[0]),
+        mean=float(mean),
+        mean_low=float(low[1]),
+        mean_high=float(high[1]),
+        mean_p=float(p[1]),
         min_track_record_years=_track_record(gap) / periods,
         block=block,
     )
@@ -124,32 +126,30 @@ def compare(
     DataError
         Fewer than 20 sessions in common, or as for `paired`.
     """
-    series = {
-        ("run" if i < len(runs) else "against", name): getattr(given, "returns", given)
-        for i, (name, given) in enumerate([*runs.items(), *against.items()])
-    }
-    common = pd.concat(series, axis=1, join="inner", sort=True).dropna()
+    columns = [*map(returns_of, runs.values()), *map(returns_of, against.values())]
+    common = pd.concat(columns, axis=1, join="inner", sort=True, ignore_index=True).dropna()
     if len(common) < FEWEST:
         raise DataError(
             f"{', '.join([*runs, *against])} have {len(common)} sessions in common; "
             f"{FEWEST} are needed to compare them"
         )
-    options = {"level": level, "draws": draws, "seed": seed}
+    values = np.ascontiguousarray(common.to_numpy().T)
+    first, second = values[: len(runs)], values[len(runs) :]
     rows = {
-        (one, other): dataclasses.asdict(
-            paired(
-                common["run", one].to_numpy(),
-                common["against", other].to_numpy(),
-                periods,
-                **options,  # type: ignore[arg-type]
-            )
+        (run, other): dataclasses.asdict(
+            paired(mine, its, periods, level=level, draws=draws, seed=seed)
         )
-        for one in runs
-        for other in against
+        for run, mine in zip(runs, first, strict=True)
+        for other, its in zip(against, second, strict=True)
     }
     table = pd.DataFrame.from_dict(rows, orient="index")
-    table.index = pd.MultiIndex.from_tuples(rows, names=["run", "against"])
+    table.index = pd.MultiIndex.from_tuples(list(rows), names=["run", "against"])
     return table
+
+
+def returns_of(given: Earned | pd.Series) -> pd.Series:
+    """Return the net returns of a run, or the series itself."""
+    return given if isinstance(given, pd.Series) else given.returns
 
 
 def _measures(means: FloatArray, centre: FloatArray) -> FloatArray:

@@ -30,9 +30,9 @@ from tiltwise.kernels.jit import kernel
 TOLERANCE = 1e-10  #: largest relative KKT residual of a solution
 _FREE = 1e20  #: a bound beyond this is none
 _EQUALITY, _INEQUALITY = 5, 0  # daqp's words
-_OPTIMAL, _INFEASIBLE = 1, -1
-_EXITS = {-2: "the solver cycled", -3: "unbounded below", -4: "too many iterations"}
+_OPTIMAL, _INFEASIBLE, _UNBOUNDED = 1, -1, -3
 _SETTINGS = {"primal_tol": 1e-11, "iter_limit": 20000}
+_PROXIMAL = (1e-3, 1e-4, 1e-5, 1e-6, 1e-6, 1e-6, 1e-7, 1e-7, 1e-8, 1e-8)  # share of the diagonal
 
 
 class Solution(NamedTuple):
@@ -41,7 +41,6 @@ class Solution(NamedTuple):
     x: Array  #: (n,)
     multipliers: Array  #: (n + m,) of the bounds and rows: positive at `high`, negative at `low`
     kkt: float  #: largest violation of the optimality conditions, relative
-    iterations: int  #: of the active set
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -91,7 +90,8 @@ class Region:
         """Return limits that contradict each other, none of which could be left out.
 
         Empty if the region has a point. Each limit in turn is dropped for good if the rest is
-        infeasible without it.
+        infeasible without it. Limits with an empty name only define other unknowns and are not
+        listed.
         """
         if _has_point(self.rows, self.low, self.high):
             return []
@@ -103,7 +103,8 @@ class Region:
             low[i], high[i] = -np.inf, np.inf
             if _has_point(self.rows, low, high):
                 low[i], high[i] = kept
-        return [self.name(i) for i in np.flatnonzero((low > -_FREE) | (high < _FREE))]
+        left = [self.name(i) for i in np.flatnonzero((low > -_FREE) | (high < _FREE))]
+        return [name for name in left if name]
 
 
 def region(
@@ -143,8 +144,8 @@ def solve(hessian: Array, linear: Array, within: Region) -> Solution:
     StrategyError
         The problem is unbounded, or the KKT residual stays above 1e-10.
     """
-    scaled, slope, sound = _scaled(hessian, linear)
-    if not sound:
+    scaled, slope, size = _scaled(hessian, linear)
+    if not size > 0.0:
         raise DataError(
             f"the objective of {len(linear)} unknowns is not finite and symmetric: "
             "look for missing values in the moments"
@@ -154,13 +155,13 @@ def solve(hessian: Array, linear: Array, within: Region) -> Solution:
     )
     if flag == _INFEASIBLE:
         raise _infeasible(within)
-    if flag != _OPTIMAL:
-        raise StrategyError(f"no solution: {_EXITS.get(flag, f'the solver gave up ({flag})')}")
+    if flag == _UNBOUNDED:
+        raise StrategyError("the objective has no minimum in the region; bound the unknowns")
     lam = info["lam"]
     kkt = _kkt(scaled, slope, within.rows, within.low, within.high, x, lam)
-    if not kkt <= TOLERANCE:
-        x, lam, kkt = _polish(scaled, slope, within, x, lam, kkt)
-    return Solution(x, lam, kkt, info["iterations"])
+    if flag != _OPTIMAL or not kkt <= TOLERANCE:
+        x, lam, kkt = _refined(scaled, slope, within)
+    return Solution(x, lam * size, kkt)
 
 
 def _infeasible(within: Region) -> Exception:
@@ -178,65 +179,92 @@ def _has_point(rows: Array, low: Array, high: Array) -> bool:
     return bool(flag == _OPTIMAL)
 
 
-def _polish(
-    hessian: Array, linear: Array, within: Region, x: Array, lam: Array, kkt: float
-) -> tuple[Array, Array, float]:
-    """Solve the optimality conditions of the active limits exactly, or raise.
+def _refined(hessian: Array, linear: Array, within: Region) -> tuple[Array, Array, float]:
+    """Solve a singular or badly conditioned problem by proximal steps and polishing.
 
-    A singular H is solved by the daqp to about 1e-6 only. The limits that it found active give
-    linear equations, of which this takes the least correction.
+    Each step minimises the objective plus ``eps |x - x0|^2 / 2`` around the answer before it, which
+    is well conditioned and has the same fixed points. Once a step finds the right active limits,
+    polishing lands on the solution.
     """
+    n = len(linear)
+    x, worst = np.zeros(n), np.inf
+    for eps in _PROXIMAL:
+        x, _, flag, info = daqp.solve(
+            hessian + eps * np.eye(n),
+            linear - eps * x,
+            within.rows,
+            within.high,
+            within.low,
+            within.sense,
+            eps_prox=0.0,
+            **_SETTINGS,
+        )
+        if flag == _INFEASIBLE:
+            raise _infeasible(within)
+        if flag != _OPTIMAL:
+            break
+        better, lam, kkt = _polished(hessian, linear, within, x, info["lam"])
+        if kkt <= TOLERANCE:
+            return better, lam, kkt
+        worst = min(worst, kkt)
+    raise StrategyError(
+        f"the best answer violates the optimality conditions by {worst:.1e} (allowed "
+        f"{TOLERANCE:g}); the objective is too badly scaled for double precision, or unbounded"
+    )
+
+
+def _polished(
+    hessian: Array, linear: Array, within: Region, x: Array, lam: Array
+) -> tuple[Array, Array, float]:
+    """Return the least correction that solves the linear equations of the active limits."""
     n = len(x)
-    for near in (1e-9, 1e-7, 1e-5):
-        values = np.concatenate([x, within.rows @ x])
+    normals = np.concatenate([np.eye(n), within.rows])
+    values = normals @ x
+    best = (x, lam, _kkt(hessian, linear, within.rows, within.low, within.high, x, lam))
+    for near in (1e-12, 1e-9, 1e-6):
         reach = near * (1.0 + np.abs(values))
         at_high = (lam > 0) | ((lam == 0) & (values >= within.high - reach))
         at_low = (lam < 0) | ((lam == 0) & (values <= within.low + reach))
         active = np.flatnonzero(at_high | at_low)
-        normals = np.concatenate([np.eye(n), within.rows])[active]
         target = np.where(at_high, within.high, within.low)[active]
-        system = np.block([[hessian, normals.T], [normals, np.zeros((len(active),) * 2)]])
-        misses = np.concatenate(
-            [hessian @ x + linear + normals.T @ lam[active], normals @ x - target]
-        )
+        held = normals[active]
+        system = np.block([[hessian, held.T], [held, np.zeros((len(active),) * 2)]])
+        misses = np.concatenate([hessian @ x + linear + held.T @ lam[active], held @ x - target])
         step = np.linalg.lstsq(system, -misses, rcond=1e-13)[0]
         better, duals = x + step[:n], np.zeros_like(lam)
         duals[active] = lam[active] + step[n:]
-        residual = _kkt(hessian, linear, within.rows, within.low, within.high, better, duals)
-        if residual < kkt:
-            x, lam, kkt = better, duals, residual
+        kkt = _kkt(hessian, linear, within.rows, within.low, within.high, better, duals)
+        if kkt < best[2]:
+            best = better, duals, kkt
         if kkt <= TOLERANCE:
-            return x, lam, kkt
-    raise StrategyError(
-        f"the solver's answer violates the optimality conditions by {kkt:.1e} (allowed "
-        f"{TOLERANCE:g}); the objective is too badly scaled for double precision"
-    )
+            break
+    return best
 
 
-@kernel("Tuple((float64[:,::1], float64[::1], boolean))(Array(float64, 2, 'C', readonly=True), "
-        "Array(float64, 1, 'C', readonly=True))")
-def _scaled(hessian: Array, linear: Array) -> Any:
-    """Return H and q over the largest diagonal (or slope), and whether they are sound."""
+@kernel()
+def _scaled(hessian: Array, linear: Array) -> tuple[Array, Array, float]:
+    """Return H and q over the largest diagonal (or slope), and that size: zero if not sound."""
     n = len(linear)
-    size = 0.0
-    sound = hessian.shape[0] == n and hessian.shape[1] == n
     out, slope = np.empty((n, n)), np.empty(n)
-    if not sound:
-        return out, slope, sound
+    if hessian.shape[0] != n or hessian.shape[1] != n:
+        return out, slope, 0.0
+    size = 0.0
     for i in range(n):
         size = max(size, hessian[i, i])
     if size == 0.0:
         for i in range(n):
             size = max(size, abs(linear[i]))
-    factor = 1.0 / size if size > 0.0 else 1.0
+    if size == 0.0:
+        size = 1.0
+    sound = True
     for i in range(n):
-        slope[i] = linear[i] * factor
+        slope[i] = linear[i] / size
         sound = sound and np.isfinite(slope[i])
         for j in range(n):
-            out[i, j] = hessian[i, j] * factor
+            out[i, j] = hessian[i, j] / size
             # NaN fails this comparison too
             sound = sound and abs(hessian[i, j] - hessian[j, i]) <= 1e-12 * size
-    return out, slope, sound
+    return out, slope, size if sound else 0.0
 
 
 @kernel()
@@ -245,21 +273,24 @@ def _kkt(
 ) -> float:
     """Return the largest relative violation of stationarity, feasibility and complementarity.
 
-    Stationarity is relative to its largest term, feasibility to one plus the limit. A multiplier's
+    Stationarity is relative to the sum of its absolute terms, feasibility to one plus the limit. A multiplier's
     sign names its side, so a wrong sign shows as a gap to that side.
     """
     n, m = len(x), len(rows)
     worst_gradient, size = 0.0, 0.0
     for j in range(n):
-        curve, pull = 0.0, lam[j]
+        gradient = linear[j] + lam[j]
+        curve, pull = 0.0, abs(lam[j])
         for k in range(n):
-            curve += hessian[j, k] * x[k]
+            gradient += hessian[j, k] * x[k]
+            curve += abs(hessian[j, k] * x[k])
         for i in range(m):
-            pull += rows[i, j] * lam[n + i]
-        size = max(size, abs(curve), abs(linear[j]), abs(pull))
-        worst_gradient = max(worst_gradient, abs(curve + linear[j] + pull))
-        if not np.isfinite(curve + linear[j] + pull):
+            gradient += rows[i, j] * lam[n + i]
+            pull += abs(rows[i, j] * lam[n + i])
+        if not np.isfinite(gradient):
             return np.inf
+        size = max(size, curve, abs(linear[j]), pull)
+        worst_gradient = max(worst_gradient, abs(gradient))
     worst = worst_gradient / size if size > 0.0 else 0.0
     for i in range(n + m):
         value = 0.0
@@ -283,8 +314,9 @@ def kkt_reference(
 ) -> float:
     """Return the KKT residual in plain NumPy; the twin that tests compare the kernel with."""
     normals = np.concatenate([np.eye(len(x)), within.rows])
-    terms = np.stack([hessian @ x, linear, normals.T @ multipliers])
-    size = np.abs(terms).max()
+    gradient = hessian @ x + linear + normals.T @ multipliers
+    terms = [np.abs(hessian) @ np.abs(x), np.abs(linear), np.abs(normals.T) @ np.abs(multipliers)]
+    size = float(np.max(terms))
     values = normals @ x
     with np.errstate(invalid="ignore"):
         over = np.where(within.high < _FREE, (values - within.high) / (1 + np.abs(within.high)), 0)
@@ -297,4 +329,4 @@ def kkt_reference(
     gap = np.where(multipliers != 0, 1.0, 0.0)
     gap[held] = (np.abs(values - limits) / (1 + np.abs(limits)))[held]
     weight = np.minimum(np.abs(multipliers) / size, 1.0)
-    return max(worst, float(np.abs(terms.sum(0)).max() / size), float((weight * gap).max()))
+    return max(worst, float(np.abs(gradient).max() / size), float((weight * gap).max()))

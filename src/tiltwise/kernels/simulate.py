@@ -144,8 +144,8 @@ def _ruin(t, shares, cash, nav, ruined, p0, lanes):  # type: ignore[no-untyped-d
 @kernel()
 def _sell_dead(t, b, tape, state, out, p0, lanes):  # type: ignore[no-untyped-def]
     """Close positions in what is no longer quoted, at the last mark, paying as for any trade."""
-    assets, width = state.shares.shape[0], np.uint64(1 if len(lanes) == 1 else state.shares.shape[1])
-    for i in range(assets):
+    width = np.uint64(1 if len(lanes) == 1 else state.shares.shape[1])
+    for i in range(state.shares.shape[0]):
         if tape.alive[t, i]:
             continue
         scale = tape.impact_scale[t, i] if tape.impact_scale.shape[0] > 0 else 0.0
@@ -229,42 +229,74 @@ def _solve(row, k, rate, fills, scales, targets, shares, work, p0, lanes):  # ty
         work[3, p] = 0.0
 
 
+@kernel(inline=True)
+def _solve_one(row, last, k, rate, fills, marks, targets, shares, cash, nav, work):  # type: ignore[no-untyped-def]
+    """Do what `_appraise` and `_solve` do, for a single path without impact, in registers."""
+    value = cash[0]
+    for i in range(shares.shape[0]):
+        value += shares[i, 0] * (fills[row, i] if fills[row, i] > 0.0 else marks[last, i])
+    on, after = targets[k, 0, 0] == targets[k, 0, 0], value
+    nav[0] = value if on and value <= 0.0 else nav[0]
+    on = on and value > 0.0
+    for _ in range(64 if on and rate > 0.0 else 0):
+        cost, slope = 0.0, 0.0
+        for i in range(shares.shape[0]):
+            price = fills[row, i]
+            if price > 0.0:
+                w = targets[k, i, 0]
+                gap = w * after - shares[i, 0] * price
+                cost += abs(gap) * rate
+                slope += (w if gap >= 0.0 else -w) * rate
+        step = (after - value + cost) / (1.0 + slope)
+        after -= step
+        if not abs(step) > TOLERANCE * value:
+            break
+    work[0, 0], work[1, 0], work[5, 0] = value, after, 1.0 if on else 0.0
+    work[2, 0], work[3, 0] = 0.0, 0.0
+
+
 @kernel()
-def _detail(t, b, row, i, k, tape, targets, state, out, p0, lanes):  # type: ignore[no-untyped-def]
-    """Book the impact of trading asset i, and the trade itself if trades are kept."""
-    width, price = np.uint64(1 if len(lanes) == 1 else state.shares.shape[1]), tape.fills[row, i]
-    scale = tape.impact_scale[row, i] if tape.impact_scale.shape[0] > 0 else 0.0
-    for p in range(width):
-        if state.work[5, p] > 0.0:
-            gap = targets[k, i, p0 + p] * state.work[1, p] - state.shares[i, p] * price
-            size = abs(gap)
-            out.costs[b, 2, p0 + p] += scale * np.sqrt(size) * size
-            if out.trades.shape[0] > 0:
-                out.trades[t, i, p0 + p] += gap
+def _detail(t, b, row, k, tape, targets, state, out, p0, lanes):  # type: ignore[no-untyped-def]
+    """Book impact, and the trades themselves if they are kept, ahead of `_exchange`."""
+    assets = state.shares.shape[0]
+    width = np.uint64(1 if len(lanes) == 1 else state.shares.shape[1])
+    for i in range(assets):
+        price = tape.fills[row, i]
+        if not price > 0.0:
+            continue
+        scale = tape.impact_scale[row, i] if tape.impact_scale.shape[0] > 0 else 0.0
+        for p in range(width):
+            if state.work[5, p] > 0.0:
+                gap = targets[k, i, p0 + p] * state.work[1, p] - state.shares[i, p] * price
+                size = abs(gap)
+                out.costs[b, 2, p0 + p] += scale * np.sqrt(size) * size
+                if out.trades.shape[0] > 0:
+                    out.trades[t, i, p0 + p] += gap
 
 
 @kernel(inline=True)
-def _exchange(i, k, price, targets, shares, work, p0, lanes):  # type: ignore[no-untyped-def]
-    """Replace the shares of asset i on ordered paths; sum what was traded and is now held."""
-    width = np.uint64(1 if len(lanes) == 1 else shares.shape[1])
-    unit = 1.0 / price
-    for p in range(width):
-        old = shares[i, p]
-        want = targets[k, i, p0 + p] * work[1, p]
-        new = want * unit if work[5, p] > 0.0 else old
-        work[2, p] += abs(want - old * price)
-        work[3, p] += new * price
-        shares[i, p] = new
+def _exchange(b, row, last, k, fills, marks, targets, shares, work, unfilled, p0, lanes):  # type: ignore[no-untyped-def]
+    """Replace the shares of ordered paths; sum what was traded and what is now held.
 
-
-@kernel(inline=True)
-def _keep(i, b, k, mark, targets, shares, work, unfilled, p0, lanes):  # type: ignore[no-untyped-def]
-    """Keep asset i, which has no price to fill at, and count the orders that wanted it."""
-    width = np.uint64(1 if len(lanes) == 1 else shares.shape[1])
-    for p in range(width):
-        missed = targets[k, i, p0 + p] != 0.0 or shares[i, p] != 0.0
-        unfilled[b, p0 + p] += 1.0 if missed and work[5, p] > 0.0 else 0.0
-        work[3, p] += shares[i, p] * mark
+    Assets without a price to fill at are kept, and counted where an order wanted them.
+    """
+    assets, width = shares.shape[0], np.uint64(1 if len(lanes) == 1 else shares.shape[1])
+    for i in range(assets):
+        price = fills[row, i]
+        if price > 0.0:
+            unit = 1.0 / price
+            for p in range(width):
+                old = shares[i, p]
+                want = targets[k, i, p0 + p] * work[1, p]
+                new = want * unit if work[5, p] > 0.0 else old
+                work[2, p] += abs(want - old * price)
+                work[3, p] += new * price
+                shares[i, p] = new
+        else:
+            for p in range(width):
+                missed = targets[k, i, p0 + p] != 0.0 or shares[i, p] != 0.0
+                unfilled[b, p0 + p] += 1.0 if missed and work[5, p] > 0.0 else 0.0
+                work[3, p] += shares[i, p] * marks[last, i]
 
 
 @kernel()
@@ -318,7 +350,7 @@ def _march(first, stop, due, tape, targets, state, out, begin, lanes):  # type: 
     fee, spread, phase = tape.commission, tape.half_spread, tape.phase
     shares, cash, nav, short, work = state.shares, state.cash, state.nav, state.short, state.work
     path, costs, traded, unfilled = out.nav, out.costs, out.traded, out.unfilled
-    assets, width = shares.shape[0], np.uint64(1 if len(lanes) == 1 else shares.shape[1])
+    width = np.uint64(1 if len(lanes) == 1 else shares.shape[1])
     p0 = np.uint64(0 if len(lanes) == 1 else begin)
     curved, rich, booked = scales.shape[0] > 0, out.trades.shape[0] > 0, costs.shape[0] > 1
     for t in range(first, stop):
@@ -326,17 +358,17 @@ def _march(first, stop, due, tape, targets, state, out, begin, lanes):  # type: 
         for stage in range(3):
             if k >= 0 and stage == phase:
                 row, last = t if stage > 0 else t - 1, t if stage > 1 else t - 1
-                _appraise(row, last, k, fills, marks, targets, shares, cash, nav, work, p0, lanes)
-                _solve(row, k, fee + spread, fills, scales, targets, shares, work, p0, lanes)
-                for i in range(assets):
-                    price = fills[row, i]
-                    if price > 0.0:
-                        if curved or rich:
-                            _detail(t, b, row, i, k, tape, targets, state, out, p0, lanes)
-                        _exchange(i, k, price, targets, shares, work, p0, lanes)
-                    else:
-                        price = marks[last, i]
-                        _keep(i, b, k, price, targets, shares, work, unfilled, p0, lanes)
+                rate = fee + spread
+                if len(lanes) == 1 and not curved:
+                    _solve_one(row, last, k, rate, fills, marks, targets, shares, cash, nav, work)
+                else:
+                    _appraise(
+                        row, last, k, fills, marks, targets, shares, cash, nav, work, p0, lanes
+                    )
+                    _solve(row, k, rate, fills, scales, targets, shares, work, p0, lanes)
+                if curved or rich:
+                    _detail(t, b, row, k, tape, targets, state, out, p0, lanes)
+                _exchange(b, row, last, k, fills, marks, targets, shares, work, unfilled, p0, lanes)
                 broke = _settle(
                     b, fee, spread, shares, cash, nav, short, work, costs, traded, p0, lanes
                 )
@@ -447,11 +479,12 @@ def simulate_reference(
         _night_reference(t, tape, state, out)
         if target is not None and tape.phase == OPEN:
             _trade_reference(t, t, t - 1, tape, target, state, out)
-        for i in np.flatnonzero(~tape.alive[t]).tolist():
-            value = state.shares[i] * tape.marks[t, i]
-            state.shares[i] = 0.0
-            state.cash[:] += value - _book_reference(t, t, i, -value, tape, out)
-        state.nav[:] = state.cash + tape.marks[t] @ state.shares
+        dead = ~tape.alive[t]
+        if state.shares[dead].any():
+            value = np.where(dead[:, None], state.shares * tape.marks[t][:, None], 0.0)
+            state.shares[dead] = 0.0
+            state.cash[:] += value.sum(axis=0) - _book_reference(t, t, -value, tape, out)
+        state.nav[:] = state.cash + (state.shares * tape.marks[t][:, None]).sum(axis=0)
         _bury_reference(t, state, out)
         if target is not None and tape.phase == CLOSE:
             _trade_reference(t, t, t, tape, target, state, out)
@@ -474,17 +507,19 @@ def _night_reference(t: int, tape: Tape, state: State, out: Paths) -> None:
         state.shares[:] -= np.maximum(state.shares, 0.0) * rate
 
 
-def _fees_reference(row: int, i: int, money: Array, tape: Tape) -> tuple[Array, Array, Array]:
+def _fees_reference(row: int, money: Array, tape: Tape) -> Array:
+    """Commission, spread and impact (3, P) of trading `money` (N, P)."""
     size = np.abs(money)
-    scale = tape.impact_scale[row, i] if len(tape.impact_scale) else 0.0
-    return tape.commission * size, tape.half_spread * size, scale * size**1.5
+    total = size.sum(axis=0)
+    scale = tape.impact_scale[row] if len(tape.impact_scale) else np.zeros(len(size))
+    return np.array([tape.commission * total, tape.half_spread * total, scale @ size**1.5])
 
 
-def _book_reference(t: int, row: int, i: int, money: Array, tape: Tape, out: Paths) -> Array:
-    fees = np.array(_fees_reference(row, i, money, tape))
+def _book_reference(t: int, row: int, money: Array, tape: Tape, out: Paths) -> Array:
+    fees = _fees_reference(row, money, tape)
     out.costs[t, :3] += fees
-    out.traded[t] += np.abs(money)
-    out.trades[t, i] += money
+    out.traded[t] += np.abs(money).sum(axis=0)
+    out.trades[t] += money
     total: Array = fees.sum(axis=0)
     return total
 
@@ -492,24 +527,23 @@ def _book_reference(t: int, row: int, i: int, money: Array, tape: Tape, out: Pat
 def _trade_reference(
     t: int, row: int, last: int, tape: Tape, target: Array, state: State, out: Paths
 ) -> None:
-    fillable = tape.fills[row] > 0.0
-    price = np.where(fillable, tape.fills[row], tape.marks[last])
-    held = state.shares * price[:, None]
+    fillable = (tape.fills[row] > 0.0)[:, None]
+    price = np.where(fillable[:, 0], tape.fills[row], tape.marks[last])[:, None]
+    held = state.shares * price
     before = state.cash + held.sum(axis=0)
     ordered = ~np.isnan(target[0])
     state.nav[ordered & (before <= 0.0)] = 0.0
     on = ordered & (before > 0.0)
-    after = before
-    for _ in range(200):  # the map is a contraction: its rate is the cost per unit of turnover
-        money = np.where(on & fillable[:, None], target * after - held, 0.0)
-        fees = [np.sum(_fees_reference(row, i, x, tape), axis=0) for i, x in enumerate(money)]
-        after = before - np.sum(fees, axis=0)
-    for i in np.flatnonzero(fillable).tolist():
-        _book_reference(t, row, i, money[i], tape, out)
-        state.shares[i, on] = target[i, on] * after[on] / price[i]
-    missed = (target != 0.0) | (held != 0.0)
-    out.unfilled[t] += np.where(on, (missed & ~fillable[:, None]).sum(axis=0), 0)
-    rest = after - price @ state.shares
+    after, previous, money = before, np.zeros_like(before), np.zeros_like(held)
+    while np.any(np.abs(after - previous) > 1e-15 * before):  # contracts by cost per turnover
+        money = np.where(on & fillable, target * after - held, 0.0)
+        previous, after = after, before - _fees_reference(row, money, tape).sum(axis=0)
+    _book_reference(t, row, money, tape, out)
+    bought = target * after / np.where(fillable, price, 1.0)
+    state.shares[:] = np.where(on & fillable, bought, state.shares)
+    missed = ((target != 0.0) | (held != 0.0)) & ~fillable
+    out.unfilled[t] += np.where(on, missed.sum(axis=0), 0)
+    rest = after - (state.shares * price).sum(axis=0)
     rest = np.where(np.abs(rest) > RESIDUE * after, rest, 0.0)
     state.cash[on], state.nav[on] = rest[on], after[on]
     _bury_reference(t, state, out)

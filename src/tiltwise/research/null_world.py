@@ -66,7 +66,7 @@ class World:
         """Return world `number` of a seed."""
         stream = np.random.SeedSequence(seed, spawn_key=(number,))
         coins = np.random.Generator(np.random.PCG64(stream)).integers(0, 2, len(moves.total))
-        signs = 2.0 * coins - 1.0
+        signs = np.where(coins == 1, 1.0, -1.0)
         total = np.where(moves.moved, _mirrored(moves.total, moves.moved, moves, signs), 0.0)
         overnight = moves.overnight
         if overnight is not None:

@@ -57,7 +57,7 @@ class Plant:
         result = walk_forward(self.strategy, blank, self.start, None, self.simulator, jobs=1)
         columns = [world.moves.names.index(a) for a in result.simulated.tape.assets]
         held = np.zeros(world.total.shape)
-        held[np.ix_(_rows(blank, result), columns)] = in_force(result)
+        held[_rows(blank, result)[:, None], columns] = in_force(result)
         centred = held[:, columns] - held[:, columns].mean(axis=1, keepdims=True)
         size = np.sqrt((centred**2).mean(axis=1, keepdims=True))
         z = np.zeros_like(held)

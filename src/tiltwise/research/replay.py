@@ -135,5 +135,6 @@ def measured(
 
 def sharpe_interval(returns: Floats, seed: int = 0) -> tuple[float, float, float]:
     """Return the annual Sharpe ratio of daily returns (T,) and its 90 % bootstrap interval."""
-    bounds = inference.interval(path(returns, YEAR), ["sharpe"], LEVEL, seed=seed).loc["sharpe"]
-    return annual_sharpe(returns, YEAR), float(bounds["low"]), float(bounds["high"])
+    bounds = inference.interval(path(returns, YEAR), ["sharpe"], LEVEL, seed=seed)
+    low, high = bounds.to_numpy()[0].tolist()
+    return annual_sharpe(returns, YEAR), low, high

@@ -1,4 +1,4 @@
-"""Many configurations, each a trial on record, and how the chosen ones compare with simple rules."""
+"""Many configurations, each a trial on record, and a few of them beside simple rules."""
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
@@ -106,11 +106,11 @@ def sweep(
 def _table(strategies: Sequence[Strategy], runs: Sequence[Run]) -> pd.DataFrame:
     columns: dict[str, Any] = dict(differing(strategies))
     columns = {name: [_word(v) for v in values] for name, values in columns.items()}
-    measured = [pd.DataFrame(run.metrics).T for run in runs]
-    for source, name in (("value", "sharpe"), ("low", "low"), ("high", "high")):
-        columns[name] = [float(table.loc["sharpe", source]) for table in measured]
+    columns["sharpe"] = [run.metrics["sharpe"]["value"] for run in runs]
+    for side in ("low", "high"):
+        columns[side] = [run.metrics["sharpe"][side] for run in runs]
     for name in SHOWN:
-        columns[name] = [float(table.loc[name, "value"]) for table in measured]
+        columns[name] = [run.metrics[name]["value"] for run in runs]
     index = pd.Index([run.id for run in runs], name="run")
     table = pd.DataFrame(columns, index=index)
     return table.sort_values("sharpe", ascending=False, kind="stable")
@@ -160,7 +160,7 @@ def compare(
     first return. See `tiltwise.evaluate.compare.Paired` for the columns; the index is (run,
     against).
     """
-    series = {name: getattr(given, "returns", given) for name, given in runs.items()}
+    series = {name: paired.returns_of(given) for name, given in runs.items()}
     first = max(values.index[0] for values in series.values())
     last = min(values.index[-1] for values in series.values())
     start = market.dates[max(int(market.dates.searchsorted(first)) - 1, 0)]

@@ -1,0 +1,1 @@
+"""Every published claim against the evidence: one card per system, verdicts computed."""

@@ -1,0 +1,1 @@
+"""What cannot be a configuration: the sources' own arithmetic, in small named functions."""

@@ -1,0 +1,159 @@
+"""The data of a claim: the source's assets and period, or what has to stand in for them."""
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from tiltwise.claims.card import Card
+from tiltwise.claims.folds import Fold, calendar_folds
+from tiltwise.errors import MissingData
+from tiltwise.market.market import Market
+
+MEAN = "MEAN"
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Study:
+    """A market cut to what a card asks for.
+
+    Attributes
+    ----------
+    market : the traded assets, `reference` as its benchmark, from the card's first price on.
+    reference : the fund of the whole market, the data's benchmark, or the mean of the assets.
+    returns : log returns (date x asset, `reference` last) without rows that miss one.
+    folds : the source's walk-forward on these returns.
+    substitutes : what stands in for the source's assets; empty where nothing does.
+    shortfall : why the period is not the source's; empty where it is.
+    notes : remarks on the data.
+    """
+
+    market: Market
+    reference: str
+    returns: pd.DataFrame
+    folds: tuple[Fold, ...]
+    substitutes: str
+    shortfall: str
+    notes: tuple[str, ...]
+
+    @property
+    def traded(self) -> tuple[str, ...]:
+        """Assets without the reference."""
+        return self.market.assets
+
+    @property
+    def test_dates(self) -> pd.DatetimeIndex:
+        """Sessions of all test years."""
+        dates = pd.DatetimeIndex(self.returns.index)
+        return dates[self.folds[0].rows(dates)[1].start : self.folds[-1].rows(dates)[1].stop]
+
+    @property
+    def years(self) -> float:
+        """Length of all test years, in years of 252 sessions."""
+        return len(self.test_dates) / 252.0
+
+    def complete(self) -> "Study":
+        """Return the study without the fold that the data cut."""
+        return dataclasses.replace(self, folds=tuple(f for f in self.folds if f.complete))
+
+
+def study(card: Card, market: Market, *, mean: bool = False) -> Study:
+    """Return the card's assets and period from a market.
+
+    Parameters
+    ----------
+    card, market : where the market lacks an asset of the card, all its assets stand in.
+    mean : use the mean of the assets for the fund of the whole market, whatever there is.
+
+    Raises
+    ------
+    MissingData
+        Not one fold can be tested.
+    """
+    known = {*market.assets, market.benchmark}
+    own = set(card.universe) <= known
+    names = card.universe if own else tuple(a for a in market.assets if a != market.benchmark)
+    reference = card.market if card.market in known else (market.benchmark or MEAN)
+    reference = MEAN if mean else reference
+    named = tuple(a for a in names if a != reference)
+    prices, left_out = _prices(card, market, named, reference)
+    returns = _log_returns(prices)
+    folds = calendar_folds(
+        returns.index[0], returns.index[-1], card.train_years, card.test_years, card.folds
+    )
+    if not folds:
+        raise MissingData(
+            f"{card.system}: {returns.index[0].date()} to {returns.index[-1].date()} holds no "
+            f"fold of {card.train_years} years of training and a test"
+        )
+    last = returns.index[returns.index < folds[-1].stop][-1]
+    cut = Market.from_frames(
+        prices=prices.loc[:last],
+        opens=_cut(market.opens, prices, last, named, reference),
+        benchmark=reference,
+        calendar=market.calendar.name,
+        net_of_fees=market.net_of_fees,
+        rates=None if market.rates is None else market.rates.reindex(prices.loc[:last].index),
+    )
+    return Study(
+        market=cut,
+        reference=reference,
+        returns=returns.loc[:last],
+        folds=folds,
+        substitutes=_substitutes(card, own, reference, len(named)),
+        shortfall=_shortfall(card, returns, folds),
+        notes=tuple(f"{a} left out: it lacks prices in the period" for a in left_out),
+    )
+
+
+def _prices(
+    card: Card, market: Market, names: tuple[str, ...], reference: str
+) -> tuple[pd.DataFrame, list[str]]:
+    """Return closes from the card's start on; assets that are not there throughout are left out."""
+    wanted = names if reference == MEAN else (*names, reference)
+    prices = market.select(wanted).prices.loc[card.start :]
+    if len(prices) < 2:
+        raise MissingData(
+            f"{card.system}: the claims are about the time from {card.start} on, but the data end "
+            f"on {market.now.date()}"
+        )
+    there = prices.notna().mean() > 0.99
+    left_out = [str(a) for a in prices.columns[~there]]
+    prices = prices.loc[:, there].dropna()
+    if reference == MEAN:
+        logs = np.log(prices).diff().mean(axis=1).fillna(0.0)
+        prices = prices.assign(**{MEAN: 100.0 * np.exp(logs.cumsum())})
+    return prices, left_out
+
+
+def _cut(
+    opens: pd.DataFrame | None, prices: pd.DataFrame, last: Any, names: Any, reference: str
+) -> pd.DataFrame | None:
+    """Return opens on the rows and columns of the closes, if all of them have one."""
+    if opens is None or not set(prices.columns) <= set(opens.columns):
+        return None
+    return opens.loc[opens.index.isin(prices.loc[:last].index), list(prices.columns)]
+
+
+def _log_returns(prices: pd.DataFrame) -> pd.DataFrame:
+    return pd.DataFrame(np.log(prices).diff().iloc[1:])
+
+
+def _substitutes(card: Card, own: bool, reference: str, count: int) -> str:
+    parts = []
+    if not own:
+        parts.append(f"{count} other assets for {len(card.universe)} funds")
+    if reference != card.market:
+        parts.append(f"{reference} for {card.market}")
+    return ", ".join(parts)
+
+
+def _shortfall(card: Card, returns: pd.DataFrame, folds: tuple[Fold, ...]) -> str:
+    late = pd.Timestamp(returns.index[0]) > pd.Timestamp(card.start) + pd.Timedelta(days=7)
+    if late:
+        return f"the data begin on {returns.index[0].date()}, the source's on {card.start}"
+    complete = sum(f.complete for f in folds)
+    if complete < card.least_folds:
+        return f"the data end on {returns.index[-1].date()}: {complete} of {card.folds} folds"
+    return ""

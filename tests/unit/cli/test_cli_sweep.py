@@ -1,0 +1,75 @@
+"""``tiltwise sweep`` without the command line around it."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tiltwise import Ledger, Market, Simulator
+from tiltwise.cli import sweep
+from tiltwise.cli.exits import UsageError
+from tiltwise.errors import TiltwiseError
+
+
+def asked(folder: Path, *grid: str) -> sweep.Asked:
+    return sweep.Asked(
+        recipe="residual_momentum",
+        data="synthetic:13",
+        market=Market.synthetic(13, sessions=700),
+        settings=("lookback=300",),
+        grid=grid,
+        universe=None,
+        start=None,
+        end=None,
+        simulator=Simulator(),
+        folder=folder,
+        jobs=1,
+        seed=0,
+    )
+
+
+def test_combinations_are_all_of_them() -> None:
+    made = sweep.combinations(("factors=1,2", "signal=momentum,reversion"))
+    assert made[1] == ("factors=1", "signal=reversion")
+    assert len(made) == 4
+    assert sweep.combinations(()) == [()]
+    for text in ("factors", "factors="):
+        with pytest.raises(UsageError, match="key=value"):
+            sweep.combinations((text,))
+
+
+def test_a_grid_is_run_recorded_and_printed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    done = sweep.execute(asked(tmp_path, "factors=1,2", "quantile=0.1,0.3"), quiet=True)
+    assert len(done.trials) == 4
+    assert done.best.trials == 4
+    assert len(Ledger(tmp_path).runs()) == 4
+    assert done.grid is not None
+    assert done.grid.sharpes.max() == pytest.approx(done.trials["sharpe"].iloc[0], rel=0.01)
+    told = json.loads(json.dumps(done.summary, default=str))
+    assert len(told["trials"]) == 4
+    assert set(told["against"]) == {
+        "MKT",
+        "BuyAndHold",
+        "EqualWeight",
+        "InverseVolatility",
+        "Trend",
+    }
+    sweep.print_result(done)
+    out = capsys.readouterr().out
+    assert "ResidualMomentum on synthetic:13: 4 configurations" in out
+    assert "best of 4 trials counted in this ledger" in out
+    assert "equal shares in all" in out
+    assert "InverseVolatility" in out
+
+
+def test_one_configuration_has_no_average(tmp_path: Path) -> None:
+    done = sweep.execute(asked(tmp_path), quiet=True)
+    assert done.grid is None
+    assert done.summary["grid"] is None
+
+
+def test_a_wrong_field_is_a_usage_error(tmp_path: Path) -> None:
+    with pytest.raises(TiltwiseError, match="has the fields"):
+        sweep.execute(asked(tmp_path, "nothing=1,2"), quiet=True)

@@ -1,0 +1,102 @@
+"""The sealed period (1.11, H.11): shut by default, every look on record, second looks flagged."""
+
+from pathlib import Path
+
+import pytest
+
+from tiltwise import Ledger, Market, walk_forward
+from tiltwise.errors import LedgerError, LookaheadError
+from tiltwise.evaluate.record import run_of
+from tiltwise.recipes.benchmarks import EqualWeight
+from tiltwise.research.vault import Vault
+
+MARKET = Market.synthetic(8, sessions=400, assets=3)
+SEAL = MARKET.dates[300]
+LABEL = "synthetic:8"
+
+
+@pytest.fixture
+def vault(tmp_path: Path) -> Vault:
+    vault = Vault(tmp_path)
+    vault.seal(LABEL, SEAL)
+    return vault
+
+
+def evaluate(vault: Vault, market: Market, label: str = LABEL, assets: int = 3) -> None:
+    rule = EqualWeight(universe=MARKET.assets[:assets])
+    vault.ledger.add(run_of(walk_forward(rule, market, MARKET.dates[50]), data=label))
+
+
+def test_tuning_sees_nothing_sealed(vault: Vault) -> None:
+    cut = vault.cut(MARKET, LABEL)
+    assert cut.now == MARKET.dates[299]
+    assert vault.read(cut, LABEL) is cut
+
+
+def test_reading_is_refused_until_opened(vault: Vault) -> None:
+    with pytest.raises(
+        LookaheadError, match=f"sealed from {SEAL.date()}.*up to {MARKET.now.date()}"
+    ):
+        vault.read(MARKET, LABEL)
+    with vault.open(LABEL, "final check") as times:
+        assert times == 1
+        assert vault.read(MARKET, LABEL) is MARKET
+    with pytest.raises(LookaheadError):
+        vault.read(MARKET, LABEL)
+
+
+def test_every_opening_is_told_and_chained(vault: Vault, tmp_path: Path) -> None:
+    assert vault.statement(LABEL) == f"sealed from {SEAL.date()}: vault opened 0 times"
+    with vault.open(LABEL, "final check"):
+        pass
+    assert vault.statement(LABEL).endswith("vault opened 1 time")
+    with pytest.raises(RuntimeError, match="stop"), vault.open(LABEL, "again"):
+        raise RuntimeError("stop")
+    other = Vault(Ledger(tmp_path))
+    assert other.openings(LABEL) == ("final check", "again")
+    assert other.statement(LABEL).endswith("vault opened 2 times")
+    assert other.ledger.verify() == ()
+    with pytest.raises(LookaheadError):
+        other.read(MARKET, LABEL)
+
+
+def test_a_second_evaluation_of_a_family_is_flagged(vault: Vault) -> None:
+    evaluate(vault, vault.cut(MARKET, LABEL))
+    assert vault.evaluations(LABEL) == {}
+    with vault.open(LABEL, "final check"):
+        evaluate(vault, vault.read(MARKET, LABEL))
+        evaluate(vault, MARKET, assets=2)
+    assert sorted(vault.evaluations(LABEL).values()) == [1, 1]
+    assert vault.repeated(LABEL) == ()
+    evaluate(vault, MARKET)
+    (family,) = vault.repeated(LABEL)
+    assert family.startswith("EqualWeight-3-")
+    assert f"{family} 2 times" in vault.statement(LABEL)
+    evaluate(vault, MARKET, label="another")
+    assert vault.evaluations(LABEL)[family] == 2
+
+
+def test_a_look_round_the_vault_shows(vault: Vault) -> None:
+    evaluate(vault, MARKET)
+    assert "without it" in vault.statement(LABEL)
+
+
+def test_a_seal_is_never_moved(vault: Vault) -> None:
+    assert vault.seal(LABEL, SEAL) == vault.sealed(LABEL)
+    assert len(vault.ledger.entries()) == 1
+    with pytest.raises(LedgerError, match="cannot be moved"):
+        vault.seal(LABEL, MARKET.dates[310])
+
+
+def test_openings_need_a_seal_and_a_reason(vault: Vault) -> None:
+    with pytest.raises(LedgerError, match="needs a reason"), vault.open(LABEL, " "):
+        pass
+    with pytest.raises(LedgerError, match="no sealed period"), vault.open("other", "why"):
+        pass
+    with (
+        vault.open(LABEL, "once"),
+        pytest.raises(LedgerError, match="open already"),
+        vault.open(LABEL, "twice"),
+    ):
+        pass
+    assert vault.openings(LABEL) == ("once",)
