@@ -23,7 +23,8 @@ import numpy as np
 import pandas as pd
 from harness import arguments, interleave, peer, record
 
-from tiltwise.backtest.simulator import Costs, Simulator
+from tiltwise.backtest.costs import Costs
+from tiltwise.backtest.simulator import Simulator
 from tiltwise.kernels.simulate import simulate, simulate_reference
 from tiltwise.market.market import Market
 

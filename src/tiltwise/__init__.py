@@ -8,8 +8,9 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from tiltwise.backtest.costs import Costs
     from tiltwise.backtest.result import Backtest
-    from tiltwise.backtest.simulator import Costs, Simulator
+    from tiltwise.backtest.simulator import Simulator
     from tiltwise.backtest.walk_forward import propose, walk_forward
     from tiltwise.calendar import DAILY, MONTHLY, QUARTERLY, WEEKLY, YEARLY, Calendar, Schedule
     from tiltwise.evaluate.metrics import summary
@@ -23,7 +24,7 @@ __version__ = "0.1.0"
 _HOME = {
     "Backtest": "backtest.result",
     "Calendar": "calendar",
-    "Costs": "backtest.simulator",
+    "Costs": "backtest.costs",
     "DAILY": "calendar",
     "Decision": "strategy",
     "Ledger": "ledger",

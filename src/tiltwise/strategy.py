@@ -16,8 +16,9 @@ import numpy as np
 import pandas as pd
 
 from tiltwise.calendar import DAILY, YEARLY, Schedule
-from tiltwise.errors import StrategyError, WeightsError
+from tiltwise.errors import LookaheadError, StrategyError, WeightsError
 from tiltwise.market.market import Market
+from tiltwise.models.hindsight import has_hindsight
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -29,10 +30,19 @@ class Decision:
     weights : share of net asset value by asset (absent means zero; cash is one minus the sum), or
         None to send no order and keep what is held.
     evidence : what the strategy saw: scores, regimes, views, solver status.
+
+    Raises
+    ------
+    LookaheadError
+        If weights or evidence carry the mark of `models.hindsight`.
     """
 
     weights: pd.Series | None
     evidence: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Refuse what was computed with later rows."""
+        _refuse_hindsight(self.weights, self.evidence)
 
     @classmethod
     def hold(cls, evidence: Mapping[str, Any] | None = None) -> Self:
@@ -59,6 +69,10 @@ class Decisions:
 
     weights: pd.DataFrame
     evidence: Mapping[str, pd.DataFrame | pd.Series] = dataclasses.field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Refuse what was computed with later rows."""
+        _refuse_hindsight(self.weights, self.evidence)
 
     @property
     def dates(self) -> pd.DatetimeIndex:
@@ -100,6 +114,15 @@ class Decisions:
             for name in names
         }
         return cls(pd.concat([block.weights for block in blocks]), evidence)
+
+
+def _refuse_hindsight(weights: Any, evidence: Mapping[str, Any]) -> None:
+    for name, value in (("the weights", weights), *evidence.items()):
+        if has_hindsight(value):
+            raise LookaheadError(
+                f"{name}: made from smoothed values, which use the sessions after the one they "
+                "describe; decide with filtered ones"
+            )
 
 
 def on_assets(weights: pd.Series, columns: pd.Index) -> np.ndarray[Any, np.dtype[np.float64]]:
@@ -183,7 +206,10 @@ class Strategy(abc.ABC):
         StrategyError
             If a field is not JSON, since it could then not be recorded and replayed.
         """
-        names: list[str] = [f.name for f in dataclasses.fields(self)] if dataclasses.is_dataclass(self) else []
+        fields: tuple[dataclasses.Field[Any], ...] = ()
+        if dataclasses.is_dataclass(self):
+            fields = dataclasses.fields(self)
+        names = [field.name for field in fields]
         values = {name: _plain(getattr(self, name), f"{self.name}.{name}") for name in names}
         return {"strategy": self.name, **values}
 

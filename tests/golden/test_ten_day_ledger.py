@@ -13,7 +13,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tiltwise.backtest.simulator import Costs, Simulator
+from tiltwise.backtest.costs import Costs
+from tiltwise.backtest.simulator import Simulator
 
 DATES = pd.DatetimeIndex(
     [f"2024-01-{day:02}" for day in (2, 3, 4, 5, 8, 9, 10, 11, 12, 16)], name="date"

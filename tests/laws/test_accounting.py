@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tiltwise.backtest.simulator import Costs, Simulator
+from tiltwise.backtest.costs import Costs
+from tiltwise.backtest.simulator import Simulator
 
 FREE = Costs(0, 0, 0, 0, 0)
 FILLS = [("open", 1), ("open", 2), ("close", 1), ("close", 2), ("close", 5)]

@@ -11,116 +11,15 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
+from tiltwise.backtest.costs import Costs
+from tiltwise.backtest.tape import Floats, Resolved, Rows, Tape, record
 from tiltwise.errors import DataError, LookaheadError, StrategyError, WeightsError
 
 if TYPE_CHECKING:
     from tiltwise.kernels import simulate as kernel
 
-Floats = npt.NDArray[np.float64]
-Rows = npt.NDArray[np.int64]
-BPS = 1e-4
-DAYS = 365.0  # every rate is per year of 365 days, charged for the calendar days of a night
-ALIVE_SESSIONS = 5  # an asset that printed in none of the last five sessions is sold at its mark
-TRAILING = 21  # sessions behind the volatility and the volume of the impact cost
 SLACK = 1e-9  # by how much weights may pass one or zero before they count as debt or as a short
-
-
-@dataclasses.dataclass(frozen=True)
-class Costs:
-    """What trading and holding costs, per side and per year, in basis points.
-
-    Attributes
-    ----------
-    commission_bps, half_spread_bps : of the money traded, on each side.
-    impact : coefficient of sigma * sqrt(money / daily volume) * money; needs volumes.
-    borrow_bps_year : on the value of shorts; None forbids shorts.
-    financing_spread_bps_year : over the cash rate on negative cash; None forbids borrowing.
-    expense_bps_year : funds' fees on long holdings, charged only where prices are before fees.
-    """
-
-    commission_bps: float = 0.0
-    half_spread_bps: float = 2.0
-    impact: float = 0.0
-    borrow_bps_year: float | None = 50.0
-    financing_spread_bps_year: float | None = 50.0
-    expense_bps_year: float = 0.0
-
-    def __post_init__(self) -> None:
-        for field in dataclasses.fields(self):
-            value = getattr(self, field.name)
-            optional = field.name in ("borrow_bps_year", "financing_spread_bps_year")
-            if value is None and optional:
-                continue
-            if value is None or not math.isfinite(value) or value < 0:
-                raise StrategyError(f"Costs: {field.name} is {value}; give a number, 0 or above")
-        if self.commission_bps + self.half_spread_bps >= 1000:
-            raise StrategyError(
-                f"Costs: commission and half-spread make {self.commission_bps:g} + "
-                f"{self.half_spread_bps:g} bps, a tenth of each trade or more; the unit is 0.01 %"
-            )
-
-
-@dataclasses.dataclass(frozen=True)
-class Resolved:
-    """The convention in force: where orders fill and how late."""
-
-    fill: Literal["open", "close"]
-    delay: int
-
-    @property
-    def evening(self) -> bool:
-        """Whether an order fills at a close that is no later than its decision's."""
-        return self.fill == "close" and self.delay <= 1
-
-    @property
-    def lag(self) -> int:
-        """Sessions from a decision to the session in which its fill is booked."""
-        return self.delay if self.fill == "open" or self.evening else self.delay - 1
-
-    @property
-    def phase(self) -> int:
-        """The kernel's name for the moment of the fill."""
-        from tiltwise.kernels.simulate import CLOSE, DAWN, OPEN
-
-        return OPEN if self.fill == "open" else DAWN if self.evening else CLOSE
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Tape:
-    """What every path meets from the first decision session on, ready to be run.
-
-    Attributes
-    ----------
-    dates, assets : S sessions and N assets; the first row is the first decision session.
-    resolved : where and when orders fill.
-    arrays : prices, rates and costs as the kernel wants them.
-    """
-
-    dates: pd.DatetimeIndex
-    assets: tuple[str, ...]
-    resolved: Resolved
-    arrays: "kernel.Tape" = dataclasses.field(repr=False)
-
-    def filled(self, row: Rows, asset: Rows) -> Rows:
-        """Return the rows in which the trades booked in (row, asset) filled.
-
-        They differ for ``delay=1`` at the close: filled in the evening of the decision, such a
-        trade is booked in the next session, the first that it earns and pays in. A forced sale
-        fills where it is booked.
-        """
-        return row - (self.resolved.evening & self.arrays.alive[row, asset])
-
-    def trading_cost(self, row: Rows, asset: Rows, money: Floats) -> tuple[Floats, Floats]:
-        """Return the cost, in money, and the price of trades booked in (row, asset)."""
-        where, size, scales = self.filled(row, asset), np.abs(money), self.arrays.impact_scale
-        cost = size * (self.arrays.commission + self.arrays.half_spread)
-        if len(scales):
-            cost = cost + scales[where, asset] * size**1.5
-        forced = ~self.arrays.alive[row, asset]
-        price = np.where(forced, self.arrays.marks[row, asset], self.arrays.fills[where, asset])
-        return cost, price
 
 
 class Simulated(NamedTuple):
@@ -236,71 +135,7 @@ class Simulator:
         DataError
             Opens, volumes or cash rates that are needed are missing.
         """
-        from tiltwise.kernels import simulate as kernel
-
-        if not 0 <= first < len(market.dates):
-            raise DataError(f"first is row {first} of a market of {len(market.dates)} rows")
-        base = max(first - TRAILING - ALIVE_SESSIONS, 0)
-        resolved, closes = self.resolve(market), market.array("prices")[base:]
-        marks, printed, alive = _carry(closes)
-        fills = np.where(printed, closes, np.nan)
-        if resolved.fill == "open":
-            opens = market.array("opens")[base:]
-            fills = np.where(alive & (opens > 0), opens, np.nan)
-        deaths = np.zeros(len(marks), dtype=np.bool_)
-        deaths[1:] = (alive[:-1] & ~alive[1:]).any(axis=1)
-        cut = slice(first - base, None)
-        scale = np.zeros((0, closes.shape[1]))
-        if self.costs.impact > 0:
-            scale = self._impact(market, base, marks, printed)
-            fills[np.isnan(scale)] = np.nan  # an asset of unknown depth cannot be traded
-            scale = np.nan_to_num(scale)[cut]
-        arrays = kernel.Tape(
-            marks[cut],
-            fills[cut],
-            alive[cut],
-            deaths[cut],
-            *self._nights(market, first),
-            impact_scale=scale,
-            commission=self.costs.commission_bps * BPS,
-            half_spread=self.costs.half_spread_bps * BPS,
-            phase=resolved.phase,
-        )
-        return Tape(market.dates[first:], tuple(market.assets), resolved, arrays)
-
-    def _nights(self, market: Any, first: int) -> tuple[Floats, Floats, Floats, Floats]:
-        """Return the rates of the night before each session: cash, debt, shorts, expenses."""
-        days = market.dates.to_numpy()[first:].astype("datetime64[D]").astype(np.int64)
-        years = np.diff(days, prepend=days[:1]) / DAYS
-        known = np.zeros(len(days))  # the rate of a night is that of the evening before it
-        if market.rates is not None:
-            rates = np.asarray(market.rates, dtype=np.float64)[first:]
-            if np.isnan(rates).any():
-                missing = market.dates[first + int(np.argmax(np.isnan(rates)))].date()
-                raise DataError(f"the cash rate of {missing} is missing; fill rates from the past")
-            known[1:] = rates[:-1]
-        financing = known + (self.costs.financing_spread_bps_year or 0.0) * BPS
-        borrow = (self.costs.borrow_bps_year or 0.0) * BPS
-        expenses = np.zeros((0, len(market.assets)))
-        if not market.net_of_fees and self.costs.expense_bps_year > 0:
-            nightly = years * (self.costs.expense_bps_year * BPS)
-            expenses = np.repeat(nightly[:, None], len(market.assets), axis=1)
-        return known * years, financing * years, borrow * years, expenses
-
-    def _impact(
-        self, market: Any, base: int, marks: Floats, printed: npt.NDArray[np.bool_]
-    ) -> Floats:
-        """Return impact * sigma / sqrt(daily money) from the sessions before each; NaN unknown."""
-        volumes, raw = market.array("volumes"), market.array("raw")
-        if volumes is None:
-            raise DataError(f"impact={self.costs.impact:g} needs volumes; give them, or impact=0")
-        money = volumes[base:] * (marks if raw is None else raw[base:])
-        ratio = np.full(marks.shape, np.nan)
-        both = printed[1:] & printed[:-1]
-        ratio[1:][both] = marks[1:][both] / marks[:-1][both] - 1.0
-        with np.errstate(divide="ignore", invalid="ignore"):
-            scale = self.costs.impact * _trailing(ratio, 1) / np.sqrt(_trailing(money, 0))
-        return np.where(np.isfinite(scale), scale, np.nan)
+        return record(market, first, self.resolve(market), self.costs)
 
     def _check(self, targets: Floats, tape: Tape, rows: Rows) -> None:
         """Refuse weights that cannot be held, naming the session and the asset."""
@@ -398,32 +233,6 @@ class Stepper:
         while self._row + 1 < self._rows:
             self.advance()
         return Simulated(self._tape, self._out)
-
-
-def _carry(closes: Floats) -> tuple[Floats, npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
-    """Return last printed prices (0 before the first), what printed, and what is alive."""
-    printed = closes > 0
-    if printed.all():
-        return closes.copy(), printed, printed
-    row = np.arange(len(closes))[:, None]
-    last = np.maximum.accumulate(np.where(printed, row, -1), axis=0)
-    marks = np.take_along_axis(closes, np.maximum(last, 0), axis=0)
-    known = last >= 0
-    return np.where(known, marks, 0.0), printed, known & (row - last < ALIVE_SESSIONS)
-
-
-def _trailing(values: Floats, ddof: int) -> Floats:
-    """Return the mean (ddof 0) or the standard deviation (ddof 1) of the 21 rows before each."""
-    padded = np.concatenate([np.full((TRAILING, values.shape[1]), np.nan), values[:-1]])
-    windows = np.lib.stride_tricks.sliding_window_view(padded, TRAILING, axis=0)
-    known = ~np.isnan(windows)
-    count = known.sum(axis=-1)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        mean = np.where(known, windows, 0.0).sum(axis=-1) / count
-        if ddof == 0:
-            return np.asarray(mean)
-        gap = np.where(known, windows - mean[..., None], 0.0)
-        return np.asarray(np.sqrt((gap * gap).sum(axis=-1) / (count - 1)))
 
 
 def _decisions(

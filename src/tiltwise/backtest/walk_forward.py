@@ -18,7 +18,8 @@ import numpy as np
 import pandas as pd
 
 from tiltwise.backtest.result import Backtest
-from tiltwise.backtest.simulator import Simulated, Simulator, Tape
+from tiltwise.backtest.simulator import Simulated, Simulator
+from tiltwise.backtest.tape import Tape
 from tiltwise.errors import LookaheadError, MissingData, StrategyError, WeightsError
 from tiltwise.market.market import Market
 from tiltwise.strategy import Decision, Decisions, Strategy, Vectorised, on_assets

@@ -128,7 +128,8 @@ def _typed(key: str, text: str, hint: Any) -> Any:
 
 def simulator(fill: Any, delay: int | None, cost_bps: float | None, allow_lookahead: bool) -> Any:
     """Return the simulator that the options describe."""
-    from tiltwise.backtest.simulator import Costs, Simulator
+    from tiltwise.backtest.costs import Costs
+    from tiltwise.backtest.simulator import Simulator
 
     if delay == 0 and not allow_lookahead:
         raise UsageError(

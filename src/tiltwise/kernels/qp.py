@@ -17,7 +17,7 @@ using recursive LDL' updates, IEEE TAC 67(8), 2022; Boyd and Vandenberghe, Conve
 
 import dataclasses
 import functools
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import daqp
 import numpy as np
@@ -71,7 +71,8 @@ class Region:
         if len(wrong):
             i = int(wrong[0])
             raise InfeasibleError(
-                f"{self.name(i)}: the lower limit {self.low[i]:g} is above the upper {self.high[i]:g}"
+                f"{self.name(i)}: the lower limit {self.low[i]:g} is above the upper "
+                f"{self.high[i]:g}"
             )
 
     @functools.cached_property
@@ -103,7 +104,7 @@ class Region:
             low[i], high[i] = -np.inf, np.inf
             if _has_point(self.rows, low, high):
                 low[i], high[i] = kept
-        left = [self.name(i) for i in np.flatnonzero((low > -_FREE) | (high < _FREE))]
+        left = [self.name(i) for i in range(len(low)) if low[i] > -_FREE or high[i] < _FREE]
         return [name for name in left if name]
 
 
@@ -273,8 +274,8 @@ def _kkt(
 ) -> float:
     """Return the largest relative violation of stationarity, feasibility and complementarity.
 
-    Stationarity is relative to the sum of its absolute terms, feasibility to one plus the limit. A multiplier's
-    sign names its side, so a wrong sign shows as a gap to that side.
+    Stationarity is relative to the sum of its absolute terms, feasibility to one plus the limit. A
+    multiplier's sign names its side, so a wrong sign shows as a gap to that side.
     """
     n, m = len(x), len(rows)
     worst_gradient, size = 0.0, 0.0

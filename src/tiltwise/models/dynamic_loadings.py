@@ -36,17 +36,17 @@ METHODS = ("likelihood", "em")
 PRIOR = 1e3  #: starting variance of a fitted value, in units of the noise variance
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class _Paths:
     """Loadings by session, asset and factor."""
 
     dates: pd.DatetimeIndex
     assets: tuple[str, ...]
     factors: tuple[str, ...]
-    _betas: Floats = dataclasses.field(repr=False)  # (T, N, K)
-    _covariances: Floats = dataclasses.field(repr=False)  # (patterns, T, K, K), noise units
-    _pattern: NDArray[np.int64] = dataclasses.field(repr=False)  # (N,)
-    _noise: Floats = dataclasses.field(repr=False)  # (N,)
+    _betas: Floats  # (T, N, K)
+    _covariances: Floats  # (patterns, T, K, K), noise units
+    _pattern: NDArray[np.int64]  # (N,)
+    _noise: Floats  # (N,)
 
     def of(self, asset: str) -> pd.DataFrame:
         """Return the loadings of one asset (session x factor)."""
@@ -75,6 +75,10 @@ class _Paths:
         values = np.sqrt(np.maximum(variances, 0.0) * self._noise[column])
         return self._label(pd.DataFrame(values, self.dates, list(self.factors)))
 
+    def __repr__(self) -> str:
+        span = f"{self.dates[0].date()} to {self.dates[-1].date()}"
+        return f"{type(self).__name__}({span}; {len(self.assets)} assets on {self.factors})"
+
     def _column(self, asset: str) -> int:
         if asset not in self.assets:
             raise MissingData(f"no asset {asset!r}; there are {', '.join(self.assets)}")
@@ -84,12 +88,12 @@ class _Paths:
         raise NotImplementedError
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class FilteredLoadings(_Paths):
     """Loadings as known after each close: row t uses rows up to t and no other."""
 
-    innovations: pd.DataFrame = dataclasses.field(repr=False)  # what the day before did not expect
-    standardised: pd.DataFrame = dataclasses.field(repr=False)  # over their forecast deviation
+    innovations: pd.DataFrame  # what the day before did not expect
+    standardised: pd.DataFrame  # over their forecast deviation
     single: bool = False
 
     @property
@@ -101,7 +105,7 @@ class FilteredLoadings(_Paths):
         return frame
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class SmoothedLoadings(_Paths):
     """Loadings as seen from the last row. They describe; a decision refuses them."""
 
@@ -222,13 +226,18 @@ class LoadingWalk:
             deviations = np.sqrt(passed.variances)[:, None] * np.sqrt(level[columns])
             innovations[:, columns] = passed.innovations
             scaled[:, columns] = passed.innovations / deviations
-        tables = (pd.DataFrame(a, rows.dates, list(rows.assets)) for a in (innovations, scaled))
-        return FilteredLoadings(*paths, *tables, single=isinstance(returns, pd.Series))
+        names = list(rows.assets)
+        return FilteredLoadings(
+            **paths,
+            innovations=pd.DataFrame(innovations, rows.dates, names),
+            standardised=pd.DataFrame(scaled, rows.dates, names),
+            single=isinstance(returns, pd.Series),
+        )
 
     def smooth(self, returns: Returns, factors: pd.DataFrame) -> SmoothedLoadings:
         """Return the loadings given all rows, the later ones too; otherwise as `filter`."""
         rows, level = self._rows(returns, factors)
-        return SmoothedLoadings(*self._run(rows, level, smoother.smooth)[0])
+        return SmoothedLoadings(**self._run(rows, level, smoother.smooth)[0])
 
     def _rows(self, returns: Returns, factors: pd.DataFrame) -> tuple["_Rows", Floats]:
         intercept = self.factors[0] == ALPHA
@@ -247,7 +256,7 @@ class LoadingWalk:
 
     def _run(
         self, rows: "_Rows", level: Floats, call: Callable[..., Any]
-    ) -> tuple[tuple[Any, ...], list[tuple[NDArray[np.int64], Any]]]:
+    ) -> tuple[dict[str, Any], list[tuple[NDArray[np.int64], Any]]]:
         """Call a pass for the assets of each pattern of gaps; return fields of the paths, parts."""
         first = self.prior * np.eye(len(self.factors)) + self.ratio
         betas = np.empty((*rows.y.shape, len(self.factors)))
@@ -261,7 +270,15 @@ class LoadingWalk:
         betas.flags.writeable = False
         spread = np.outer(self.scale, self.scale)
         covariances = np.array([part.covariances * spread for _, part in parts])
-        fields = (rows.dates, rows.assets, self.factors, betas, covariances, pattern, level)
+        fields = {
+            "dates": rows.dates,
+            "assets": rows.assets,
+            "factors": self.factors,
+            "_betas": betas,
+            "_covariances": covariances,
+            "_pattern": pattern,
+            "_noise": level,
+        }
         return fields, parts
 
 

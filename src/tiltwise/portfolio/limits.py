@@ -103,7 +103,8 @@ class Limits:
         least = max(least, abs(self.net or 0.0))
         if self.gross is not None and least > self.gross + _ROUNDING:
             raise InfeasibleError(
-                f"bounds and net weight need a gross of {least:.6g}, more than the cap {self.gross:g}"
+                f"bounds and net weight need a gross of {least:.6g}, more than the cap "
+                f"{self.gross:g}"
             )
 
 
@@ -131,7 +132,7 @@ class Polytope:
         return len(self.lower) * (1 + self.signed + (self.held is not None))
 
     def lifted(self, hessian: Floats, linear: Floats) -> tuple[Floats, Floats]:
-        """Return an objective in the weights as one in all unknowns, without the price of trades."""
+        """Return an objective in the weights as one in all unknowns, trades unpriced."""
         size, n = self.unknowns, len(self.lower)
         if size == n:
             return hessian, linear
@@ -194,9 +195,7 @@ class Polytope:
         out[:, block * n : (block + 1) * n] = rows
         return out
 
-    def _sizes(
-        self, block: int, centre: Floats
-    ) -> list[tuple[Floats, Floats, Floats, list[str]]]:
+    def _sizes(self, block: int, centre: Floats) -> list[tuple[Floats, Floats, Floats, list[str]]]:
         """Return ``w - s <= centre`` and ``-w - s <= -centre``: s is at least the distance."""
         n = len(self.lower)
         one = np.eye(n)
@@ -207,9 +206,7 @@ class Polytope:
             (self._place(-one, 0) + distance, free, -centre, [""] * n),
         ]
 
-    def _cap(
-        self, block: int, most: float, name: str
-    ) -> tuple[Floats, Floats, Floats, list[str]]:
+    def _cap(self, block: int, most: float, name: str) -> tuple[Floats, Floats, Floats, list[str]]:
         n = len(self.lower)
         return self._place(np.ones((1, n)), block), np.array([-np.inf]), np.array([most]), [name]
 
@@ -246,7 +243,7 @@ class Polytope:
 
     def weights(self, x: Floats) -> Floats:
         """Return the weights among the unknowns, without the solver's rounding."""
-        w = np.clip(x[: len(self.lower)], self.lower, self.upper)
+        w = np.minimum(np.maximum(x[: len(self.lower)], self.lower), self.upper)
         w[np.abs(w) < _DUST] = 0.0
         return w
 
@@ -286,4 +283,4 @@ def _by_asset(value: PerAsset, assets: pd.Index, absent: float) -> Floats:
     strangers = given.index.difference(assets)
     if len(strangers):
         raise StrategyError(f"a bound for {strangers[0]}, which is not among the assets")
-    return given.reindex(assets, fill_value=absent).to_numpy(np.float64)
+    return np.asarray(given.reindex(assets, fill_value=absent), dtype=np.float64)

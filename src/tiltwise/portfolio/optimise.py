@@ -128,9 +128,7 @@ def max_sharpe(
     return _allocation(space, found.x, found.kkt, mu - cash, sigma, NO_EXCESS)
 
 
-def best_ratio(
-    space: Polytope, gain: Floats, hessian: Floats, linear: Floats
-) -> Solution | None:
+def best_ratio(space: Polytope, gain: Floats, hessian: Floats, linear: Floats) -> Solution | None:
     """Return the scaled book of least ``z'Hz / 2 + q'z`` that earns one, None if none earns.
 
     Raises

@@ -22,7 +22,13 @@ from numpy.typing import NDArray
 from tiltwise.errors import DataError, StrategyError
 from tiltwise.kernels.qp import Region, Solution, solve
 from tiltwise.portfolio.limits import Limits, Polytope
-from tiltwise.portfolio.optimise import OPTIMAL, Allocation, best_ratio, max_sharpe, minimum_variance
+from tiltwise.portfolio.optimise import (
+    OPTIMAL,
+    Allocation,
+    best_ratio,
+    max_sharpe,
+    minimum_variance,
+)
 
 Floats = NDArray[np.float64]
 
@@ -135,8 +141,6 @@ def _newton(space: Polytope, gain: Floats, excess: Floats, found: Solution) -> S
         while share > 1e-12 and _squares(excess @ (z + share * step)[:n]) > fall:
             share /= 2.0
         z = z + share * step
-        if fall - _squares(excess @ z[:n]) <= 1e-15 * fall:
-            return found
     raise StrategyError(f"the losing periods still change after {_ROUNDS} rounds")
 
 
@@ -168,7 +172,7 @@ def _shallow(space: Polytope, rows: Floats, region: Region, status: str) -> Allo
         found = solve(np.zeros((size + 1,) * 2), slope, _with_depth(region, cuts))
         z, bound = found.x[:size], found.x[size]
         gap = _depth(paths @ z[:n]) - bound
-        if gap <= _GAP * max(bound, 1e-3):
+        if gap <= _GAP * max(float(bound), 1e-3):
             break
     else:
         raise StrategyError(f"the least drawdown is still {gap:.1e} apart after {_ROUNDS} rounds")
@@ -187,7 +191,8 @@ def _falls(paths: Floats, z: Floats, size: int) -> Floats:
     episode = np.cumsum(np.diff(peaks, prepend=path[0]) > 0)
     falls = peaks - path
     starts = np.flatnonzero(np.diff(episode, prepend=-1))
-    worst = np.array([s + np.argmax(part) for s, part in zip(starts, np.split(falls, starts[1:]), strict=True)])
+    parts = zip(starts, np.split(falls, starts[1:]), strict=True)
+    worst = np.array([s + np.argmax(part) for s, part in parts])
     worst = worst[np.argsort(-falls[worst], kind="stable")][:_EPISODES]
     out = np.zeros((len(worst), size + 1))
     out[:, : len(z)] = paths[starts[episode[worst] - episode[0]]] - paths[worst]

@@ -18,7 +18,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from tiltwise.backtest.simulator import Costs, Simulator
+from tiltwise.backtest.costs import Costs
+from tiltwise.backtest.simulator import Simulator
 from tiltwise.backtest.walk_forward import first_start, walk_forward
 from tiltwise.errors import DataError, StrategyError
 from tiltwise.market.market import Market

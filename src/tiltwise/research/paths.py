@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from tiltwise.backtest.simulator import Tape
+from tiltwise.backtest.tape import Tape
 from tiltwise.kernels.path_metrics import NEGLIGIBLE
 
 YEAR = 252.0

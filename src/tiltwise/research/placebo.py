@@ -3,6 +3,11 @@
 The table of decided weights is shifted in time, round and round, by a year or more. A rotated
 strategy holds the same books in the same order, as persistent and as costly as the real ones, but
 not when it decided to hold them. If timing earned nothing, the real result is one more draw.
+
+Two rotations that lie closer than the weights remember are nearly the same draw: on independent
+returns the correlation of what two rotations earn is the autocorrelation of the weights at the
+distance between them. Counting both would make small p-values too frequent, so the rotations are
+spaced by that memory; a slow strategy has few, and its p-value cannot be small.
 """
 
 import dataclasses
@@ -15,6 +20,8 @@ from tiltwise.errors import DataError
 from tiltwise.research.replay import Replay
 
 Floats = NDArray[np.float64]
+FORGOTTEN = 0.1
+"""Autocorrelation of the weights below which two rotations count as two."""
 CHUNK = 256
 """Rotations simulated at once, which bounds the memory."""
 
@@ -28,11 +35,13 @@ class Placebo:
     real : annual Sharpe ratio after costs.
     shifts : (R,) decisions by which each rotation is late.
     rotated : (R,) their annual Sharpe ratios.
+    spacing : fewest decisions between two rotations.
     """
 
     real: float
     shifts: NDArray[np.int64]
     rotated: Floats
+    spacing: int = 1
 
     @property
     def p_value(self) -> float:
@@ -60,8 +69,7 @@ def rotation_placebo(
     Parameters
     ----------
     replay : the real run; rotations trade under its simulator.
-    count : rotations, drawn without repeats; all there are if they are fewer. Neighbouring
-        rotations of a slow strategy are much alike, so the p-value is coarser than it looks.
+    count : most rotations; they are drawn without repeats from those that count as different.
     seed : of the draw.
     shortest : sessions by which a rotation is shifted at least, in either direction.
     jobs : threads; the numbers do not depend on it.
@@ -74,8 +82,9 @@ def rotation_placebo(
     rows, weights = replay.rows, replay.result.weights.to_numpy()
     sessions = len(replay.view.dates) - replay.first
     least = max(1, int(np.ceil(shortest * len(rows) / sessions)))
-    possible = np.arange(least, len(rows) - least + 1)
-    if len(possible) < 2:
+    spacing = memory(weights)
+    possible = np.arange(least, len(rows) - least + 1, spacing)
+    if len(rows) < 2 * least + 1:
         raise DataError(
             f"{len(rows)} decisions in {sessions} sessions cannot be rotated by {shortest} "
             "sessions both ways; use a longer period or a smaller shift"
@@ -91,4 +100,18 @@ def rotation_placebo(
         turned = np.ascontiguousarray(weights[order].transpose(0, 2, 1))
         found.append(replay.sharpes(turned, rows, simulator, jobs))
     values = np.concatenate(found)
-    return Placebo(float(values[0]), shifts, values[1:])
+    return Placebo(float(values[0]), shifts, values[1:], spacing)
+
+
+def memory(weights: Floats) -> int:
+    """Return the decisions after which weights (K, N) have forgotten themselves.
+
+    The first lag at which their circular autocorrelation, summed over the assets, is below 0.1.
+    """
+    held = pd.DataFrame(weights).ffill().fillna(0.0).to_numpy()
+    power = np.abs(np.fft.rfft(held - held.mean(axis=0), axis=0)) ** 2
+    products = np.fft.irfft(power.sum(axis=1), len(held))
+    if products[0] <= 0.0:
+        return len(held)
+    below = np.flatnonzero(products < FORGOTTEN * products[0])
+    return int(below[0]) if len(below) else len(held)

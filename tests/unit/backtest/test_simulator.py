@@ -8,7 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tiltwise.backtest.simulator import Costs, Resolved, Simulator
+from tiltwise.backtest.costs import Costs
+from tiltwise.backtest.simulator import Simulator
+from tiltwise.backtest.tape import Resolved
 from tiltwise.errors import DataError, LookaheadError, StrategyError, WeightsError
 
 FREE = Costs(0, 0, 0, 0, 0)

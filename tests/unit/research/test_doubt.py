@@ -93,7 +93,7 @@ def test_break_even_is_none_where_there_is_none() -> None:
 def test_fills_need_opens_and_say_so() -> None:
     curve = fills(REPLAY)
     assert [p.label for p in curve.points] == ["same close (optimistic)", "next open", "next close"]
-    assert curve.points[1].sharpe == pytest.approx(annual(direct(Simulator())[1:]), rel=1e-9)
+    assert curve.points[1].sharpe == pytest.approx(annual(direct(Simulator())), rel=1e-9)
     closed = Market.from_frames(**{**MARKET.frames(), "opens": None})
     lacking = fills(Replay.of(FAST, closed, START))
     assert [p.setting for p in lacking.points] == [1, 2]

@@ -1,14 +1,16 @@
 """Rotated decisions are traded like real ones."""
 
+import math
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from tiltwise import MONTHLY, Costs, Market, Simulator, walk_forward
+from tiltwise import Costs, Market, Simulator, walk_forward
 from tiltwise.errors import DataError
-from tiltwise.recipes.benchmarks import EqualWeight
+from tiltwise.recipes.benchmarks import InverseVolatility
 from tiltwise.recipes.residual_momentum import ResidualMomentum
-from tiltwise.research.placebo import Placebo, rotation_placebo
+from tiltwise.research.placebo import Placebo, memory, rotation_placebo
 from tiltwise.research.replay import Replay
 from tiltwise.strategy import from_weights
 
@@ -52,16 +54,30 @@ def test_threads_and_chunks_change_nothing() -> None:
 
 
 def test_slow_rules_are_shifted_by_decisions() -> None:
-    months = Replay.of(EqualWeight(MARKET.assets, decide_on=MONTHLY), MARKET, MARKET.dates[100])
+    rule = InverseVolatility(MARKET.assets)
+    months = Replay.of(rule, MARKET, MARKET.dates[100])
     found = rotation_placebo(months)
-    assert found.shifts.min() == 12 + (found.shifts.min() > 12)
-    assert len(found.rotated) == len(months.rows) - 2 * found.shifts.min() + 1
+    rows, sessions = len(months.rows), len(MARKET) - 100
+    assert found.shifts.min() == math.ceil(252 * rows / sessions)
+    assert np.diff(found.shifts).min() >= found.spacing
 
 
 def test_too_few_decisions_are_refused() -> None:
     short = Replay.of(FAST, MARKET, MARKET.dates[500])
     with pytest.raises(DataError, match="cannot be rotated by 252"):
         rotation_placebo(short)
+
+
+def test_memory_of_weights() -> None:
+    """A mean of 20 independent draws is forgotten after 18 steps: 1 - 18/20 is 0.1."""
+    noise = np.random.default_rng(0).standard_normal((200_000, 2))
+    slow = pd.DataFrame(noise).rolling(20).mean().to_numpy()
+    assert memory(noise) == 1
+    assert memory(slow[19:]) in (17, 18, 19)
+    held = slow[19:2019].copy()
+    held[np.arange(2000) % 5 > 0] = np.nan
+    assert memory(held) >= 15
+    assert memory(np.ones((40, 3))) == 40
 
 
 def test_p_value_counts_the_real_one() -> None:

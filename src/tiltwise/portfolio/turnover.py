@@ -1,0 +1,56 @@
+"""Ways to trade less than a target asks for.
+
+All take the target and what is held, shares of net asset value by asset, and return what to hold.
+A hard cap inside an optimisation is `limits.Limits.turnover`, a price on trades `Limits.cost`.
+"""
+
+import numpy as np
+import pandas as pd
+
+from tiltwise.errors import StrategyError
+
+
+def one_way(target: pd.Series, held: pd.Series) -> float:
+    """Return half the sum of absolute changes of weight."""
+    a, b = target.align(held, fill_value=0.0)
+    return float((a - b).abs().sum()) / 2.0
+
+
+def part_way(target: pd.Series, held: pd.Series, cap: float) -> pd.Series:
+    """Go straight towards the target, as far as a one-way turnover allows.
+
+    ``held + min(1, cap / turnover) * (target - held)``: the direction of the trade is kept.
+    """
+    if not cap > 0:
+        raise StrategyError(f"a turnover cap of {cap} never trades; it must be positive")
+    turnover = one_way(target, held)
+    if turnover <= cap:
+        return target
+    a, b = target.align(held, fill_value=0.0)
+    return b + (cap / turnover) * (a - b)
+
+
+def no_trade_band(target: pd.Series, held: pd.Series, band: float) -> pd.Series:
+    """Trade only assets that are further than `band` from their target.
+
+    The target's net weight is kept: what the others miss is spread over the assets that trade, in
+    proportion to their trades. Without such an asset nothing trades.
+    """
+    if not band >= 0:
+        raise StrategyError(f"band={band} must not be negative")
+    a, b = target.align(held, fill_value=0.0)
+    trade = a - b
+    far = trade.abs() > band
+    if not far.any():
+        return b
+    missing = float(trade[~far].sum())
+    size = trade.abs().where(far, 0.0)
+    return pd.Series(np.where(far, a, b) + missing * size / size.sum(), index=a.index)
+
+
+def smooth(target: pd.Series, held: pd.Series, rate: float) -> pd.Series:
+    """Return ``(1 - rate) held + rate target``: exponential smoothing of weights."""
+    if not 0 < rate <= 1:
+        raise StrategyError(f"rate={rate} must be above 0 and at most 1")
+    a, b = target.align(held, fill_value=0.0)
+    return b + rate * (a - b)
