@@ -163,9 +163,12 @@ class Strategy(abc.ABC):
     refit : sessions after whose close `fit` runs.
     decide_on : sessions after whose close `decide` runs; the first session of a run is one too.
 
+    parts : strategies it wraps, of an overlay; see `overlays`.
+
     A strategy that ignores `held` may also implement `decide_many`; see `Vectorised`.
     """
 
+    parts: tuple["Strategy", ...] = ()
     universe: tuple[str, ...]
     lookback: int | None = None
     warmup: int | None = None
@@ -182,7 +185,8 @@ class Strategy(abc.ABC):
 
         Parameters
         ----------
-        model : what `fit` returned at the last refit session.
+        model : what `fit` returned at the last refit session; of an overlay, the decisions of its
+            parts at this close.
         past : the rows from the first that `fit` saw up to the close just past; without `fit`,
             the last `lookback` rows.
         held : drifted share of net asset value by asset at this close, queued orders excluded.
@@ -192,6 +196,11 @@ class Strategy(abc.ABC):
     def fits(self) -> bool:
         """Whether the strategy learns anything."""
         return type(self).fit is not Strategy.fit
+
+    @property
+    def leaves(self) -> tuple["Strategy", ...]:
+        """The strategies at the bottom: itself, or those its parts are made of."""
+        return tuple(leaf for part in self.parts for leaf in part.leaves) or (self,)
 
     @property
     def needs(self) -> int:

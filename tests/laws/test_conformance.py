@@ -12,7 +12,10 @@ import pytest
 
 from tiltwise import Market, Simulator, propose, walk_forward
 from tiltwise.backtest.walk_forward import first_start
+from tiltwise.calendar import MONTHLY, QUARTERLY, Schedule
+from tiltwise.overlays import Blend, FractionalKelly, Leverage, TurnoverLimit, VolatilityTarget
 from tiltwise.recipes import discover
+from tiltwise.recipes.benchmarks import EqualWeight, InverseVolatility
 from tiltwise.recipes.residual_momentum import ResidualMomentum
 from tiltwise.strategy import Strategy, Vectorised
 
@@ -29,8 +32,6 @@ def market(seed: int = 3) -> Market:
 
 
 def _cases() -> list[Strategy]:
-    from tiltwise.calendar import Schedule
-
     names = market().assets
     found = [
         dataclasses.replace(recipe(), universe=names)  # type: ignore[type-var]
@@ -39,7 +40,33 @@ def _cases() -> list[Strategy]:
     for variant in VARIANTS:
         given = {k: Schedule.parse(v) if k == "decide_on" else v for k, v in variant.items()}
         found.append(ResidualMomentum(universe=names, **given))  # type: ignore[arg-type]
-    return found
+    return [*found, *_overlays(names)]
+
+
+def _overlays(names: tuple[str, ...]) -> list[Strategy]:
+    residual = ResidualMomentum(universe=names)
+    other = ResidualMomentum(universe=names[1:], residual="rolling", refit=QUARTERLY, lookback=300)
+    inverse = InverseVolatility(universe=names)
+    return [
+        TurnoverLimit(residual, 0.08),
+        TurnoverLimit(EqualWeight(universe=names, decide_on=MONTHLY), 0.08),
+        Leverage(inverse, 1.5),
+        VolatilityTarget(residual, halflife=20.0, gross=3.0),
+        FractionalKelly(EqualWeight(universe=names), gross=2.0),
+        Blend((residual, other), (0.7, 0.5)),
+        TurnoverLimit(FractionalKelly(Blend((residual, other)), window=100), 0.08),
+    ]
+
+
+def over(strategy: Strategy, names: tuple[str, ...]) -> Strategy:
+    """The same strategy with its universe in another order."""
+    if isinstance(strategy, Blend):
+        return dataclasses.replace(strategy, parts=tuple(over(p, names) for p in strategy.parts))
+    if strategy.parts:
+        (part,) = strategy.parts
+        return dataclasses.replace(strategy, strategy=over(part, names))  # type: ignore[type-var]
+    own = tuple(a for a in names if a in strategy.universe)
+    return dataclasses.replace(strategy, universe=own)  # type: ignore[type-var]
 
 
 CASES = _cases()
@@ -142,7 +169,7 @@ def test_order_of_assets(strategy: Strategy) -> None:
     m = market()
     start, end = span(strategy, m)
     turned = tuple(reversed(m.assets))
-    other = dataclasses.replace(strategy, universe=turned)  # type: ignore[type-var]
+    other = over(strategy, turned)
     a = walk_forward(strategy, m, start, end).weights
     b = walk_forward(other, m, start, end).weights
     np.testing.assert_allclose(b[list(m.assets)].to_numpy(), a.to_numpy(), atol=1e-9)

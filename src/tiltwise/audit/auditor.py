@@ -8,7 +8,7 @@ from typing import Any
 from tiltwise.audit.perturb import rebased
 from tiltwise.audit.recording import Recorder
 from tiltwise.audit.report import AuditReport
-from tiltwise.audit.run import Clock, Run
+from tiltwise.audit.run import Clock, Progress, Run
 from tiltwise.audit.strategies import Stepped
 from tiltwise.audit.subjects import Panelled, Subject, Takes, of_market, weights_of
 from tiltwise.audit.verdict import report
@@ -33,6 +33,7 @@ def audit(
     budget: float = BUDGET,
     seed: int = 0,
     clock: Clock = time.perf_counter,
+    progress: Progress | None = None,
 ) -> AuditReport:
     """Look for answers that use what was not yet known.
 
@@ -47,11 +48,12 @@ def audit(
         must ignore the scale of adjusted prices.
     simulator : the convention of fills; ``delay=0`` earns the session that was decided on.
     start : first session that may be cut; by default the first answer.
-    cuts : how many; by default as many as fit the budget (functions) or a quarter of the decision
-        sessions, at most 48 (strategies).
+    cuts : how many; by default as many as fit the budget (functions) or a fifth of the decision
+        sessions, at most 40 (strategies).
     budget : seconds for a function or for a strategy built by a function.
     seed : of the perturbations and of random cuts.
     clock : seconds, for the budget and the report.
+    progress : called with (cuts done, all) after each.
 
     Returns
     -------
@@ -70,6 +72,7 @@ def audit(
         raise StrategyError('rows is "decided" or "held"; output is "weights" or "features"')
     made = _subject(subject, market, rows, takes, simulator, start)
     run = Run(made, seed, lambda: clock() - begun, budget, start)
+    run.progress = progress
     run.go(cuts, output)
     return report(run, _notes(simulator, made))
 

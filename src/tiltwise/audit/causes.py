@@ -43,6 +43,9 @@ class Pattern:
     Attributes
     ----------
     seldom : whether some cuts showed nothing.
+    monthly : whether at every cut only rows of its own month changed.
+    longest : rows ahead that mattered at the cut where most did.
+    to_end : whether the very last row mattered somewhere.
     built : whether the subject is a function that builds a strategy.
     """
 
@@ -51,6 +54,9 @@ class Pattern:
     found: Difference
     cut: int
     seldom: bool
+    monthly: bool
+    longest: int
+    to_end: bool
     built: bool
 
 
@@ -118,24 +124,26 @@ def _by_rows(pattern: Pattern, facts: Facts, market: Market, cuts: Sequence[int]
     """Return the cause that the rows which gave way speak for."""
     found, cut, reach = pattern.found, pattern.cut, facts.reach or 0
     assert found.ticks is not None
-    rows = np.searchsorted(market.dates.asi8, found.ticks[found.rows]).clip(0, len(market) - 1)
+    rows = places(found, market)
     most = len(rows) > 0.5 * _told(found) and cut - rows.min() > NEAR // 3
     if pattern.seldom and _at_gaps(cuts, market):
         return "it changes only at missing prices: a gap is filled from later prices"
     if most and _rescaled(found):
         return "every earlier row is rescaled: divided by the last row or by a total to the end"
-    if most and (facts.to_end or reach > NEAR // 3):
+    far = pattern.to_end or pattern.longest > NEAR
+    if most and (far or pattern.longest > NEAR // 3):
         return (
             "most earlier rows change: a statistic, scale, ranking or choice that is taken over "
             "the whole sample"
         )
-    if _one_month(rows, market, cut, reach):
+    whole = len(rows) > 2 and not same_month(found, market, cut, int(rows.min()) - 2)
+    if pattern.monthly and whole and same_month(found, market, cut, cut + reach):
         return "a value of a whole month stands on rows before the month is over"
-    if reach == 1:
+    if pattern.longest == 1:
         return "the next row is read: a shift in the wrong direction or a label used as a feature"
-    if facts.to_end or reach > NEAR:
+    if far:
         return "the past is estimated again from later rows: a smoothed path, not a filtered one"
-    return f"a window or a label reaches {reach} rows ahead of the row it stands on"
+    return f"a window or a label reaches {pattern.longest} rows ahead of the row it stands on"
 
 
 def _told(found: Difference) -> int:
@@ -168,9 +176,17 @@ def _at_gaps(cuts: Sequence[int], market: Market) -> bool:
     return bool(gap[list(cuts)].all())
 
 
-def _one_month(rows: NDArray[np.int64], market: Market, cut: int, reach: int) -> bool:
-    """Whether the rows that changed and those that changed them lie in the month of the cut."""
-    number = np.asarray(market.dates.year * 12 + market.dates.month)
-    month = np.flatnonzero(number == number[cut])
-    inside = month[0] <= rows.min() and rows.max() <= month[-1]
-    return bool(inside and 1 < cut - month[0] <= len(rows) and cut + reach <= month[-1])
+def places(found: Difference, market: Market) -> NDArray[np.int64]:
+    """Return the rows of the market on which a difference with dates stands."""
+    assert found.ticks is not None
+    rows = np.searchsorted(market.dates.asi8, found.ticks[found.rows])
+    return np.asarray(rows.clip(0, len(market) - 1))
+
+
+def same_month(found: Difference, market: Market, cut: int, last: int) -> bool:
+    """Whether all rows that changed, the cut and row `last` (if there is one) lie in one month."""
+    if found.ticks is None:
+        return False
+    rows = np.array([*places(found, market), cut, max(min(last, len(market) - 1), 0)])
+    days = market.dates[rows]
+    return len(set(days.year * 12 + days.month)) == 1

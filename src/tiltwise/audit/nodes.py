@@ -71,7 +71,7 @@ class Difference:
         name = f" of {self.columns[column]}" if len(self.columns) > 1 else ""
         before, after = _shown(was), _shown(now)
         if before == after:
-            before, after = repr(was), repr(now)
+            before, after = str(was), str(now)
         return f"the value{name} was {before} and became {after}"
 
 

@@ -52,7 +52,7 @@ def _cut(
         calendar=market.calendar.asof(panel.index[stop - 1]),
         rates=None if panel.rates is None else own(panel.rates),
         factors=None if panel.factors is None else panel.factors.iloc[first:stop].copy(),
-        macro=None if macro is None else macro.reset_index(drop=True).copy(),
+        macro=None if macro is None else macro.copy(),
         cache=cache(),
     )
 
@@ -131,13 +131,11 @@ class Futures:
             changed["factors"] = pd.DataFrame(moved, index=index, columns=columns)
         if panel.macro is not None and "macro" in only:
             known = panel.known_rows[a - 1] if a else 0
-            macro = panel.macro.copy()
-            values = macro["value"].to_numpy(dtype=np.float64, copy=True)
+            values = panel.macro["value"].to_numpy(dtype=np.float64, copy=True)
             spread = np.nan_to_num(np.nanstd(values)) or 1.0
             rng = np.random.default_rng([self._seed, a])
             values[known:] += spread * rng.standard_normal(len(values) - known)
-            macro["value"] = values
-            changed["macro"] = macro
+            changed["macro"] = panel.macro.assign(value=values)
         return dataclasses.replace(new, **changed) if changed else new  # type: ignore[arg-type]
 
     def same(self) -> Market:

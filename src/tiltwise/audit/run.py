@@ -20,14 +20,15 @@ from tiltwise.errors import StrategyError
 from tiltwise.market.market import Market
 from tiltwise.market.panel import Cache
 
-MOST_STEPS = 48  # cuts of a strategy: each costs about as much as three decisions
-SHARE_OF_LOOP = 0.25  # cuts of a strategy for each decision of a backtest
+MOST_STEPS = 40  # cuts of a strategy: each costs about as much as three decisions
+SHARE_OF_LOOP = 0.2  # cuts of a strategy for each decision of a backtest
 PROOFS = 24  # cuts after which the guilty nodes are known well enough
 DEEP = 4  # every so many cuts a strategy is also asked for blocks and wider features
 GAP_CUTS = 16  # cuts on a copy with planted gaps, where the market has none
 FEW = 12  # a node with no more distinct values than this is made of labels or ranks
 SHOWN = 160  # characters of an error that are kept
 Clock = Callable[[], float]
+Progress = Callable[[int, int], None]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -74,6 +75,7 @@ class Run:
         self.skipped: list[str] = []
         self.reasons: Counter[str] = Counter()
         self.calls = 0
+        self.progress: Progress | None = None
 
     # ------------------------------------------------------------------------------ the course
 
@@ -138,6 +140,8 @@ class Run:
                 break
             self.reasons[cut.why] += 1
             self._one(cut, i, futures)
+            if self.progress:
+                self.progress(i + 1, len(cuts))
             proved = i if self.hits and proved is None else proved
 
     def _one(self, cut: Cut, i: int, futures: Futures) -> None:

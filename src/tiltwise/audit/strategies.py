@@ -10,9 +10,10 @@ import pandas as pd
 from tiltwise.audit.nodes import Difference, Node, difference, leaves, node
 from tiltwise.audit.recording import Recorder, Seen, recorder_of
 from tiltwise.audit.subjects import Answer, fields
-from tiltwise.backtest.walk_forward import Plan, first_start, shown
+from tiltwise.backtest.desk import Desk
+from tiltwise.backtest.plan import Plan, first_start, shown
 from tiltwise.market.market import Market
-from tiltwise.strategy import Strategy, Vectorised
+from tiltwise.strategy import Decision, Strategy, Vectorised
 
 BEFORE, AFTER = 5, 15  # decision sessions around a cut that `decide_many` is asked for
 BEYOND = 20  # rows after a cut that a feature is computed on
@@ -44,8 +45,7 @@ class Stepped:
         self.start = first_start(self.strategy, base) if start is None else pd.Timestamp(start)
         self.plan = Plan.make(self.strategy, self.view, self.start)
         self._unread: dict[str, str] = {}
-        self._models: dict[pd.Timestamp, Any] = {}
-        self._plans: dict[int, Plan] = {}
+        self._desks: dict[int, Desk] = {}
         self.fits_left: float = np.inf
 
     def rows(self) -> np.ndarray[Any, np.dtype[np.int64]]:
@@ -54,11 +54,14 @@ class Stepped:
         return rows[(rows < len(self.base) - 1 - self.ahead) & (rows >= 0)]
 
     def refits(self) -> list[int]:
-        """Return the rows of refit sessions in the run."""
-        if not self.strategy.fits:
-            return []
-        dates = self.plan.fit_dates[self.plan.fit_dates >= self.start]
-        return [int(r) for r in np.searchsorted(self.base.dates.asi8, dates.asi8) - self.ahead]
+        """Return the rows of refit sessions in the run, of all that an overlay is made of."""
+        found: set[int] = set()
+        for leaf in self.strategy.leaves:
+            if leaf.fits:
+                dates = Plan.make(leaf, shown(leaf, self.view), self.start).fit_dates
+                rows = np.searchsorted(self.base.dates.asi8, dates[dates >= self.start].asi8)
+                found.update(int(r) - self.ahead for r in rows)
+        return sorted(found)
 
     def unread(self) -> Mapping[str, str]:
         """Return parts of the record or evidence that cannot be compared."""
@@ -82,48 +85,63 @@ class Stepped:
     def _answer(self, market: Market, row: int, deep: bool, fresh: bool) -> Answer:
         recorder = recorder_of(market)
         recorder.seen.clear()
-        own = self.fixed or market is self.base
-        strategy = self.strategy if own else self._build(market)
-        view = shown(strategy, market)
-        t = view.dates[row]
-        plan = self._plan(strategy, view, row)
-        model = self._model(strategy, view, plan, fresh=fresh or market is self.base)
-        fitted = strategy.fits
-        past = view.asof(t, since=plan.since[0]) if fitted else view.asof(t, strategy.lookback)
-        decision = strategy.decide(model, past, self._held(past, row))
-        found = {} if self.fixed else fields(strategy)
-        found |= self._features(market, recorder, row, deep)
-        if fitted and fresh:
-            found |= self._leaves("model", model)
+        desk = self._desk(market, row, fresh)
+        t = market.dates[row]
+        told: Answer = {} if self.fixed else fields(desk.strategy)
+        said: Answer = {}
+        self._decide(desk, t, self._held(desk.view, row), said, "")
+        told |= self._features(market, recorder, row, deep)
+        if fresh:
+            told |= self._models(desk, "")
+        if deep and isinstance(desk.strategy, Vectorised):
+            told |= self._block(desk, shown(desk.strategy, market), t)
+        return {**told, **said}
+
+    def _desk(self, market: Market, row: int, fresh: bool) -> Desk:
+        """Return the strategy at work at one session of a market."""
+        t = market.dates[row]
+        if market is self.base or (self.fixed and not fresh):
+            if row not in self._desks:
+                self._desks[row] = Desk.open(self.strategy, self.base.asof(t), t, jobs=1)
+            return self._desks[row] if market is self.base else _moved(self._desks[row], market, t)
+        strategy = self.strategy if self.fixed else self._build(market)
+        return Desk.open(strategy, market.asof(t), t, jobs=1)
+
+    def _decide(
+        self, desk: Desk, t: pd.Timestamp, held: pd.Series, said: Answer, where: str
+    ) -> Decision:
+        """Decide as the desk does, writing down what it and its parts say."""
+        strategy, view = desk.strategy, desk.view
+        model: Any = desk.models[0] if desk.models else None
+        if desk.parts:
+            model = tuple(
+                self._decide(
+                    p, t, held.reindex(p.view.assets, fill_value=0.0), said, f"{where}part[{i}]."
+                )
+                for i, p in enumerate(desk.parts)
+            )
+        since = desk.plan.since[0]
+        past = view.asof(t, since=since) if strategy.fits else view.asof(t, strategy.lookback)
+        decision = strategy.decide(model, past, held)
         for name, value in decision.evidence.items():
-            found |= self._leaves(f"evidence.{name}", value)
-        if deep and isinstance(strategy, Vectorised):
-            found |= self._block(strategy, view, model, t)
+            said |= self._leaves(f"{where}evidence.{name}", value)
         weights = "hold" if decision.weights is None else decision.weights
-        return {**found, **self._leaves("weights", weights)}
+        said |= self._leaves(f"{where}weights", weights)
+        return decision
 
-    def _plan(self, strategy: Strategy, view: Market, row: int) -> Plan:
-        if not self.fixed:
-            return Plan.make(strategy, view.asof(view.dates[row]), view.dates[row])
-        if row not in self._plans:
-            t = self.view.dates[row]
-            self._plans[row] = Plan.make(strategy, self.view.asof(t), t)
-        return self._plans[row]
+    def _models(self, desk: Desk, where: str) -> Answer:
+        """Return the fitted records of a desk and of its parts."""
+        found: Answer = {}
+        if desk.models and desk.strategy.fits:
+            found |= self._leaves(f"{where}model", desk.models[0])
+        for i, part in enumerate(desk.parts):
+            found |= self._models(part, f"{where}part[{i}].")
+        return found
 
-    def _model(self, strategy: Strategy, view: Market, plan: Plan, fresh: bool) -> Any:
-        if not strategy.fits:
-            return None
-        d = plan.fit_dates[0]
-        if fresh and view._panel is not self.view._panel:
-            return strategy.fit(view.asof(d, strategy.lookback))
-        if d not in self._models:
-            self._models[d] = strategy.fit(self.view.asof(d, strategy.lookback))
-        return self._models[d]
-
-    def _held(self, past: Market, row: int) -> pd.Series:
+    def _held(self, view: Market, row: int) -> pd.Series:
         """Nothing at every other session, the same share of each living asset at the rest."""
-        alive = past.alive_rows()[-1].astype(np.float64) * (row % 2)
-        return pd.Series(alive / max(alive.sum(), 1.0), index=past.prices.columns)
+        alive = view.alive_rows()[row].astype(np.float64) * (row % 2)
+        return pd.Series(alive / max(alive.sum(), 1.0), index=list(view.assets))
 
     def _leaves(self, name: str, value: Any) -> Answer:
         found: Answer = {}
@@ -154,24 +172,23 @@ class Stepped:
         table = node(seen.function(window, **seen.arguments), window.dates)
         return None if table is None or table.ticks is None else table
 
-    def _block(self, strategy: Strategy, view: Market, model: Any, t: pd.Timestamp) -> Answer:
+    def _block(self, desk: Desk, view: Market, t: pd.Timestamp) -> Answer:
         """Return what `decide_many` says of sessions around `t`, asked at once."""
+        strategy, plan = desk.strategy, self.plan
         assert isinstance(strategy, Vectorised)
-        plan = self.plan
+        if desk.parts:
+            self._unread["decide_many"] = "of an overlay it is not asked; decide and its parts are"
+            return {}
         here = int(plan.dates.searchsorted(t))
         if here >= len(plan.dates) or plan.dates[here] != t:
             return {}
-        place = plan.block[here]
         near = np.arange(max(here - BEFORE, 0), min(here + AFTER + 1, len(plan.dates)))
-        near = near[plan.block[near] == place]
-        dates = plan.dates[near]
+        dates = plan.dates[near[plan.block[near] == plan.block[here]]]
         dates = dates[dates <= view.now]
-        back = strategy.lookback
-        if strategy.fits or back is None:
-            since = plan.since[place]
-        else:
-            since = max(int(view.dates.searchsorted(dates[0])) + 1 - back, 0)
-        found = strategy.decide_many(model, view.asof(dates[-1], since=since), dates)
+        since = desk.plan.since[0]
+        if not strategy.fits and strategy.lookback is not None:
+            since = max(int(view.dates.searchsorted(dates[0])) + 1 - strategy.lookback, 0)
+        found = strategy.decide_many(desk.models[0], view.asof(dates[-1], since=since), dates)
         answer: Answer = {}
         for name, table in {**found.evidence, "weights": found.weights}.items():
             kind = "" if name == "weights" else "evidence."
@@ -190,3 +207,10 @@ class Stepped:
             return difference(single, dataclasses.replace(single, data=row), None)
         other = dataclasses.replace(block, data=row, ticks=None)
         return difference(single, other, None)
+
+
+def _moved(desk: Desk, market: Market, t: pd.Timestamp) -> Desk:
+    """Return the desk with its models on another market: the rows they were fitted on agree."""
+    view = shown(desk.strategy, market)
+    parts = tuple(_moved(part, view, t) for part in desk.parts)
+    return dataclasses.replace(desk, view=view.asof(t), parts=parts)

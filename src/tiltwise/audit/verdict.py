@@ -67,23 +67,37 @@ def conclude(run: Run, name: str, measured: bool) -> Finding:
     )
     if not measured or (not run.bounded_by_loop and run.elapsed() > PATIENCE * run.budget):
         return Finding(name, kind, min(days), detail + "The cause was not measured")
-    hit, facts = _measured(run, name, hits)
-    built = isinstance(run.subject, Stepped) and not run.subject.fixed
-    pattern = causes.Pattern(name, kind, hit.found, hit.cut.row, len(guilty) < cuts, built)
-    cause = causes.words(pattern, facts, hit.futures.market, sorted(guilty))
+    hit, facts, longest, to_end = _measured(run, name, hits)
+    market = hit.futures.market
+    pattern = causes.Pattern(
+        name,
+        kind,
+        hit.found,
+        hit.cut.row,
+        seldom=len(guilty) < cuts,
+        monthly=all(causes.same_month(h.found, market, h.cut.row, h.cut.row) for h in hits),
+        longest=longest,
+        to_end=to_end,
+        built=isinstance(run.subject, Stepped) and not run.subject.fixed,
+    )
+    cause = causes.words(pattern, facts, market, sorted(guilty))
     reads = f"It reads later {', '.join(facts.groups)}. " if facts.groups else ""
     return Finding(name, kind, min(days), f"{detail}{reads}Likely cause: {cause}")
 
 
-def _measured(run: Run, name: str, hits: list[Hit]) -> tuple[Hit, causes.Facts]:
-    """Return the hit that tells most, and its facts: that of two whose reach is longer."""
+def _measured(run: Run, name: str, hits: list[Hit]) -> tuple[Hit, causes.Facts, int, bool]:
+    """Return the hit that changed most rows, its facts, and the longest reach of any.
+
+    The reach shrinks towards the end of the market, so it is measured at the earliest cut too.
+    """
     wide = max(hits, key=lambda h: (h.style != "removed", len(h.found.rows)))
     early = min(hits, key=lambda h: (h.style == "removed", h.cut.row))
     told = [
-        (hit, causes.measure(_probe(run, name, hit), hit.futures.market, hit.cut.row))
+        causes.measure(_probe(run, name, hit), hit.futures.market, hit.cut.row)
         for hit in dict.fromkeys([wide, early])
     ]
-    return max(told, key=lambda pair: (pair[1].to_end, pair[1].reach or 0))
+    longest = max((f.reach or 0 for f in told if not f.to_end), default=0)
+    return wide, told[0], longest, any(f.to_end for f in told)
 
 
 def _probe(run: Run, name: str, hit: Hit) -> causes.Probe:

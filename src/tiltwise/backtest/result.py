@@ -54,7 +54,7 @@ class Backtest:
             market_id=view.id,
             simulator=simulator,
             decisions=decisions,
-            refits=refits if strategy.fits else refits[:0],
+            refits=refits,
             benchmark_prices=None if prices is None else prices.loc[simulated.tape.dates[0] :],
             has_rates=view.rates is not None,
             simulated=simulated,

@@ -6,6 +6,8 @@ from typing import Any
 
 import pandas as pd
 
+from tiltwise.ledger import Run
+
 
 @dataclasses.dataclass(frozen=True)
 class Estimate:
@@ -22,18 +24,18 @@ class Evaluated:
 
     Attributes
     ----------
-    run : id in the ledger.
-    family : what its trials are counted by.
+    run : as the ledger has it.
     returns : net simple returns by session.
-    numbers : estimate by metric.
-    notes : what a reader must know.
+    scored : what the Sharpe ratio is of: the same, or log returns where the source adds up logs.
+    values : number by metric.
+    complete : the same without the fold that the data cut; empty for a path of the simulator.
     """
 
-    run: str
-    family: str
+    run: Run
     returns: pd.Series
-    numbers: Mapping[str, Estimate]
-    notes: tuple[str, ...] = ()
+    scored: pd.Series
+    values: Mapping[str, float]
+    complete: Mapping[str, float] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,10 +59,10 @@ class Waterfall:
 
 @dataclasses.dataclass(frozen=True)
 class Cell:
-    """One configuration of a grid; `claims` are those that are about it."""
+    """One configuration of a grid, its numbers, and the claims that are about it."""
 
     label: str
-    numbers: Mapping[str, Estimate]
+    values: Mapping[str, float]
     claims: tuple[str, ...]
 
 

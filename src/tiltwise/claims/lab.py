@@ -2,8 +2,8 @@
 
 import dataclasses
 import math
-from collections.abc import Iterable, Mapping
-from typing import Any
+import os
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
@@ -23,99 +23,97 @@ PATH_NUMBERS = ("sharpe", "total_return", "max_drawdown")
 NORMAL_95 = inference.NORMAL.inv_cdf(0.95)
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class Source:
-    """What the ledger records of a path that no simulator made.
-
-    Attributes
-    ----------
-    strategy : JSON values, the recipe's class name under "strategy".
-    simulator : JSON values that say how the source accounts.
-    recipe : class whose code version counts.
-    data_id, assets : what it ran on and could hold.
-    """
-
-    strategy: Mapping[str, Any]
-    simulator: Mapping[str, Any]
-    recipe: type[Any]
-    data_id: str
-    assets: tuple[str, ...]
-
-
 @dataclasses.dataclass(eq=False)
 class Lab:
-    """A ledger and the label of the data; measures each path once and records it.
+    """A ledger and the label of the data: measures each path and records it.
 
     Attributes
     ----------
     ledger : where every score is recorded.
     data : what a reader calls the data.
-    jobs : threads of the resampling.
+    jobs : threads of the resampling; None for one a core.
     """
 
     ledger: Ledger
     data: str
-    jobs: int = 1
+    jobs: int | None = None
+    _bounds: dict[str, pd.DataFrame] = dataclasses.field(default_factory=dict)
+
+    @property
+    def _threads(self) -> int:
+        return self.jobs or os.cpu_count() or 1
 
     def backtest(self, result: Backtest) -> Evaluated:
         """Measure a back-test from its first live position on."""
         live = active(result.returns, result.held)
-        numbers = self._numbers(live.to_numpy())
-        numbers["turnover"] = Estimate(float(result.turnover.mean()))
-        run = run_of(result, _table(numbers), data=self.data)
-        return self._recorded(run, live, numbers)
-
-    def as_written(self, result: AsWritten, source: Source) -> Evaluated:
-        """Measure a source's own account: its values, and intervals of the same quantities."""
-        simple = result.returns.to_numpy()
-        bounds = self._numbers(simple)
-        if result.logs:  # the source's ratio is of logs, so its interval must be
-            bounds |= self._numbers(result.net.to_numpy(), ("sharpe",))
-        numbers = {
-            name: dataclasses.replace(bounds.get(name, Estimate(value)), value=value)
-            for name, value in result.numbers().items()
-        }
-        dates = result.returns.index
-        run = Run(
-            strategy=dict(source.strategy),
-            data_id=source.data_id,
-            data=self.data,
-            assets=source.assets,
-            simulator=dict(source.simulator),
-            start=f"{dates[0]:%Y-%m-%d}",
-            end=f"{dates[-1]:%Y-%m-%d}",
-            code=code_version(source.recipe),
-            metrics=_table(numbers).to_dict("index"),
-            returns=result.returns,
-            notes=("as the source wrote it, defects included",),
-        )
-        return self._recorded(run, result.returns, numbers)
-
-    def _numbers(
-        self, returns: Any, names: Iterable[str] = PATH_NUMBERS
-    ) -> dict[str, Estimate]:
-        measured = path(returns, YEAR)
-        wanted = list(names)
-        bounds = inference.interval(measured, wanted, LEVEL, jobs=self.jobs)
-        return {
-            name: Estimate(METRICS[name].function(measured), *map(float, bounds.loc[name]))
-            for name in wanted
-        }
-
-    def _recorded(
-        self, run: Run, returns: pd.Series, numbers: Mapping[str, Estimate]
-    ) -> Evaluated:
+        measured = path(live)
+        values = {name: METRICS[name].function(measured) for name in PATH_NUMBERS}
+        values["turnover"] = float(result.turnover.mean())
+        run = run_of(result, _table(values), data=self.data)
         self.ledger.add(run)
-        return Evaluated(run.id, run.family, returns, numbers, run.notes)
+        return Evaluated(run, live, live, values)
+
+    def as_written(self, result: AsWritten, cut: pd.Timestamp) -> Evaluated:
+        """Measure a source's own account in its own words; from `cut` on its folds are cut."""
+        values = result.numbers()
+        run = run_as_written(result, _table(values), data=self.data)
+        self.ledger.add(run)
+        whole = result.before(cut)
+        complete = whole.numbers() if len(whole.net) else {}
+        return Evaluated(run, result.returns, result.net, values, complete)
+
+    def estimate(self, found: Evaluated, metric: str) -> Estimate:
+        """Return a number of a path with its interval, if it has one."""
+        value = found.values[metric]
+        if metric not in PATH_NUMBERS:
+            return Estimate(value)
+        if found.run.id not in self._bounds:
+            self._bounds[found.run.id] = self._intervals(found)
+        low, high = self._bounds[found.run.id].loc[metric]
+        return Estimate(value, float(low), float(high))
+
+    def _intervals(self, found: Evaluated) -> pd.DataFrame:
+        bounds = inference.interval(path(found.returns), PATH_NUMBERS, LEVEL, jobs=self._threads)
+        if found.scored is not found.returns:  # the source's ratio is of logs: so is its interval
+            logs = inference.interval(path(found.scored), ["sharpe"], LEVEL, jobs=self._threads)
+            bounds.loc["sharpe"] = logs.loc["sharpe"]
+        return bounds
+
+
+def run_as_written(
+    result: AsWritten,
+    metrics: pd.DataFrame,
+    *,
+    data: str = "",
+    seed: int = 0,
+    files: Mapping[str, bytes] | None = None,
+) -> Run:
+    """Return a source's own account as the ledger records it; arguments are those of `run_of`."""
+    dates, source = result.returns.index, result.strategy
+    assert source is not None
+    return Run(
+        strategy=source.describe(),
+        data_id=source.market_id,
+        data=data,
+        assets=source.assets,
+        simulator=dict(source.account),
+        start=f"{dates[0]:%Y-%m-%d}",
+        end=f"{dates[-1]:%Y-%m-%d}",
+        code=code_version(source.recipe) + (f" seed {seed}" if seed else ""),
+        metrics={str(name): row for name, row in metrics.to_dict("index").items()},
+        returns=result.returns,
+        files=files or {},
+        notes=result.notes,
+    )
 
 
 def gap(first: Evaluated, second: Evaluated) -> Estimate:
     """Return the advantage of the first annual Sharpe ratio, with its interval.
 
-    The value is that of the two numbers; the interval is its HAC error on the common sessions.
+    The interval is that of the HAC error of the difference on the common sessions.
     """
-    value = first.numbers["sharpe"].value - second.numbers["sharpe"].value
-    both = pd.concat([first.returns, second.returns], axis=1, join="inner").to_numpy()
+    value = first.values["sharpe"] - second.values["sharpe"]
+    both = pd.concat([first.scored, second.scored], axis=1, join="inner").to_numpy()
     if np.array_equal(both[:, 0], both[:, 1]):
         return Estimate(value, value, value)
     found = sharpe_difference(both[:, 0].copy(), both[:, 1].copy(), draws=1)
@@ -123,6 +121,5 @@ def gap(first: Evaluated, second: Evaluated) -> Estimate:
     return Estimate(value, value - error, value + error)
 
 
-def _table(numbers: Mapping[str, Estimate]) -> pd.DataFrame:
-    rows = {name: dataclasses.asdict(found) for name, found in numbers.items()}
-    return pd.DataFrame.from_dict(rows, orient="index")
+def _table(values: Mapping[str, float]) -> pd.DataFrame:
+    return pd.DataFrame({"value": dict(values)})

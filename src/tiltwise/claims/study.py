@@ -53,6 +53,12 @@ class Study:
         """Length of all test years, in years of 252 sessions."""
         return len(self.test_dates) / 252.0
 
+    @property
+    def whole_until(self) -> pd.Timestamp:
+        """Day on which the first cut test year begins, or the last complete one ended."""
+        cut = [fold.test for fold in self.folds if not fold.complete]
+        return cut[0] if cut else self.folds[-1].stop
+
     def complete(self) -> "Study":
         """Return the study without the fold that the data cut."""
         return dataclasses.replace(self, folds=tuple(f for f in self.folds if f.complete))

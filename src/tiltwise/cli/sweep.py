@@ -119,7 +119,7 @@ def print_result(done: Done) -> None:
     """Print the trials, what choosing was worth, and the comparison with simple rules."""
     columns = list(done.trials.columns)
     rows = [
-        [str(key)[:8], *(_cell(name, done.trials.at[key, name]) for name in columns)]
+        [str(key)[:8], *(_cell(name, done.trials.loc[key, name]) for name in columns)]
         for key in done.trials.index
     ]
     show.table(done.title, ["run", *columns], rows)

@@ -12,7 +12,7 @@ pykalman                           here
 ``filter(y)``                      `forward`: causal
 ``smooth(y)``                      `smooth`: marked, a decision refuses it
 ``em(y)``                          `expectation_maximisation`
-masked observation                 NaN
+masked observation                 NaN, or masked
 =================================  ==================================================
 
 pykalman replaces a covariance that is not given by the identity. For daily returns that is four
@@ -88,7 +88,8 @@ def smooth_loadings(
 
 
 def _arrays(observations: ArrayLike, matrices: ArrayLike) -> tuple[Floats, Floats]:
-    y, x = np.asarray(observations, np.float64), np.asarray(matrices, np.float64)
+    masked = np.ma.masked_array(observations, dtype=np.float64)  # pykalman's way to say missing
+    y, x = np.ma.filled(masked, np.nan), np.asarray(matrices, np.float64)
     if x.ndim != 3 or x.shape[1] != 1 or len(x) != len(y):
         raise DataError(
             f"observation_matrices are {x.shape}; for {len(y)} observations they must be "

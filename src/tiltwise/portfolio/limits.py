@@ -243,13 +243,15 @@ class Polytope:
 
     def weights(self, x: Floats) -> Floats:
         """Return the weights among the unknowns, without the solver's rounding."""
-        w = np.minimum(np.maximum(x[: len(self.lower)], self.lower), self.upper)
+        w = x[: len(self.lower)].copy()
+        np.clip(w, self.lower, self.upper, out=w)
         w[np.abs(w) < _DUST] = 0.0
         return w
 
     def unscaled(self, z: Floats) -> Floats:
         """Return the unknowns of a book from those of the book scaled."""
-        return z * ((self.limits.net or 1.0) / z[: len(self.lower)].sum())
+        scale = float(z[: len(self.lower)].sum()) / (self.limits.net or 1.0)
+        return z / scale
 
     def _cone(self) -> tuple[Floats, Floats, Floats]:
         """Return rows that are at most zero, and the bounds that need no row."""

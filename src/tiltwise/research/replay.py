@@ -90,7 +90,7 @@ class Replay:
     @property
     def reusable(self) -> bool:
         """Whether the decisions hold under any simulator."""
-        return isinstance(self.strategy, Vectorised)
+        return _ignores_held(self.strategy)
 
     @property
     def rows(self) -> NDArray[np.int64]:
@@ -117,6 +117,10 @@ class Replay:
         tape = simulator.tape(self.view, self.first)
         found = simulator.run(tape, weights, sessions=rows, detail="nav", jobs=jobs)
         return sharpes(found.paths.nav, live(tape, int(rows[0])))
+
+
+def _ignores_held(strategy: Strategy) -> bool:
+    return isinstance(strategy, Vectorised) and all(map(_ignores_held, strategy.parts))
 
 
 def measured(

@@ -69,7 +69,13 @@ def moves(m):
 
 
 def trend(m, n=10):
-    return moves(m).rolling(n, min_periods=n // 2).mean()
+    """Mean move of the last n rows of which half are there, row by row."""
+    r = moves(m)
+    rows = np.vstack([np.full((n - 1, r.shape[1]), np.nan), r.to_numpy()])
+    windows = np.lib.stride_tricks.sliding_window_view(rows, n, axis=0)
+    told = (~np.isnan(windows)).sum(axis=-1)
+    mean = np.nan_to_num(windows).sum(axis=-1) / np.maximum(told, 1)
+    return pd.DataFrame(np.where(told >= n // 2, mean, np.nan), r.index, r.columns)
 
 
 def book(score):
@@ -325,7 +331,7 @@ def _chain(market, smooth):
     """Probability of the wild one of two Gaussian regimes: filtered, or smoothed backwards."""
     size = moves(market).mean(axis=1).fillna(0.0).to_numpy()
     stay, scales = 0.95, np.array([0.006, 0.018])
-    density = np.exp(-0.5 * (size[:, None] / scales) ** 2) / scales
+    density = np.exp(-0.5 * np.minimum(size[:, None] / scales, 9.0) ** 2) / scales
     move = np.array([[stay, 1 - stay], [1 - stay, stay]])
     forward = np.empty((len(size), 2))
     state = np.array([0.5, 0.5])
@@ -344,7 +350,7 @@ def _chain(market, smooth):
 
 
 def _path(market, smooth):
-    """Labels of a two-state path with a price for each switch: of the newest row, or all at once."""
+    """Labels of a two-state path that pays for switches: of the newest row, or all at once."""
     size = moves(market).abs().mean(axis=1).fillna(0.0).to_numpy()
     loss = np.abs(size[:, None] - np.array([0.005, 0.012]))
     best, back = loss[0].copy(), np.zeros((len(size), 2), int)
@@ -364,7 +370,7 @@ def _path(market, smooth):
 def _(leaks):
     def leak(market):
         wild = pd.Series(_chain(market, leaks), market.dates)
-        return pd.DataFrame({a: (1 - wild) / 5 for a in market.assets})
+        return pd.DataFrame(dict.fromkeys(market.assets, (1 - wild) / 5))
 
     return leak
 
@@ -373,7 +379,7 @@ def _(leaks):
 def _(leaks):
     def leak(market):
         wild = pd.Series(_path(market, leaks), market.dates)
-        return pd.DataFrame({a: (1.0 - wild) / 5 for a in market.assets})
+        return pd.DataFrame(dict.fromkeys(market.assets, (1.0 - wild) / 5))
 
     return leak
 
@@ -386,7 +392,7 @@ def _(leaks):
         return {
             "probability": wild,
             "label": label,
-            "weights": pd.DataFrame({a: (1.0 - label) / 5 for a in market.assets}),
+            "weights": pd.DataFrame(dict.fromkeys(market.assets, (1.0 - label) / 5)),
         }
 
     return leak
@@ -468,7 +474,7 @@ def _(leaks):
 def _(leaks):
     def leak(market):
         r = moves(market)
-        gain, day = r.shift(-1), r.index.dayofweek
+        gain, day = r.shift(-1), r.index.day_of_week
         if leaks:
             return book(gain.groupby(day).transform("mean"))
         so_far = r.fillna(0.0).groupby(day)
@@ -528,9 +534,9 @@ def _(leaks):
 @pair("cross_ticker_fill")
 def _(leaks):
     def leak(market):
-        long = market.prices.T.stack(future_stack=True)
+        long = market.prices.T.stack(future_stack=True)  # noqa: PD013
         filled = long.ffill() if leaks else long.groupby(level=0).ffill()
-        prices = filled.unstack(0)[list(market.assets)]
+        prices = filled.unstack(0)[list(market.assets)]  # noqa: PD010
         return book(prices / prices.rolling(10).mean() - 1.0)
 
     return leak
@@ -641,7 +647,7 @@ def _(leaks):
         def decide(self, model, past, held):
             seen = past.array("prices")
             hidden = seen.base if leaks and seen.base is not None else seen
-            last = pd.Series(hidden[-1] / seen[-1], past.assets).where(past.alive).fillna(1.0)
+            last = pd.Series(hidden[-1] / seen[-5], past.assets).where(past.alive).fillna(1.0)
             return Decision(last / max(last.abs().sum(), 1e-9))
 
     return lambda market: Reaches(universe=market.assets)

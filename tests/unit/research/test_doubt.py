@@ -15,6 +15,7 @@ from tiltwise.recipes.residual_momentum import ResidualMomentum
 from tiltwise.research.doubt import Grid, costs, delays, fills, grid, starts
 from tiltwise.research.labels import differing, labels
 from tiltwise.research.replay import Replay
+from tiltwise.strategy import from_weights
 
 MARKET = Market.synthetic(21, sessions=900, skill=0.002)
 START = MARKET.dates[520]
@@ -149,7 +150,18 @@ def test_labels_name_what_differs() -> None:
     assert labels([FAST, SLOW])[1].startswith("strategy=EqualWeight")
 
 
+def reckless(prices: pd.DataFrame) -> pd.DataFrame:
+    """Thirty times the money in one asset and, held or not, nothing else."""
+    table = pd.DataFrame(0.0, prices.index, prices.columns)
+    table.iloc[:, 0] = 30.0
+    return table
+
+
 def test_a_ruined_book_is_measured_to_its_end() -> None:
-    dear = costs(REPLAY, (0.0, 900.0))
-    assert np.isfinite(dear.points[1].sharpe)
-    assert dear.points[1].mean < 0
+    replay = Replay.of(from_weights(reckless), MARKET, START)
+    returns = replay.result.returns
+    assert replay.result.ruined is not None
+    assert returns.iloc[-1] == -1.0
+    point = costs(replay, (2.0,)).points[0]
+    assert point.sharpe == pytest.approx(annual(returns), rel=1e-9)
+    assert point.mean == pytest.approx(returns.mean() * 252, rel=1e-9)

@@ -7,7 +7,7 @@ cash on its first session and is never closed: the trades at its end cost nothin
 import dataclasses
 import functools
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,24 +17,92 @@ YEAR = 252.0
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
+class Source:
+    """Which of a source's configurations an account is of.
+
+    Attributes
+    ----------
+    fields : JSON values, the recipe's class name under "strategy".
+    account : JSON values that say how the source accounts.
+    recipe : class whose code version counts.
+    market_id, assets : what it ran on and could hold.
+    """
+
+    fields: Mapping[str, Any]
+    account: Mapping[str, Any]
+    recipe: type[Any]
+    market_id: str
+    assets: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """Name of the recipe."""
+        return str(self.fields["strategy"])
+
+    def describe(self) -> dict[str, Any]:
+        """Return the configuration as JSON values."""
+        return dict(self.fields)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
 class AsWritten:
     """What a source's own arithmetic makes of its positions; rows are sessions of its tests.
+
+    It can be summarised, recorded and shown like a `Backtest`.
 
     Attributes
     ----------
     net, gross : what was earned after and before costs: simple returns, or log returns if `logs`.
     logs : whether the source adds up logs; its Sharpe ratio is then of logs.
-    positions : share of capital that earned each session (session x asset).
+    held : share of capital that earned each session (session x asset); nothing drifts.
     turnover : two-way, sum of absolute changes of the positions.
-    targets : what each evening decided.
+    charged : cost as a share of capital, by session.
+    weights : what each evening decided.
+    strategy : which configuration this is, once it is known.
+    benchmark_returns : simple returns of the market fund on the same sessions.
     """
 
     net: pd.Series
     gross: pd.Series
     logs: bool
-    positions: pd.DataFrame
+    held: pd.DataFrame
     turnover: pd.Series
-    targets: pd.DataFrame
+    charged: pd.Series
+    weights: pd.DataFrame
+    strategy: Source | None = None
+    benchmark_returns: pd.Series | None = None
+
+    fill = "close"
+    delay = 1
+    ruined = None
+    notes = (
+        "as its source wrote it, defects included: no simulator, nothing drifts, and orders trade "
+        "at the very close they were decided on",
+    )
+
+    @property
+    def refits(self) -> pd.DatetimeIndex:
+        """Not recorded by the source."""
+        return pd.DatetimeIndex([])
+
+    @functools.cached_property
+    def nav(self) -> pd.Series:
+        """Growth of one unit."""
+        return (1.0 + self.returns).cumprod().rename("nav")
+
+    @property
+    def costs(self) -> pd.DataFrame:
+        """Costs by kind: the source knows a spread only."""
+        return self.charged.to_frame("spread")
+
+    @functools.cached_property
+    def trades(self) -> pd.DataFrame:
+        """Changes of position in long form; the source knows no fill prices."""
+        changes = self.held.diff().fillna(self.held.iloc[:1])
+        long = changes.stack()
+        long = long[long != 0.0]
+        columns = {"session": long.index.get_level_values(0), "asset": long.index.get_level_values(1)}
+        return pd.DataFrame({**columns, "weight_change": long.to_numpy()})
 
     @functools.cached_property
     def returns(self) -> pd.Series:
@@ -50,15 +118,11 @@ class AsWritten:
         values = series.to_numpy(dtype=np.float64)
         return pd.Series(np.expm1(values) if self.logs else values.copy(), index=series.index)
 
-    @property
-    def held(self) -> pd.DataFrame:
-        """Positions at each close; the source lets nothing drift."""
-        return self.positions
-
-    @property
-    def benchmark_returns(self) -> None:
-        """The source compares with nothing."""
-        return
+    def before(self, stop: pd.Timestamp) -> "AsWritten":
+        """Return the account without the sessions from `stop` on; folds do not touch each other."""
+        names = ("net", "gross", "held", "turnover", "charged", "weights")
+        rows = self.net.index < stop
+        return dataclasses.replace(self, **{name: getattr(self, name)[rows] for name in names})
 
     def numbers(self) -> dict[str, float]:
         """Return the numbers in the source's words.
@@ -101,12 +165,9 @@ def account(
     moved = returns.loc[positions.index, positions.columns]
     earned = moved if earn == "logs" else np.expm1(moved)
     gross = (positions * earned).sum(axis=1)
-    net = gross - turnover * (0.5 if halved else 1.0) * cost
+    charged = turnover * ((0.5 if halved else 1.0) * cost)
+    net = gross - charged
     if earn == "logs of simple":
-        gross, net = _logs(gross), _logs(net)
+        gross, net = np.log1p(gross), np.log1p(net)
     decided = pd.concat(list(targets))
-    return AsWritten(net, gross, earn != "simple", positions, turnover, decided)
-
-
-def _logs(series: Any) -> pd.Series:
-    return pd.Series(np.log1p(series.to_numpy()), index=series.index)
+    return AsWritten(net, gross, earn != "simple", positions, turnover, charged, decided)

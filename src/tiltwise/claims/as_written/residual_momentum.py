@@ -13,7 +13,7 @@ Everything starts anew in each fold. Source: see the claim card; the numbers it 
 `tests/golden/test_residual_momentum_source.py`.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -24,7 +24,6 @@ from tiltwise.calendar import WEEKLY
 from tiltwise.claims.as_written.account import AsWritten, account
 from tiltwise.claims.study import Study
 from tiltwise.kernels import kalman, pca
-from tiltwise.kernels.blas import one_blas_thread
 
 Floats = NDArray[np.float64]
 Cell = Mapping[str, Any]
@@ -119,9 +118,9 @@ def _fold_residuals(train: Floats, seen: Floats, cell: Cell) -> Floats:
     return kalman.innovations(seen - fit.mean, scores, float(cell["delta"]), float(cell["noise"]))
 
 
-def explained(study: Study) -> float:
+def explained(study: Study, assets: Sequence[str]) -> float:
     """Return the smallest share of variance that three factors explain in a training window."""
-    values, dates = study.returns.to_numpy(), pd.DatetimeIndex(study.returns.index)
+    values, dates = study.returns[list(assets)].to_numpy(), pd.DatetimeIndex(study.returns.index)
     return min(
         float(pca.principal_components(values[f.rows(dates)[0]], FACTORS).shares[:FACTORS].sum())
         for f in study.folds
@@ -186,13 +185,19 @@ def betas(known: Floats, t: int) -> Floats | None:
 
 
 def neutral(weights: Floats, beta: Floats | None) -> Floats:
-    """Return weights with sum and beta projected out on the names held, at gross one."""
+    """Return weights with sum and beta projected out on the names held, at gross one.
+
+    w - A (A'A)^+ A'w with A = [1, beta], one column after the other.
+    """
     out = weights.copy()
     active = np.flatnonzero(weights)
     if beta is not None and len(active) >= FEWEST_ACTIVE:
-        a = np.column_stack([np.ones(len(active)), beta[active]])
-        with one_blas_thread():
-            out[active] -= a @ (np.linalg.pinv(a.T @ a) @ (a.T @ weights[active]))
+        rest = out[active] - out[active].mean()
+        slope = beta[active] - beta[active].mean()
+        size = float((slope * slope).sum())
+        if size > 0.0:
+            rest = rest - slope * (float((slope * rest).sum()) / size)
+        out[active] = rest
     gross = float(np.abs(out).sum())
     return out / gross if gross > 0.0 else out
 
@@ -200,6 +205,3 @@ def neutral(weights: Floats, beta: Floats | None) -> Floats:
 def _weekly(study: Study, dates: pd.DatetimeIndex) -> NDArray[np.bool_]:
     """Say which dates are the last session of their week."""
     return np.asarray(dates.isin(WEEKLY.sessions(study.market.calendar, dates[0], dates[-1])))
-
-
-VARIANTS: Mapping[str, Callable[..., AsWritten]] = {"first": first, "head": head}

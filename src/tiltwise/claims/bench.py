@@ -1,0 +1,97 @@
+"""The paths behind a card: each is run, measured and recorded once."""
+
+import dataclasses
+import math
+from collections.abc import Callable, Collection, Mapping
+from typing import Any
+
+from tiltwise.backtest.simulator import Simulator
+from tiltwise.claims.card import Card, Claim
+from tiltwise.claims.evidence import Estimate, Evaluated
+from tiltwise.claims.lab import Lab, gap
+from tiltwise.claims.study import Study
+
+Cell = Mapping[str, Any]
+Key = tuple[Any, ...]
+
+
+@dataclasses.dataclass(eq=False)
+class Bench:
+    """A card, its data, the module of its system, and what was evaluated so far.
+
+    Attributes
+    ----------
+    told : called after each new path.
+    """
+
+    card: Card
+    study: Study
+    system: Any
+    lab: Lab
+    told: Callable[[], None]
+    done: dict[Key, Evaluated] = dataclasses.field(default_factory=dict)
+
+    def run(self, variant: str, cell: Cell, fixed: Collection[str] = ()) -> Evaluated:
+        """Return a configuration after some fixes."""
+        fixes = tuple(f for f in fixed if self.system.applies(f, cell))
+        key = (variant, tuple(sorted(cell.items())), fixes)
+        if key not in self.done:
+            self.done[key] = self._evaluate(variant, cell, fixes)
+            self.told()
+        return self.done[key]
+
+    def _evaluate(self, variant: str, cell: Cell, fixes: tuple[str, ...]) -> Evaluated:
+        if self.system.in_simulator(fixes):
+            return self.lab.backtest(self.system.backtest(self.study, variant, cell, fixes))
+        account = self.system.as_written(self.study, variant, cell, fixes)
+        return self.lab.as_written(account, self.study.whole_until)
+
+    def under(self, variant: str, cell: Cell, using: Simulator) -> Evaluated:
+        """Return the corrected configuration under another simulator."""
+        fixes = tuple(f for f in self.fixes(variant) if self.system.applies(f, cell))
+        result = self.system.backtest(self.study, variant, cell, fixes, using)
+        self.told()
+        return self.lab.backtest(result)
+
+    def fixes(self, variant: str) -> tuple[str, ...]:
+        """Return all fixes of a variant, in order."""
+        return self.card.variants[variant].fixes
+
+    def cell(self, variant: str, wanted: Cell) -> Cell:
+        """Return the cell of the source's grid that a claim is about.
+
+        Where the claim leaves something open, the source shows its best: so do we, by the Sharpe
+        ratio of the cells as written.
+        """
+        matching = [c for c in self.system.grid(variant) if wanted.items() <= c.items()]
+        return max(matching, key=lambda c: self.run(variant, c).values["sharpe"])
+
+    def path(self, claim: Claim, fixed: Collection[str] = ()) -> Evaluated:
+        """Return the path that a claim is about, after some fixes."""
+        return self.run(claim.variant, self.cell(claim.variant, claim.cell), fixed)
+
+    def other(self, claim: Claim, fixed: Collection[str] = ()) -> Evaluated:
+        """Return the path that a claim compares its own with."""
+        assert claim.against is not None
+        return self.run(claim.variant, self.cell(claim.variant, claim.against), fixed)
+
+    def estimate(self, claim: Claim, metric: str, fixed: Collection[str] = ()) -> Estimate:
+        """Return a claimed metric after some fixes."""
+        found = self.system.property_of(self.study, metric, corrected="sectors" in fixed)
+        if found is not None:
+            return Estimate(found)
+        if metric == "sharpe_gap":
+            return gap(self.path(claim, fixed), self.other(claim, fixed))
+        return self.lab.estimate(self.path(claim, fixed), metric)
+
+    def complete(self, claim: Claim, metric: str) -> float:
+        """Return a claimed metric as written, on complete folds only; NaN where there is none."""
+        own = self.path(claim).complete
+        if not own:
+            return math.nan
+        found = self.system.property_of(self.study.complete(), metric, corrected=False)
+        if found is not None:
+            return float(found)
+        if metric == "sharpe_gap":
+            return own["sharpe"] - self.other(claim).complete["sharpe"]
+        return own[metric]

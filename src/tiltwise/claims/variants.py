@@ -1,0 +1,68 @@
+"""The variants of a system by name, each ready to run: as its source wrote it, and corrected."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from tiltwise.backtest.result import Backtest
+from tiltwise.backtest.simulator import Simulator
+from tiltwise.claims import residual_momentum
+from tiltwise.claims.as_written.account import AsWritten
+from tiltwise.claims.card import Card, read
+from tiltwise.claims.study import study
+from tiltwise.errors import StrategyError
+from tiltwise.market.market import Market
+
+SYSTEMS: Mapping[str, Any] = {"residual_momentum": residual_momentum}
+"""What runs each card, by recipe name."""
+
+FILTER_ONLY = ("delta", "noise")
+
+Runner = Callable[..., Backtest | AsWritten]
+"""Takes a market, a simulator or None for the variant's own, and fields of the configuration."""
+
+
+def variants(system: str) -> dict[str, Runner]:
+    """Return what runs each variant of a system.
+
+    Raises
+    ------
+    MissingData
+        The system has no card.
+    """
+    card = read(system)
+    return {name: _runner(card, name) for name in card.variants}
+
+
+def _runner(card: Card, name: str) -> Runner:
+    system = SYSTEMS[card.system]
+
+    def run(
+        market: Market, simulator: Simulator | None = None, **fields: Any
+    ) -> Backtest | AsWritten:
+        cell = _cell(card, name, fields)
+        base, fixes = system.recipe_of(card, name, cell)
+        cut = study(card, market)
+        if system.in_simulator(fixes):
+            found: Backtest = system.backtest(cut, base, cell, fixes, simulator)
+            return found
+        if simulator is not None:
+            raise StrategyError(
+                f"variant {name} keeps its source's own account: it takes no fill, delay or cost"
+            )
+        account: AsWritten = system.as_written(cut, base, cell, fixes)
+        return account
+
+    return run
+
+
+def _cell(card: Card, name: str, fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the configuration asked for, the card's where nothing is said."""
+    own = card.variants[name].cell
+    known = {**own, "delta": 0.0, "noise": 0.0}
+    strangers = [key for key in fields if key not in known]
+    if strangers:
+        raise StrategyError(f"variant {name} has the fields {', '.join(known)}; not {strangers[0]}")
+    cell = {**own, **fields}
+    if cell["residual"] != "kalman":
+        cell = {key: value for key, value in cell.items() if key not in FILTER_ONLY}
+    return cell

@@ -1,0 +1,120 @@
+"""``tiltwise audit``: whether a recipe, a strategy or a function looks ahead."""
+
+import importlib.util
+import inspect
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from tiltwise import recipes
+from tiltwise.audit import AuditReport, audit
+from tiltwise.cli import inputs, show
+from tiltwise.cli.exits import UsageError
+from tiltwise.errors import MissingData, StrategyError
+from tiltwise.market.market import Market
+from tiltwise.strategy import Strategy
+
+
+def examine(
+    target: str,
+    data: str,
+    market: Market,
+    *,
+    settings: tuple[str, ...] = (),
+    universe: str | None = None,
+    quiet: bool = False,
+    **asked: Any,
+) -> AuditReport:
+    """Audit a recipe, or a strategy or function of a file, on a market.
+
+    Parameters
+    ----------
+    target : a recipe, or ``path/to/file.py:NAME``; NAME is a strategy class, a strategy, or a
+        function of prices or of a market.
+    data, market : what was typed for ``--data``, and what was read.
+    settings, universe : as for ``tiltwise run``; for strategies only.
+    quiet : no progress.
+    asked : further arguments of `tiltwise.audit.audit`: rows, start, cuts, budget, seed.
+    """
+    subject = found(target)
+    if inspect.isclass(subject):
+        names = inputs.universe(subject, data, market, universe)
+        subject = inputs.strategy(subject, list(settings), universe=names)
+    elif settings or universe:
+        raise UsageError(f"--set and --universe are for strategy classes; {target} is none")
+    with show.progress(f"audit of {target} on {inputs.label(data)}", quiet) as bar:
+        return audit(subject, market, progress=bar, **asked)
+
+
+def found(target: str) -> Any:
+    """Return a strategy class, a strategy or a function by name.
+
+    Raises
+    ------
+    MissingData
+        No such recipe, file or name; the message lists what there is.
+    StrategyError
+        The file does not run.
+    """
+    if ".py" not in target:
+        return recipes.load(target)
+    text, _, name = target.partition(".py")
+    name = name.lstrip(":")
+    module = _module(Path(f"{text}.py"))
+    known = {
+        k: v
+        for k, v in vars(module).items()
+        if not k.startswith("_") and _auditable(v, module.__name__)
+    }
+    if not name and len(known) == 1:
+        return next(iter(known.values()))
+    if name not in known:
+        have = ", ".join(known) or "nothing to audit (a strategy, or a function of the market)"
+        raise MissingData(f"{text}.py has no {name or 'single name'}: {have}; name one after :")
+    return known[name]
+
+
+def _auditable(value: Any, home: str) -> bool:
+    """Whether a value is a strategy, or a strategy class or function that a module defines."""
+    if isinstance(value, Strategy):
+        return True
+    if inspect.isclass(value) and not (
+        issubclass(value, Strategy) and not inspect.isabstract(value)
+    ):
+        return False
+    return (inspect.isclass(value) or inspect.isfunction(value)) and value.__module__ == home
+
+
+def _module(path: Path) -> ModuleType:
+    """Return a file as a module."""
+    if not path.is_file():
+        raise MissingData(f"{path}: there is no such file")
+    spec = importlib.util.spec_from_file_location(f"audited_{path.stem}", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        raise StrategyError(f"{path} does not run: {type(error).__name__}: {error}") from error
+    return module
+
+
+def print_report(report: AuditReport, target: str) -> None:
+    """Print findings, what was exercised and what was not, and the verdict."""
+    for finding in report.findings:
+        print(f"{finding.node} ({finding.kind}), from {finding.date:%Y-%m-%d} on")
+        print(f"  {finding.detail}")
+    print(f"exercised: {', '.join(report.nodes) or 'nothing'}")
+    for text in report.skipped:
+        print(f"not exercised: {text}")
+    for text in report.notes:
+        print(f"note: {text}")
+    kinds = ", ".join(f"{why} {count}" for why, count in report.reasons.items())
+    print(f"{report.cuts} cuts ({kinds}), {report.calls} calls, {report.seconds:.1f} s")
+    if report.passed:
+        print(f"{target}: no look-ahead seen in what was exercised")
+    else:
+        print(f"{target}: looks ahead or breaks its contract ({len(report.findings)} findings)")
