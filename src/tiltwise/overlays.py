@@ -95,8 +95,10 @@ class TurnoverLimit(Overlay):
             return Decision.hold({**answer.evidence, name: math.nan})
         wanted = one_way(answer.weights, held)
         weights = part_way(answer.weights, held, self.cap)
-        # An asset that no longer trades may not be weighed, only sold.
-        return Decision(weights.where(past.alive, 0.0), {**answer.evidence, name: wanted})
+        if not past.alive_rows()[-1].all():
+            # What no longer trades may not be weighed, only sold.
+            weights = weights.where(past.alive, 0.0)
+        return Decision(weights, {**answer.evidence, name: wanted})
 
 
 @dataclasses.dataclass(frozen=True)

@@ -120,10 +120,10 @@ class Desk:
 
     def _answers(self, t: pd.Timestamp, held: pd.Series) -> tuple[Decision, ...]:
         """Return the decisions of the parts, each shown what is held of its own assets."""
-        return tuple(
-            part.ask(t, held.reindex(part.view.prices.columns, fill_value=0.0))
-            for part in self.parts
-        )
+        whole = self.view.assets
+        owns = [p.view.assets for p in self.parts]
+        shown_held = [held if a == whole else held.reindex(list(a), fill_value=0.0) for a in owns]
+        return tuple(part.ask(t, own) for part, own in zip(self.parts, shown_held, strict=True))
 
     def _place(self, t: pd.Timestamp) -> int:
         """Return the place of the refit in force at a decision session."""

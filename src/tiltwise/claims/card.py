@@ -93,6 +93,14 @@ class Variant:
 
 
 @dataclasses.dataclass(frozen=True)
+class Fix:
+    """One thing put right: in two words, and in a sentence."""
+
+    label: str
+    text: str
+
+
+@dataclasses.dataclass(frozen=True)
 class Card:
     """Everything that is claimed for one system.
 
@@ -103,7 +111,7 @@ class Card:
     start : ISO date of the first price used.
     train_years, test_years, folds : the source's walk-forward.
     least_folds : complete folds below which nothing counts as reproduced.
-    variants, fixes, claims : see their classes; a fix is a sentence by id.
+    variants, fixes, claims : see their classes.
     """
 
     system: str
@@ -118,7 +126,7 @@ class Card:
     folds: int
     least_folds: int
     variants: Mapping[str, Variant]
-    fixes: Mapping[str, str]
+    fixes: Mapping[str, Fix]
     claims: tuple[Claim, ...]
 
 
@@ -142,9 +150,10 @@ def read(system: str) -> Card:
         raise MissingData(f"no claims are known of {system!r}; there are cards of {_listed()}")
     table = tomllib.loads(path.read_text("utf-8"))
     variants = {name: _variant(entry) for name, entry in table.pop("variants").items()}
+    fixes = {name: Fix(**entry) for name, entry in table.pop("fixes").items()}
     claims = tuple(Claim(**entry) for entry in table.pop("claims"))
     universe = tuple(table.pop("universe"))
-    return Card(**table, universe=universe, variants=variants, claims=claims)
+    return Card(**table, universe=universe, variants=variants, fixes=fixes, claims=claims)
 
 
 def _variant(entry: dict[str, Any]) -> Variant:

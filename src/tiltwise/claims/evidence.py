@@ -40,9 +40,10 @@ class Evaluated:
 
 @dataclasses.dataclass(frozen=True)
 class Step:
-    """One bar of the waterfall: an id, what was changed, and the numbers after it."""
+    """One bar of the waterfall: an id, what was changed in words, and the numbers after it."""
 
     id: str
+    label: str
     text: str
     numbers: Mapping[str, Estimate]
 
@@ -59,9 +60,10 @@ class Waterfall:
 
 @dataclasses.dataclass(frozen=True)
 class Cell:
-    """One configuration of a grid, its numbers, and the claims that are about it."""
+    """One configuration of a grid: name, signal, numbers, and the claims that are about it."""
 
     label: str
+    signal: str
     values: Mapping[str, float]
     claims: tuple[str, ...]
 

@@ -35,13 +35,12 @@ def corrected_grid() -> list[dict[str, Any]]:
     return [{"residual": r, "signal": s} for r in ("kalman", "fixed", "rolling") for s in SIGNALS]
 
 
-def label(cell: Cell) -> str:
-    """Return a configuration in a few words."""
-    kinds = {"kalman": "Kalman", "fixed": "Fixed PCA", "rolling": "Rolling PCA"}
-    noises = ""
+def label(cell: Cell) -> tuple[str, str]:
+    """Return the name of a configuration, and its signal."""
+    name = {"kalman": "Kalman", "fixed": "Fixed PCA", "rolling": "Rolling PCA"}[cell["residual"]]
     if "delta" in cell:
-        noises = f" ({_power(cell['delta'])}, {_power(cell['noise'])})"
-    return f"{kinds[cell['residual']]}{noises}, {cell['signal']}"
+        name += f" {_power(cell['delta'])}, {_power(cell['noise'])}"
+    return name, cell["signal"]
 
 
 def _power(value: float) -> str:

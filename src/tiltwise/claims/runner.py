@@ -132,7 +132,7 @@ def _grid(bench: Bench, variant: str) -> Grid:
     }
     cells = tuple(
         Cell(
-            bench.system.label(cell),
+            *bench.system.label(cell),
             bench.run(variant, cell).values,
             tuple(claim for claim, wanted in named.items() if wanted == cell),
         )
@@ -147,7 +147,7 @@ def _corrected_grids(bench: Bench) -> tuple[Grid, ...]:
     grids = []
     for variant in dict.fromkeys(c.variant for c in bench.card.claims):
         cells = tuple(
-            Cell(bench.system.label(c), bench.run(variant, c, bench.fixes(variant)).values, ())
+            Cell(*bench.system.label(c), bench.run(variant, c, bench.fixes(variant)).values, ())
             for c in bench.system.corrected_grid()
         )
         title = f"{bench.card.variants[variant].title}, corrected"
@@ -165,8 +165,9 @@ def _waterfall(bench: Bench, claim: Claim) -> Waterfall:
     """Return the numbers of a claim from publication to correction, one change at a time."""
     metrics = tuple(claim.claimed)
     steps = [
-        Step("published", claim.place, {m: Estimate(v) for m, v in claim.claimed.items()}),
+        Step("published", "published", claim.place, {m: Estimate(v) for m, v in claim.claimed.items()}),
         Step(
+            "as written",
             "as written",
             bench.card.variants[claim.variant].text,
             {m: bench.estimate(claim, m) for m in metrics},
@@ -177,7 +178,8 @@ def _waterfall(bench: Bench, claim: Claim) -> Waterfall:
     for n, fix in enumerate(fixes, start=1):
         if bench.system.applies(fix, cell):
             numbers = {m: bench.estimate(claim, m, fixes[:n]) for m in metrics}
-            steps.append(Step(fix, bench.card.fixes[fix], numbers))
+            told = bench.card.fixes[fix]
+            steps.append(Step(fix, told.label, told.text, numbers))
     return Waterfall(claim.id, claim.text, claim.variant, tuple(steps))
 
 

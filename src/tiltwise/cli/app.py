@@ -111,6 +111,104 @@ def run(
 
 
 @app.command()
+def audit(
+    target: Annotated[str, typer.Argument(help="a recipe, or path/to/file.py:NAME")],
+    data: Data = None,
+    settings: Settings = None,
+    universe: Universe = None,
+    benchmark: Benchmark = None,
+    calendar: Calendar = None,
+    rows: Annotated[str, typer.Option(help='row t of a frame is "decided" after t, or "held" in t')] = "decided",
+    start: Annotated[str | None, typer.Option(help="first session that may be cut")] = None,
+    cuts: Annotated[int | None, typer.Option(min=1, help="how many; default: what the budget allows")] = None,
+    budget: Annotated[float, typer.Option(min=1, help="seconds for a function of whole panels")] = 30.0,
+    seed: Annotated[int, typer.Option(help="of the perturbations")] = 0,
+    config: Config = None,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Prove that a strategy or a function does not look ahead; exit 4 if it does.
+
+    Example: tiltwise audit residual_momentum --data sample:stocks
+    """
+    from tiltwise.cli import audit as auditing
+    from tiltwise.cli import config as configuration
+    from tiltwise.cli import inputs
+
+    where = configuration.read(config, data=data)
+    report = auditing.examine(
+        target,
+        where.data,
+        inputs.market(where.data, benchmark=benchmark, calendar=calendar),
+        settings=tuple(settings or ()),
+        universe=universe,
+        quiet=quiet,
+        rows=rows,
+        start=start,
+        cuts=cuts,
+        budget=budget,
+        seed=seed,
+    )
+    if json:
+        show.emit_json(report.to_json())
+    else:
+        auditing.print_report(report, target)
+    if not report.passed:
+        raise typer.Exit(4)
+
+
+@app.command()
+def sweep(
+    recipe: Annotated[str, typer.Argument(help="a recipe, or path/to/file.py:Class")],
+    grid: Annotated[list[str] | None, typer.Option("--grid", help="k=v1,v2,...: every combination is a trial")] = None,
+    data: Data = None,
+    settings: Settings = None,
+    start: Annotated[str | None, typer.Option(help="first decision; default: as early as data allow")] = None,
+    end: Annotated[str | None, typer.Option(help="last session; default: the newest")] = None,
+    universe: Universe = None,
+    benchmark: Benchmark = None,
+    calendar: Calendar = None,
+    fill: Annotated[str | None, typer.Option(help="open or close; default: what the data allow")] = None,
+    delay: Annotated[int | None, typer.Option(min=0, help="first earning session after the decision")] = None,
+    cost_bps: Annotated[float | None, typer.Option(min=0, help="half-spread per side; default 2")] = None,
+    config: Config = None,
+    folder: Folder = None,
+    jobs: Jobs = None,
+    seed: Annotated[int, typer.Option(help="of the intervals' resampling")] = 0,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Run every combination of settings; each is a counted trial.
+
+    Example: tiltwise sweep residual_momentum --grid factors=1,2,3 --grid signal=momentum,reversion
+    """
+    from tiltwise.cli import config as configuration
+    from tiltwise.cli import inputs
+    from tiltwise.cli import sweep as sweeping
+
+    where = configuration.read(config, data=data, folder=folder, jobs=jobs)
+    asked = sweeping.Asked(
+        recipe=recipe,
+        data=where.data,
+        market=inputs.market(where.data, benchmark=benchmark, calendar=calendar),
+        settings=tuple(settings or ()),
+        grid=tuple(grid or ()),
+        universe=universe,
+        start=start,
+        end=end,
+        simulator=inputs.simulator(fill, delay, cost_bps, False),
+        folder=where.folder,
+        jobs=where.jobs,
+        seed=seed,
+    )
+    done = sweeping.execute(asked, quiet)
+    if json:
+        show.emit_json(done.summary)
+    else:
+        sweeping.print_result(done)
+
+
+@app.command()
 def recipes(json: Json = False) -> None:
     """List the strategies that come with the package.
 

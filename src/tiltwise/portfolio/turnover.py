@@ -6,14 +6,17 @@ A hard cap inside an optimisation is `limits.Limits.turnover`, a price on trades
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from tiltwise.errors import StrategyError
+
+Floats = NDArray[np.float64]
 
 
 def one_way(target: pd.Series, held: pd.Series) -> float:
     """Return half the sum of absolute changes of weight."""
-    a, b = target.align(held, fill_value=0.0)
-    return float((a - b).abs().sum()) / 2.0
+    a, b, _ = _both(target, held)
+    return float(np.abs(a - b).sum()) / 2.0
 
 
 def part_way(target: pd.Series, held: pd.Series, cap: float) -> pd.Series:
@@ -26,8 +29,8 @@ def part_way(target: pd.Series, held: pd.Series, cap: float) -> pd.Series:
     turnover = one_way(target, held)
     if turnover <= cap:
         return target
-    a, b = target.align(held, fill_value=0.0)
-    return b + (cap / turnover) * (a - b)
+    a, b, names = _both(target, held)
+    return pd.Series(b + (cap / turnover) * (a - b), index=names)
 
 
 def no_trade_band(target: pd.Series, held: pd.Series, band: float) -> pd.Series:
@@ -38,19 +41,26 @@ def no_trade_band(target: pd.Series, held: pd.Series, band: float) -> pd.Series:
     """
     if not band >= 0:
         raise StrategyError(f"band={band} must not be negative")
-    a, b = target.align(held, fill_value=0.0)
+    a, b, names = _both(target, held)
     trade = a - b
-    far = trade.abs() > band
+    far = np.abs(trade) > band
     if not far.any():
-        return b
+        return pd.Series(b, index=names)
     missing = float(trade[~far].sum())
-    size = trade.abs().where(far, 0.0)
-    return pd.Series(np.where(far, a, b) + missing * size / size.sum(), index=a.index)
+    size = np.where(far, np.abs(trade), 0.0)
+    return pd.Series(np.where(far, a, b) + missing * size / size.sum(), index=names)
 
 
 def smooth(target: pd.Series, held: pd.Series, rate: float) -> pd.Series:
     """Return ``(1 - rate) held + rate target``: exponential smoothing of weights."""
     if not 0 < rate <= 1:
         raise StrategyError(f"rate={rate} must be above 0 and at most 1")
-    a, b = target.align(held, fill_value=0.0)
-    return b + rate * (a - b)
+    a, b, names = _both(target, held)
+    return pd.Series(b + rate * (a - b), index=names)
+
+
+def _both(target: pd.Series, held: pd.Series) -> tuple[Floats, Floats, pd.Index]:
+    """Return both books over the assets of either; absent is zero."""
+    if not target.index.equals(held.index):
+        target, held = target.align(held, fill_value=0.0)
+    return target.to_numpy(np.float64), held.to_numpy(np.float64), target.index

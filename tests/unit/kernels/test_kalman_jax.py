@@ -111,11 +111,7 @@ def test_variances_are_checked_before_jax_starts():
 
 @pytest.mark.usefixtures("jax")
 def test_the_flag_against_hanging_is_set_before_jax_starts():
-    program = (
-        "import os\n"
-        "import tiltwise.kernels.kalman_jax\n"
-        "print(os.environ['XLA_FLAGS'])\n"
-    )
+    program = "import os\nimport tiltwise.kernels.kalman_jax\nprint(os.environ['XLA_FLAGS'])\n"
     assert "--xla_cpu_multi_thread_eigen=false" in run(program)
 
 

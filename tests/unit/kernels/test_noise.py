@@ -10,13 +10,14 @@ DRIFT = np.array([[2e-4, 8e-5, 0.0], [8e-5, 1e-4, 0.0], [0.0, 0.0, 4e-5]])
 NOISE = 1.4e-5
 
 
-def planted(drift=1e-4 * np.eye(3), rows=1500, assets=9, seed=3, level=NOISE):
+def planted(drift=None, rows=1500, assets=9, seed=0):
     """Daily returns on three factors whose loadings walk with the drift given."""
     rng = np.random.default_rng(seed)
     x = rng.normal(0.0, [0.012, 0.010, 0.008], (rows, 3))
-    steps = rng.multivariate_normal(np.zeros(3), drift, (rows, assets))
+    walk = 1e-4 * np.eye(3) if drift is None else drift
+    steps = rng.multivariate_normal(np.zeros(3), walk, (rows, assets))
     beta = rng.normal(0.5, 0.3, (assets, 3)) + steps.cumsum(axis=0)
-    return np.einsum("tk,tik->ti", x, beta) + rng.normal(0, 1, (rows, assets)) * level**0.5, x
+    return np.einsum("tk,tik->ti", x, beta) + rng.normal(0, 1, (rows, assets)) * NOISE**0.5, x
 
 
 def test_b08_likelihood_recovers_ratio_and_noise():
