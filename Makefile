@@ -21,8 +21,8 @@ $(READY): pyproject.toml
 	$(BIN)/tiltwise doctor --warmup
 	@touch $(READY)
 
-run: $(READY) ## run the main job on real data that installs with the package
-	$(BIN)/tiltwise run residual_momentum --data sample:stocks --set factors=3 --start 1993-01-04
+run: $(READY) ## hold every published claim against the evidence, on real data
+	$(BIN)/tiltwise claims
 
 browser: # pages are tested in a real browser where one can be had
 	@command -v chromium >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null \

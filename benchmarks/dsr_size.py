@@ -8,8 +8,9 @@ trial has a true annual Sharpe ratio, and counts where it is the one taken and p
 
 Size is not 5 %, because the hurdle is the expected maximum and the maximum of independent trials
 scatters less than one trial does. Where all trials share a correlation r, each search has a common
-luck of variance r that the variance over trials does not show; the floor does. The limit for a long history is printed beside what was measured: the same search
-among N normal draws with correlation r.
+luck of variance r that the variance over trials does not show; the floor does. The limit for a
+long history is printed beside what was measured: the same search among N normal draws with
+correlation r.
 """
 
 import argparse

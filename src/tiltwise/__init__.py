@@ -8,6 +8,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from tiltwise.audit.auditor import audit
     from tiltwise.backtest.costs import Costs
     from tiltwise.backtest.result import Backtest
     from tiltwise.backtest.simulator import Simulator
@@ -17,11 +18,13 @@ if TYPE_CHECKING:
     from tiltwise.ledger import Ledger, Run
     from tiltwise.market.market import Market
     from tiltwise.market.store import Store
+    from tiltwise.research.sweep import compare
     from tiltwise.strategy import Decision, Strategy
 
 __version__ = "0.1.0"
 
 _HOME = {
+    "compare": "research.sweep",
     "Backtest": "backtest.result",
     "Calendar": "calendar",
     "Costs": "backtest.costs",
@@ -60,6 +63,8 @@ __all__ = [
     "Simulator",
     "Store",
     "Strategy",
+    "audit",
+    "compare",
     "propose",
     "summary",
     "walk_forward",
@@ -67,6 +72,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
+    if name == "audit":  # the room and its verb share a name; the room can be called
+        return importlib.import_module("tiltwise.audit")
     if name not in _HOME:
         raise AttributeError(f"module 'tiltwise' has no attribute {name!r}")
     value = getattr(importlib.import_module(f"tiltwise.{_HOME[name]}"), name)

@@ -162,7 +162,6 @@ class Strategy(abc.ABC):
     warmup : fewest rows `fit` needs; None for `lookback`.
     refit : sessions after whose close `fit` runs.
     decide_on : sessions after whose close `decide` runs; the first session of a run is one too.
-
     parts : strategies it wraps, of an overlay; see `overlays`.
 
     A strategy that ignores `held` may also implement `decide_many`; see `Vectorised`.

@@ -21,6 +21,9 @@ Cuts are put where leaks show: inside gaps of prices, around ends of months and 
 changes of regime, switches of the answer itself, before publications, at both ends; the rest at
 random.
 
+A strategy is cut so often that the audit asks for fewer decisions and at most half as many further
+fits (never less than one) than its backtest; a function as often as fits the budget.
+
 What it cannot see:
 
 - data that the code reads from elsewhere (a file, a closure over the whole market): such code does
@@ -33,7 +36,21 @@ What it cannot see:
   picked before it came here.
 """
 
+import sys
+import types
+from typing import Any
+
 from tiltwise.audit.auditor import audit
 from tiltwise.audit.report import AuditReport, Finding
 
 __all__ = ["AuditReport", "Finding", "audit"]
+
+
+class _Callable(types.ModuleType):
+    """The room and its verb share a name: ``from tiltwise import audit`` may give either."""
+
+    def __call__(self, *arguments: Any, **options: Any) -> AuditReport:
+        return audit(*arguments, **options)
+
+
+sys.modules[__name__].__class__ = _Callable

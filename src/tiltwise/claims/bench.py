@@ -64,7 +64,7 @@ class Bench:
         ratio of the cells as written.
         """
         matching = [c for c in self.system.grid(variant) if wanted.items() <= c.items()]
-        return max(matching, key=lambda c: self.run(variant, c).values["sharpe"])
+        return max(matching, key=lambda c: self.run(variant, c).points["sharpe"])
 
     def path(self, claim: Claim, fixed: Collection[str] = ()) -> Evaluated:
         """Return the path that a claim is about, after some fixes."""

@@ -27,14 +27,14 @@ class Evaluated:
     run : as the ledger has it.
     returns : net simple returns by session.
     scored : what the Sharpe ratio is of: the same, or log returns where the source adds up logs.
-    values : number by metric.
+    points : number by metric.
     complete : the same without the fold that the data cut; empty for a path of the simulator.
     """
 
     run: Run
     returns: pd.Series
     scored: pd.Series
-    values: Mapping[str, float]
+    points: Mapping[str, float]
     complete: Mapping[str, float] = dataclasses.field(default_factory=dict)
 
 
@@ -64,7 +64,7 @@ class Cell:
 
     label: str
     signal: str
-    values: Mapping[str, float]
+    points: Mapping[str, float]
     claims: tuple[str, ...]
 
 
@@ -105,6 +105,7 @@ class Row:
     Attributes
     ----------
     system, claim, text, place, variant, metric : which number, and where the source says it.
+    skill : whether it boasts of money made.
     claimed, as_written, corrected : the number published, reproduced and put right.
     complete_folds : `as_written` without the fold that the data cut.
     low, high : 90 % interval of `corrected`.
@@ -120,6 +121,7 @@ class Row:
     place: str
     variant: str
     metric: str
+    skill: bool
     claimed: float
     as_written: float
     complete_folds: float

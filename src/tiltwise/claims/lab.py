@@ -64,12 +64,13 @@ class Lab:
 
     def estimate(self, found: Evaluated, metric: str) -> Estimate:
         """Return a number of a path with its interval, if it has one."""
-        value = found.values[metric]
+        value = found.points[metric]
         if metric not in PATH_NUMBERS:
             return Estimate(value)
         if found.run.id not in self._bounds:
             self._bounds[found.run.id] = self._intervals(found)
-        low, high = self._bounds[found.run.id].loc[metric]
+        bounds = self._bounds[found.run.id]
+        low, high = bounds.loc[[metric], ["low", "high"]].to_numpy(dtype=np.float64)[0]
         return Estimate(value, float(low), float(high))
 
     def _intervals(self, found: Evaluated) -> pd.DataFrame:
@@ -112,7 +113,7 @@ def gap(first: Evaluated, second: Evaluated) -> Estimate:
 
     The interval is that of the HAC error of the difference on the common sessions.
     """
-    value = first.values["sharpe"] - second.values["sharpe"]
+    value = first.points["sharpe"] - second.points["sharpe"]
     both = pd.concat([first.scored, second.scored], axis=1, join="inner").to_numpy()
     if np.array_equal(both[:, 0], both[:, 1]):
         return Estimate(value, value, value)

@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from tiltwise.backtest.costs import Costs
 from tiltwise.backtest.result import Backtest
-from tiltwise.backtest.simulator import Costs, Simulator
+from tiltwise.backtest.simulator import Simulator
 from tiltwise.backtest.walk_forward import walk_forward
 from tiltwise.calendar import DAILY, WEEKLY
 from tiltwise.claims.as_written import residual_momentum as source
@@ -132,9 +133,7 @@ def backtest(
     """Run a variant after some fixes through the simulator, over all test years."""
     chosen = strategy(study, variant, cell, fixed)
     start = study.test_dates[0]
-    return walk_forward(
-        chosen, study.market, start, simulator=using or simulator(fixed), jobs=jobs
-    )
+    return walk_forward(chosen, study.market, start, simulator=using or simulator(fixed), jobs=jobs)
 
 
 def property_of(study: Study, metric: str, corrected: bool) -> float | None:

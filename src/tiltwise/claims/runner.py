@@ -13,7 +13,8 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from tiltwise.backtest.simulator import Costs, Simulator
+from tiltwise.backtest.costs import Costs
+from tiltwise.backtest.simulator import Simulator
 from tiltwise.backtest.walk_forward import walk_forward
 from tiltwise.claims.bench import Bench
 from tiltwise.claims.card import Card, Claim, Number
@@ -101,7 +102,7 @@ def run_card(
         grids=(*written.values(), *corrected),
         folds=_folds(bench),
         baselines={
-            name: {m: bench.lab.estimate(found, m) for m in found.values}
+            name: {m: bench.lab.estimate(found, m) for m in found.points}
             for name, found in baselines.items()
         },
         growth=_growth(bench, baselines),
@@ -130,29 +131,27 @@ def _grid(bench: Bench, variant: str) -> Grid:
         for claim in _money(bench.card)
         if claim.variant == variant
     }
-    cells = tuple(
-        Cell(
-            *bench.system.label(cell),
-            bench.run(variant, cell).values,
-            tuple(claim for claim, wanted in named.items() if wanted == cell),
-        )
-        for cell in bench.system.grid(variant)
-    )
+    cells = []
+    for cell in bench.system.grid(variant):
+        label, signal = bench.system.label(cell)
+        claims = tuple(claim for claim, wanted in named.items() if wanted == cell)
+        cells.append(Cell(label, signal, bench.run(variant, cell).points, claims))
     ceiling = noise_ceiling(len(cells), bench.study.years)
-    return Grid(variant, bench.card.variants[variant].title, cells, ceiling)
+    return Grid(variant, bench.card.variants[variant].title, tuple(cells), ceiling)
 
 
 def _corrected_grids(bench: Bench) -> tuple[Grid, ...]:
     """Return the corrected form of every kind of cell, by variant."""
     grids = []
     for variant in dict.fromkeys(c.variant for c in bench.card.claims):
-        cells = tuple(
-            Cell(*bench.system.label(c), bench.run(variant, c, bench.fixes(variant)).values, ())
-            for c in bench.system.corrected_grid()
-        )
+        fixes = bench.fixes(variant)
+        cells = []
+        for cell in bench.system.corrected_grid():
+            label, signal = bench.system.label(cell)
+            cells.append(Cell(label, signal, bench.run(variant, cell, fixes).points, ()))
         title = f"{bench.card.variants[variant].title}, corrected"
         ceiling = noise_ceiling(len(cells), bench.study.years)
-        grids.append(Grid(f"{variant}-corrected", title, cells, ceiling))
+        grids.append(Grid(f"{variant}-corrected", title, tuple(cells), ceiling))
     return tuple(grids)
 
 
@@ -165,7 +164,12 @@ def _waterfall(bench: Bench, claim: Claim) -> Waterfall:
     """Return the numbers of a claim from publication to correction, one change at a time."""
     metrics = tuple(claim.claimed)
     steps = [
-        Step("published", "published", claim.place, {m: Estimate(v) for m, v in claim.claimed.items()}),
+        Step(
+            "published",
+            "published",
+            claim.place,
+            {m: Estimate(v) for m, v in claim.claimed.items()},
+        ),
         Step(
             "as written",
             "as written",
@@ -202,6 +206,7 @@ def _rows(
                 place=claim.place,
                 variant=claim.variant,
                 metric=number.metric,
+                skill=number.skill,
                 claimed=number.value,
                 as_written=written,
                 complete_folds=bench.complete(claim, number.metric),
@@ -211,9 +216,9 @@ def _rows(
                 dsr=chosen.dsr if number.metric in ("sharpe", "total_return") else math.nan,
                 trials=chosen.trials,
                 baselines={
-                    name: e.values[number.metric]
+                    name: e.points[number.metric]
                     for name, e in baselines.items()
-                    if number.metric in e.values
+                    if number.metric in e.points
                 },
                 reproduced=verdict.reproduced,
                 survives=verdict.survives,

@@ -128,8 +128,8 @@ def _prices(
     left_out = [str(a) for a in prices.columns[~there]]
     prices = prices.loc[:, there].dropna()
     if reference == MEAN:
-        logs = np.log(prices).diff().mean(axis=1).fillna(0.0)
-        prices = prices.assign(**{MEAN: 100.0 * np.exp(logs.cumsum())})
+        mean = _log_returns(prices).to_numpy().mean(axis=1)
+        prices = prices.assign(**{MEAN: 100.0 * np.exp(np.append(0.0, np.cumsum(mean)))})
     return prices, left_out
 
 
@@ -143,7 +143,8 @@ def _cut(
 
 
 def _log_returns(prices: pd.DataFrame) -> pd.DataFrame:
-    return pd.DataFrame(np.log(prices).diff().iloc[1:])
+    steps = np.diff(np.log(prices.to_numpy()), axis=0)
+    return pd.DataFrame(steps, index=prices.index[1:], columns=prices.columns)
 
 
 def _substitutes(card: Card, own: bool, reference: str, count: int) -> str:

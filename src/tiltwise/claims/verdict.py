@@ -62,9 +62,7 @@ def _difference(number: Number, value: float, tolerance: float) -> str:
     return f"off by {gap:.4f}, of which {tolerance:g} is allowed"
 
 
-def _survives(
-    number: Number, tolerance: float, found: Estimate, dsr: float
-) -> tuple[bool, str]:
+def _survives(number: Number, tolerance: float, found: Estimate, dsr: float) -> tuple[bool, str]:
     if number.metric == "sharpe_gap":
         return found.low > 0, f"the corrected advantage is at least {found.low:.2f} with 95 %"
     if number.skill:

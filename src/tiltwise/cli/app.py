@@ -39,9 +39,45 @@ Jobs = Annotated[int | None, typer.Option(min=1, help="threads; results do not d
 
 
 @app.command()
+def claims(
+    system: Annotated[str | None, typer.Argument(help="one system; default: all")] = None,
+    data: Data = None,
+    full: Annotated[bool, typer.Option("--full", help="sweep costs and delays too")] = False,
+    benchmark: Benchmark = None,
+    rates: Annotated[
+        str | None, typer.Option(help="FILE:COLUMN, or FILE:COLUMN% for percent")
+    ] = None,
+    calendar: Calendar = None,
+    config: Config = None,
+    folder: Folder = None,
+    jobs: Jobs = None,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Hold every published claim against the evidence and write the report: the main job.
+
+    Example: tiltwise claims residual_momentum --data sample:stocks
+    """
+    from tiltwise.cli import claims as claiming
+    from tiltwise.cli import config as configuration
+    from tiltwise.cli import inputs
+
+    where = configuration.read(config, data=data, folder=folder, jobs=jobs)
+    market = inputs.market(where.data, benchmark=benchmark, rates=rates, calendar=calendar)
+    found = claiming.execute(system, where.data, market, where.folder, full, where.jobs, quiet)
+    if json:
+        show.emit_json(found)
+    else:
+        claiming.print_rows(found)
+
+
+@app.command()
 def run(
     recipe: Annotated[str, typer.Argument(help="a recipe, or path/to/file.py:Class")],
     data: Data = None,
+    variant: Annotated[
+        str | None, typer.Option(help="of the claim card: first, readme, head, corrected")
+    ] = None,
     settings: Settings = None,
     start: Annotated[
         str | None, typer.Option(help="first decision; default: as early as data allow")
@@ -103,7 +139,13 @@ def run(
         jobs=where.jobs,
         seed=seed,
     )
-    done = running.execute(asked, quiet)
+    if variant:
+        from tiltwise.cli import variant as variants
+
+        own = (fill, delay, cost_bps, allow_lookahead) == (None, None, None, False)
+        done = variants.execute(asked, variant, None if own else asked.simulator, quiet)
+    else:
+        done = running.execute(asked, quiet)
     if json:
         show.emit_json(done.summary)
     else:
@@ -118,10 +160,16 @@ def audit(
     universe: Universe = None,
     benchmark: Benchmark = None,
     calendar: Calendar = None,
-    rows: Annotated[str, typer.Option(help='row t of a frame is "decided" after t, or "held" in t')] = "decided",
+    rows: Annotated[
+        str, typer.Option(help='row t of a frame is "decided" after t, or "held" in t')
+    ] = "decided",
     start: Annotated[str | None, typer.Option(help="first session that may be cut")] = None,
-    cuts: Annotated[int | None, typer.Option(min=1, help="how many; default: what the budget allows")] = None,
-    budget: Annotated[float, typer.Option(min=1, help="seconds for a function of whole panels")] = 30.0,
+    cuts: Annotated[
+        int | None, typer.Option(min=1, help="how many; default: what the budget allows")
+    ] = None,
+    budget: Annotated[
+        float, typer.Option(min=1, help="seconds for a function of whole panels")
+    ] = 30.0,
     seed: Annotated[int, typer.Option(help="of the perturbations")] = 0,
     config: Config = None,
     json: Json = False,
@@ -160,17 +208,27 @@ def audit(
 @app.command()
 def sweep(
     recipe: Annotated[str, typer.Argument(help="a recipe, or path/to/file.py:Class")],
-    grid: Annotated[list[str] | None, typer.Option("--grid", help="k=v1,v2,...: every combination is a trial")] = None,
+    grid: Annotated[
+        list[str] | None, typer.Option("--grid", help="k=v1,v2,...: every combination is a trial")
+    ] = None,
     data: Data = None,
     settings: Settings = None,
-    start: Annotated[str | None, typer.Option(help="first decision; default: as early as data allow")] = None,
+    start: Annotated[
+        str | None, typer.Option(help="first decision; default: as early as data allow")
+    ] = None,
     end: Annotated[str | None, typer.Option(help="last session; default: the newest")] = None,
     universe: Universe = None,
     benchmark: Benchmark = None,
     calendar: Calendar = None,
-    fill: Annotated[str | None, typer.Option(help="open or close; default: what the data allow")] = None,
-    delay: Annotated[int | None, typer.Option(min=0, help="first earning session after the decision")] = None,
-    cost_bps: Annotated[float | None, typer.Option(min=0, help="half-spread per side; default 2")] = None,
+    fill: Annotated[
+        str | None, typer.Option(help="open or close; default: what the data allow")
+    ] = None,
+    delay: Annotated[
+        int | None, typer.Option(min=0, help="first earning session after the decision")
+    ] = None,
+    cost_bps: Annotated[
+        float | None, typer.Option(min=0, help="half-spread per side; default 2")
+    ] = None,
     config: Config = None,
     folder: Folder = None,
     jobs: Jobs = None,

@@ -85,7 +85,9 @@ def print_rows(found: list[dict[str, Any]]) -> None:
     stands = dict.fromkeys(r["substitutes"] for r in found if r["substitutes"])
     for words in stands:
         print(f"substitutes: {words}; numbers are shown, nothing can be called reproduced")
-    names = ", ".join(dict.fromkeys(next(iter(r["baselines"]), "") for r in found if r["baselines"]))
+    names = ", ".join(
+        dict.fromkeys(next(iter(r["baselines"]), "") for r in found if r["baselines"])
+    )
     print(f"baseline: {names}, bought and held; the report has the other simple rules")
     print(f"report {found[0]['report']}")
 

@@ -16,11 +16,11 @@ import pandas as pd
 from tiltwise.errors import DataError
 from tiltwise.evaluate.inference import block_length, min_track_record
 from tiltwise.kernels.path_metrics import NEGLIGIBLE, FloatArray
-from tiltwise.kernels.stationary import stationary_rows
+from tiltwise.kernels.stationary import stationary_means
 
 DRAWS = 2000
-CHUNK = 200
-"""Resamples held in memory at once."""
+STILL = 1e-12
+"""Share of a series' variance below which a resample of it does not move."""
 FEWEST = 20
 """Sessions in common below which nothing is compared."""
 
@@ -80,12 +80,9 @@ def paired(
     block = max(1.0, *(block_length(series) for series in (pair[:, 0], pair[:, 1], gap)))
     centre = pair.mean(axis=0)
     terms = np.column_stack([pair - centre, (pair - centre) ** 2])
-    values = _measures(terms.mean(axis=0)[None, :], centre)[0]
-    parts = []
-    for done in range(0, draws, CHUNK):
-        rows = stationary_rows(seed, done, min(CHUNK, draws - done), len(pair), block)
-        parts.append(_measures(terms[rows].mean(axis=1), centre))
-    sample = np.concatenate(parts)
+    whole = terms.mean(axis=0)
+    values = _measures(whole[None, :], centre, whole[2:])[0]
+    sample = _measures(stationary_means(terms, seed, 0, draws, block), centre, whole[2:])
     scale = np.array([math.sqrt(periods), periods])
     tail = (1.0 - level) / 2.0
     low, high = np.quantile(sample, [tail, 1.0 - tail], axis=0) * scale
@@ -152,12 +149,15 @@ def returns_of(given: Earned | pd.Series) -> pd.Series:
     return given if isinstance(given, pd.Series) else given.returns
 
 
-def _measures(means: FloatArray, centre: FloatArray) -> FloatArray:
-    """Return differences (B, 2) of per-period Sharpe ratios and means from moments (B, 4)."""
+def _measures(means: FloatArray, centre: FloatArray, variance: FloatArray) -> FloatArray:
+    """Return differences (B, 2) of per-period Sharpe ratios and means from moments (B, 4).
+
+    `variance` (2,) is that of the whole series.
+    """
     mean = centre + means[:, :2]
-    variance = np.maximum(means[:, 2:] - means[:, :2] ** 2, 0.0)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = np.where(variance > 0.0, mean / np.sqrt(variance), 0.0)
+    spread = means[:, 2:] - means[:, :2] ** 2
+    moves = spread > STILL * variance
+    ratio = np.where(moves, mean / np.sqrt(np.where(moves, spread, 1.0)), 0.0)
     return np.column_stack([ratio[:, 0] - ratio[:, 1], mean[:, 0] - mean[:, 1]])
 
 

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from tiltwise.kernels.path_metrics import PATH_METRICS, RELATIVE, FloatArray, Path
+from tiltwise.kernels.stationary import stationary_means
 
 NORMAL = NormalDist()
 EULER_GAMMA = 0.5772156649015329
@@ -22,6 +23,8 @@ EULER_GAMMA = 0.5772156649015329
 DRAWS = 2000
 SHORTEST = 10
 """Fewer periods than this get no interval."""
+STILL = 1e-12
+"""Share of the variance below which a resample does not move and has no Sharpe ratio."""
 WITHOUT_INTERVAL = frozenset({"max_drawdown_duration", "best_day", "worst_day"})
 """Extremes and durations: a resample cannot show what the sample has not seen."""
 DISPERSION = frozenset(
@@ -196,6 +199,32 @@ def interval(
         for name in members:
             out.loc[name] = _percentiles(sample[:, PATH_METRICS.index(name)], level)
     return out
+
+
+def sharpe_interval(
+    returns: FloatArray,
+    periods: float,
+    level: float = 0.9,
+    *,
+    draws: int = DRAWS,
+    seed: int = 0,
+) -> tuple[float, float]:
+    """Bootstrap interval of the annual Sharpe ratio of returns (T,) without a riskless rate.
+
+    It is that of `interval`, from the same resamples, several times faster since only the ends of
+    blocks are looked at.
+    """
+    if len(returns) < SHORTEST:
+        return math.nan, math.nan
+    centre, size = returns.mean(), len(returns)
+    apart = returns - centre
+    block = max(1.0, block_length(returns))
+    moments = stationary_means(np.column_stack([apart, apart**2]), seed, 0, draws, block)
+    variance = (moments[:, 1] - moments[:, 0] ** 2) * size / (size - 1)
+    moves = variance > STILL * float((apart**2).mean())
+    spread = np.sqrt(np.where(moves, variance, np.nan))
+    low, high = _percentiles((centre + moments[:, 0]) / spread * math.sqrt(periods), level)
+    return float(low), float(high)
 
 
 def _by_block(path: Path, names: Iterable[str]) -> dict[float, list[str]]:

@@ -9,7 +9,6 @@ Importing this module imports JAX, so nothing imports it until it is asked for.
 import functools
 import importlib
 import os
-import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any
@@ -20,9 +19,9 @@ from tiltwise.errors import DataError, MissingData
 from tiltwise.kernels.arrays import Array
 
 # On a processor JAX was seen to hang with the threads of its linear algebra library; without them
-# it did not. The flag is read when JAX first starts, so a JAX already running is left as it is.
+# it did not. The flag is read when JAX first computes, so a JAX already at work is left as it is.
 _ONE_THREAD = "--xla_cpu_multi_thread_eigen=false"
-if "jax" not in sys.modules and "xla_cpu_multi_thread_eigen" not in os.environ.get("XLA_FLAGS", ""):
+if "xla_cpu_multi_thread_eigen" not in os.environ.get("XLA_FLAGS", ""):
     os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {_ONE_THREAD}".strip()
 
 try:
@@ -43,11 +42,18 @@ def grid(y: Array, x: Array, deltas: Array, noises: Array, beta: Array, covarian
 
     ``beta`` is (K, N) before the first row and ``covariance`` (K, K).
     """
+    return np.asarray(on_device(y, x, deltas, noises, beta, covariance))
+
+
+def on_device(
+    y: Array, x: Array, deltas: Array, noises: Array, beta: Array, covariance: Array
+) -> Any:
+    """Return what `grid` does as a JAX array, left where it was computed and perhaps not ready."""
     with _float64():
         answer = _compiled()(y, x, deltas, noises, np.ascontiguousarray(beta.T), covariance)
-        if answer.dtype != np.float64:
-            raise DataError(f"JAX computed in {answer.dtype}, not float64; is x64 disabled?")
-        return np.asarray(answer)
+    if answer.dtype != np.float64:
+        raise DataError(f"JAX computed in {answer.dtype}, not float64; is x64 disabled?")
+    return answer
 
 
 @functools.cache

@@ -328,6 +328,6 @@ def kkt_reference(
     limits = np.where(multipliers > 0, within.high, within.low)
     held = (multipliers != 0) & (np.abs(limits) < _FREE)
     gap = np.where(multipliers != 0, 1.0, 0.0)
-    gap[held] = (np.abs(values - limits) / (1 + np.abs(limits)))[held]
+    gap[held] = np.abs(values[held] - limits[held]) / (1 + np.abs(limits[held]))
     weight = np.minimum(np.abs(multipliers) / size, 1.0)
     return max(worst, float(np.abs(gradient).max() / size), float((weight * gap).max()))

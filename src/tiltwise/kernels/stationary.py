@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from tiltwise.kernels.jit import kernel
 
+FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
 STEP = np.uint64(0x9E3779B97F4A7C15)
@@ -95,3 +96,62 @@ def stationary_rows_reference(
                 row = ((_mixed_reference(state) >> 32) * size) >> 32
             out[draw, t] = row
     return out
+
+
+@kernel("void(float64[:, ::1], int64, int64, float64[::1])")
+def _add_block(sums: Any, begin: Any, length: Any, out: Any) -> None:
+    """Add the sums of a circular block, from running sums (T + 1, K), to `out` (K,)."""
+    size = sums.shape[0] - 1
+    end = begin + length
+    for column in range(out.shape[0]):
+        total = sums[min(end, size), column] - sums[begin, column]
+        if end > size:
+            total += sums[end - size, column]
+        out[column] += total
+
+
+@kernel("float64[:, ::1](float64[:, ::1], uint64, uint64, uint64, int64)")
+def _block_means(sums: Any, seed: Any, first: Any, restart: Any, draws: Any) -> Any:
+    """Return the means of resamples (draws, K); the blocks are those of `_fill_rows`."""
+    size = sums.shape[0] - 1
+    out = np.zeros((draws, sums.shape[1]))
+    for draw in range(draws):
+        state = _mixed(_mixed(seed) + (first + np.uint64(draw) + np.uint64(1)) * MIX_1)
+        begin: Any = 0
+        since = 0
+        for t in range(size):
+            state += STEP
+            if t == 0 or _mixed(state) < restart:
+                _add_block(sums, begin, t - since, out[draw])
+                state += STEP
+                begin = np.int64(
+                    ((_mixed(state) >> np.uint64(32)) * np.uint64(size)) >> np.uint64(32)
+                )
+                since = t
+        _add_block(sums, begin, size - since, out[draw])
+        out[draw] /= size
+    return out
+
+
+def stationary_means(
+    values: FloatArray, seed: int, first: int, draws: int, block: float
+) -> FloatArray:
+    """Return (draws, K) means of the columns of `values` (T, K) over resamples.
+
+    They are the means of ``values[stationary_rows(...)]`` up to rounding. Only the ends of a block
+    are looked at, in a running sum; centre the columns, so that this sum stays small.
+    """
+    sums = np.zeros((len(values) + 1, values.shape[1]))
+    np.cumsum(values, axis=0, out=sums[1:])
+    word = _restart_word(block)
+    means: FloatArray = _block_means(sums, np.uint64(seed), np.uint64(first), word, draws)
+    return means
+
+
+def stationary_means_reference(
+    values: FloatArray, seed: int, first: int, draws: int, block: float
+) -> FloatArray:
+    """Return the means of `stationary_means` from the rows themselves."""
+    rows = stationary_rows_reference(seed, first, draws, len(values), block)
+    means: FloatArray = values[rows].mean(axis=1)
+    return means

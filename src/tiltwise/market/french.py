@@ -81,7 +81,7 @@ def _lines(path: Path) -> list[str]:
             raise DataError(f"{path}: not an archive of one file ({error})") from error
     else:
         raw = path.read_bytes()
-    return raw.decode("latin-1").removeprefix("\xef\xbb\xbf").splitlines()
+    return raw.decode("latin-1").splitlines()
 
 
 def _blocks(lines: list[str]) -> list[tuple[int, int]]:

@@ -79,7 +79,7 @@ class Limits:
         if trades and held is not None:
             start = held.reindex(assets, fill_value=0.0).to_numpy(np.float64)
         signed = self.gross is not None and bool((lower < 0).any())
-        return Polytope(self, tuple(assets), lower, upper, signed, start)
+        return Polytope(self, assets, lower, upper, signed, start)
 
     def _check(self, assets: pd.Index, lower: Floats, upper: Floats) -> None:
         """Raise for what can be seen without solving."""
@@ -120,7 +120,7 @@ class Polytope:
     """
 
     limits: Limits
-    assets: tuple[str, ...]
+    assets: pd.Index
     lower: Floats
     upper: Floats
     signed: bool

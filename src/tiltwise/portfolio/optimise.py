@@ -153,10 +153,12 @@ def _moments(mean: pd.Series, covariance: pd.DataFrame) -> tuple[Floats, Floats,
     assets = covariance.index
     if not covariance.columns.equals(assets):
         raise DataError("the rows and columns of the covariance are in different orders")
-    missing = assets.difference(mean.index)
-    if len(missing):
-        raise DataError(f"{missing[0]} has a covariance but no mean")
-    mu = mean.reindex(assets).to_numpy(np.float64)
+    if not mean.index.equals(assets):
+        missing = assets.difference(mean.index)
+        if len(missing):
+            raise DataError(f"{missing[0]} has a covariance but no mean")
+        mean = mean.reindex(assets)
+    mu = mean.to_numpy(np.float64)
     sigma = np.ascontiguousarray(covariance.to_numpy(np.float64))
     gaps = np.isnan(mu) | np.isnan(sigma).any(axis=1)
     if gaps.any():
@@ -176,4 +178,4 @@ def _allocation(
     deviation = float(np.sqrt(max(float(w @ sigma @ w), 0.0)))
     detail: dict[str, Any] = {"mean": float(gain @ w), "deviation": deviation}
     detail["ratio"] = detail["mean"] / deviation if deviation > 0 else float("nan")
-    return Allocation(pd.Series(w, index=list(space.assets)), status, kkt, detail)
+    return Allocation(pd.Series(w, index=space.assets), status, kkt, detail)

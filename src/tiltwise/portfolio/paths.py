@@ -181,7 +181,7 @@ def _shallow(space: Polytope, rows: Floats, region: Region, status: str) -> Allo
     depth = _depth(path)
     detail = {"mean": float(path[-1]) / len(rows), "drawdown": depth, "gap": float(gap)}
     detail["ratio"] = detail["mean"] / depth if depth > 0 else float("inf")
-    return Allocation(pd.Series(w, index=list(space.assets)), status, found.kkt, detail)
+    return Allocation(pd.Series(w, index=space.assets), status, found.kkt, detail)
 
 
 def _falls(paths: Floats, z: Floats, size: int) -> Floats:

@@ -24,6 +24,12 @@ METRICS: Mapping[str, str] = {
     "explained": "Variance explained",
     "sharpe_gap": "Advantage in Sharpe ratio",
 }
+SHORT: Mapping[str, str] = {
+    **METRICS,
+    "sharpe": "Sharpe",
+    "total_return": "Return",
+    "max_drawdown": "Drawdown",
+}
 RATIOS = frozenset({"sharpe", "sharpe_gap"})
 POINTS = 2500
 """Sessions above which a path is thinned before it is drawn."""
@@ -51,7 +57,7 @@ def waterfall(system: str, record: Record) -> Figure:
     for n, metric in enumerate(metrics):
         traces += _fall(steps, metric)
         layout = {"xaxis.tickformat": ".1f" if metric in RATIOS else ",.0%"}
-        choices.append(Choice(METRICS[metric], layout, (2 * n, 2 * n + 1)))
+        choices.append(Choice(SHORT[metric], layout, (2 * n, 2 * n + 1)))
     return Figure(
         key=slug(f"{system}-{record['claim']}-fixes"),
         title=record["text"],
@@ -62,8 +68,8 @@ def waterfall(system: str, record: Record) -> Figure:
             "hovermode": "closest",
         },
         alt=_fall_alt(steps, metrics[0]),
-        caption="Dots: the number after each change, from top to bottom. Bars: 90 % intervals. "
-        "Dashed: as published.",
+        caption="The number after each change, from top to bottom, with its 90 % interval. Orange: "
+        "as written. Dark: all changes made. Dashed: as published.",
         height=64 + 27 * len(steps),
         wide=False,
         choices=tuple(choices),
@@ -79,10 +85,8 @@ def _fall(steps: Sequence[Record], metric: str) -> list[Trace]:
         + (f"<br>{span(metric, e['low'], e['high'])}" if math.isfinite(e["low"]) else "")
         for step, e in zip(steps, found, strict=True)
     ]
-    claimed = found[0]["value"]
-    rule = line([claimed, claimed], [], METRICS[metric], "@muted", width=1, dash="dash")
-    rule |= {"y": [labels[0], labels[-1]], "hoverinfo": "skip", "showlegend": False}
-    del rule["hovertemplate"]
+    rule = _rule(found[0]["value"], labels, METRICS[metric], "@muted", "dash")
+    rule["showlegend"] = False
     colors = ["@muted", "@loss", *["@gross"] * (len(steps) - 3), "@accent"]
     dots: Trace = {
         "type": "scatter",
@@ -107,6 +111,15 @@ def _fall(steps: Sequence[Record], metric: str) -> list[Trace]:
     return [rule, dots]
 
 
+def _rule(x: float, labels: Sequence[str], name: str, color: str, dash: str) -> Trace:
+    """Upright line at `x` through all categories."""
+    drawn = line([float(f"{x:.5g}")] * len(labels), [], name, color, width=1, dash=dash)
+    drawn |= {"y": list(labels), "hoverinfo": "skip", "mode": "lines+markers"}
+    drawn["marker"] = {"size": 1, "color": color}  # markers keep the line off the frame
+    del drawn["hovertemplate"]
+    return drawn
+
+
 def _fall_alt(steps: Sequence[Record], metric: str) -> str:
     first, written, last = (steps[n]["numbers"][metric] for n in (0, 1, -1))
     text = (
@@ -126,14 +139,13 @@ def grid(system: str, record: Record, years: float) -> Figure:
         _dots([c for c in cells if c["signal"] == signal], signal, color)
         for signal, color in zip(signals, ("@accent", "@loss"), strict=False)
     ]
-    luck = line([ceiling, ceiling], [], "Best of so many, no skill", "@ink", width=1, dash="dot")
-    luck |= {"y": [labels[0], labels[-1]], "hoverinfo": "skip"}
-    del luck["hovertemplate"]
-    best = max(cell["values"]["sharpe"] for cell in cells)
+    rule = _rule(ceiling, labels, "Best of so many, no skill", "@ink", "dot")
+    ringed = any(cell["claims"] for cell in cells)
+    best = max(cell["points"]["sharpe"] for cell in cells)
     return Figure(
         key=slug(f"{system}-{record['id']}-grid"),
         title=f"{record['title']}: {len(cells)} cells",
-        data=(*traces, luck),
+        data=(*traces, rule),
         layout={
             "xaxis": {"zeroline": True, "showgrid": True, "tickformat": ".1f", "nticks": 6},
             "yaxis": {"autorange": "reversed", "type": "category"},
@@ -141,8 +153,9 @@ def grid(system: str, record: Record, years: float) -> Figure:
         },
         alt=f"Sharpe ratios of {len(cells)} configurations; the best has {number(best)}, and the "
         f"best of so many without skill would be expected to have {number(ceiling)}.",
-        caption=f"Sharpe ratio. Ringed: the cells that the source puts forward. Dotted: what the "
-        f"best of {len(cells)} unrelated cells without skill shows in {number(years, 1)} years.",
+        caption=("Ringed: the cells that the source puts forward. " if ringed else "")
+        + f"Dotted: Sharpe ratio that the best of {len(cells)} unrelated cells without skill shows "
+        f"in {_years(years)}.",
         height=70 + 26 * len(labels),
         wide=False,
     )
@@ -152,20 +165,21 @@ def _dots(cells: Sequence[Record], name: str, color: str) -> Trace:
     ringed = [bool(cell["claims"]) for cell in cells]
     told = [
         f"<b>{plot_text(c['label'])}, {plot_text(name)}</b><br>Sharpe ratio "
-        f"{number(c['values']['sharpe'])}, total return {percent(c['values']['total_return'])}"
+        f"{number(c['points']['sharpe'])}, total return {percent(c['points']['total_return'])}"
         for c in cells
     ]
     return {
         "type": "scatter",
-        "mode": "markers",
-        "x": values(cell["values"]["sharpe"] for cell in cells),
+        "mode": "lines+markers",
+        "x": values(cell["points"]["sharpe"] for cell in cells),
         "y": [cell["label"] for cell in cells],
         "name": plot_text(name.capitalize()),
         "text": told,
         "hovertemplate": "%{text}<extra></extra>",
-        "line": {"color": color},
+        "line": {"color": color, "width": 0},
         "marker": {
             "color": color,
+            "opacity": 1,
             "size": [12 if ring else 8 for ring in ringed],
             "line": {"width": [2 if ring else 0 for ring in ringed], "color": "@ink"},
         },
@@ -202,14 +216,18 @@ def luck(system: str, card: Record) -> Figure:
             "yaxis": {"tickformat": ".1f", "zeroline": True},
             "hovermode": "closest",
         },
-        alt=f"The best of N unrelated rules without skill shows in {number(years, 1)} years a "
+        alt=f"The best of N unrelated rules without skill shows in {_years(years)} a "
         f"Sharpe ratio of {ceilings} configurations.",
         caption=f"Expected best annual Sharpe ratio of N unrelated rules without skill in "
-        f"{number(years, 1)} years. Claims stand at the size of the grid they were picked from, "
+        f"{_years(years)}. Claims stand at the size of the grid they were picked from, "
         f"corrected ones at the {trials} trials counted in the ledger.",
         height=320,
         wide=True,
     )
+
+
+def _years(years: float) -> str:
+    return f"{years:.1f}".removesuffix(".0") + " years"
 
 
 def _named(grid: Record, rows: Sequence[Record]) -> bool:
@@ -223,14 +241,20 @@ def _points(
     sizes = [len(grids[r["variant"]]["cells"]) if tried else r["trials"] for r in rows]
     return {
         "type": "scatter",
-        "mode": "markers",
+        "mode": "lines+markers",
         "x": sizes,
         "y": values(row[what] for row in rows),
         "name": name,
         "text": [f"<b>{plot_text(r['text'])}</b><br>{name}: {number(r[what])}" for r in rows],
         "hovertemplate": "%{text}<extra></extra>",
-        "line": {"color": color},
-        "marker": {"color": color, "size": 10, "symbol": symbol, "line": {"width": 2}},
+        "line": {"color": color, "width": 0},
+        "marker": {
+            "color": color,
+            "opacity": 0.8,
+            "size": 10,
+            "symbol": symbol,
+            "line": {"width": 2, "color": color},
+        },
     }
 
 

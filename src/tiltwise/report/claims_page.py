@@ -17,8 +17,8 @@ from tiltwise.report.text import NONE, escape, number, percent
 
 Record = Mapping[str, Any]
 
-RULES = """<p><b>Reproduced</b> asks whether the source's own arithmetic, defects included, gives the
-source's number on the source's assets and period, within the tolerance of the claim card.</p>
+RULES = """<p><b>Reproduced</b> asks whether the source's own arithmetic, defects included, gives
+the source's number on the source's assets and period, within the tolerance of the claim card.</p>
 <p><b>Survives</b> asks the corrected variant. A boast of money made survives if its 90&nbsp;%
 interval lies above zero and its deflated Sharpe ratio reaches 95&nbsp;%. An advantage of one rule
 over another survives if its interval lies above zero. Any other number survives if the corrected
@@ -43,7 +43,9 @@ def render(cards: Sequence[Record]) -> str:
         "computed. Plots: plotly.js, MIT licence.</p>"
     )
     return document(
-        "Published claims against the evidence", f"<style>{css}</style>{_header(cards)}", sections,
+        "Published claims against the evidence",
+        f"<style>{css}</style>{_header(cards)}",
+        sections,
         footer,
     )
 
@@ -74,13 +76,14 @@ def _tiles(cards: Sequence[Record], rows: Sequence[Record]) -> list[str]:
     tried = sum(len(g["cells"]) for card in cards for g in card["grids"])
     trials = sum(sum(card["trials"].values()) for card in cards)
     tiles = [
-        tables.tile("Numbers claimed", str(len(rows)), (f"by {len(cards)} source(s)",)),
+        tables.tile("Numbers claimed", str(len(rows)), (f"sources: {len(cards)}",)),
         _share("Reproduced", [r["reproduced"] for r in rows]),
-        _share("Survive correction", [r["survives"] for r in rows]),
+        _share("Survive correction", [r["survives"] for r in rows], _boasts(rows)),
     ]
     if boasts:
         best = max(boasts, key=lambda r: r["claimed"])
-        details = (f"corrected {number(best['corrected'])}", span("sharpe", best["low"], best["high"]))
+        corrected = f"corrected {number(best['corrected'])}"
+        details = (corrected, span("sharpe", best["low"], best["high"]))
         tiles.append(tables.tile("Best Sharpe claimed", number(best["claimed"]), details))
     ceilings = [g["ceiling"] for card in cards for g in card["grids"]]
     tiles.append(
@@ -92,11 +95,17 @@ def _tiles(cards: Sequence[Record], rows: Sequence[Record]) -> list[str]:
     return tiles
 
 
-def _share(label: str, verdicts: Sequence[bool | None]) -> str:
+def _boasts(rows: Sequence[Record]) -> str:
+    known = [r["survives"] for r in rows if r["skill"] and r["survives"] is not None]
+    return f"{sum(known)} of {len(known)} boasts of skill"
+
+
+def _share(label: str, verdicts: Sequence[bool | None], more: str = "") -> str:
     known = [v for v in verdicts if v is not None]
     if not known:
         return tables.tile(label, NONE, ("not testable", "on this data"))
-    return tables.tile(label, f"{sum(known)} of {len(known)}", ("numbers",))
+    details = ("numbers", more) if more else ("numbers",)
+    return tables.tile(label, f"{sum(known)} of {len(known)}", details)
 
 
 def _sections(card: Record, prefix: str) -> list[Section]:
@@ -125,8 +134,10 @@ def _sections(card: Record, prefix: str) -> list[Section]:
         figures=(figures.growth(system, card["growth"]),),
         after=_baseline_table(card),
     )
-    swept = [Section(f"{prefix}Costs and delays", html=_sweep_table(card))] if card["sweeps"] else []
-    return [claimed, fixes, grids, folds, simple, *swept]
+    made = [claimed, fixes, grids, folds, simple]
+    if card["sweeps"]:
+        made.append(Section(f"{prefix}Costs and delays", html=_sweep_table(card)))
+    return made
 
 
 def _varies(record: Record) -> bool:
@@ -136,9 +147,21 @@ def _varies(record: Record) -> bool:
 
 def _claims_table(card: Record) -> str:
     reference = next(iter(card["baselines"]))
-    head = ("Claim", "Claimed", "As written", "Complete folds", "Corrected", "90 % interval")
-    head = (*head, "Deflated Sharpe", reference, "Reproduced", "Survives")
-    top = "".join(f'<th scope="col">{escape(name)}</th>' for name in head)
+    complete = sum(fold["complete"] for fold in card["folds"])
+    complete = sum(fold["complete"] for fold in card["folds"])
+    head = [
+        ("Claim", ""),
+        ("Claimed", ""),
+        (f"As written, {len(card['folds'])} folds", ""),
+        (f"{complete} complete folds", "more"),
+        ("Corrected", ""),
+        ("90 % interval", "more"),
+        ("Deflated Sharpe", "more"),
+        (reference, "more"),
+        ("Repro\u00adduced", ""),
+        ("Survives", ""),
+    ]
+    top = "".join(f'<th scope="col" class="{kind}">{escape(name)}</th>' for name, kind in head)
     body, last = "", ""
     for row in card["rows"]:
         if row["text"] != last:
@@ -164,35 +187,50 @@ def _claim_row(row: Record, reference: str) -> str:
     interval = span(metric, row["low"], row["high"])
     drawing = tables.whisker(row["corrected"], row["low"], row["high"])
     cells = [
-        ("more than 0" if metric == "sharpe_gap" else show(metric, row["claimed"])),
-        show(metric, row["as_written"]),
-        show(metric, row["complete_folds"]),
-        f"<b>{show(metric, row['corrected'])}</b>",
-        f"{interval}{drawing}" if interval else NONE,
-        f"{deflated}<small>{row['trials']} trials</small>" if dsr == dsr else NONE,
-        show(metric, base),
-        _says(row["reproduced"], row["reason"]),
-        _says(row["survives"], row["reason"]),
+        ("", "&gt; 0" if metric == "sharpe_gap" else show(metric, row["claimed"])),
+        ("", show(metric, row["as_written"])),
+        ("more", show(metric, row["complete_folds"])),
+        ("", f"<b>{show(metric, row['corrected'])}</b>"),
+        ("more", f"{interval}{drawing}" if interval else NONE),
+        ("more", f"{deflated}<small>{row['trials']} trials</small>" if dsr == dsr else NONE),
+        ("more", show(metric, base)),
     ]
-    told = "".join(f"<td>{cell}</td>" for cell in cells)
+    told = "".join(f'<td class="{kind}">{cell}</td>' for kind, cell in cells) + _verdicts(row)
     return f'<tr><th scope="row">{escape(METRICS[metric])}</th>{told}</tr>'
 
 
-def _says(verdict: bool | None, reason: str) -> str:
-    word, kind = ("not testable", "unknown") if verdict is None else ("no", "no")
-    if verdict:
-        word, kind = "yes", "yes"
-    return f'<span class="says {kind}" title="{escape(reason)}">{word}</span>'
+def _verdicts(row: Record) -> str:
+    """Two cells, or one where the data cannot tell; the reason shows when one points at it."""
+    reason = escape(row["reason"])
+    if row["reproduced"] is None:
+        return (
+            f'<td colspan="2"><span class="says unknown" title="{reason}">not testable</span></td>'
+        )
+    words = [("yes" if row[name] else "no") for name in ("reproduced", "survives")]
+    return "".join(
+        f'<td><span class="says {word}" title="{reason}">{word}</span></td>' for word in words
+    )
 
 
 def _fix_list(card: Record) -> str:
-    """Each fix in a sentence, in the order of the first waterfall that has it."""
-    told: dict[str, str] = {}
+    """Each variant in words, and its fixes in the order they are made."""
+    told: dict[str, dict[str, str]] = {}
+    words: dict[str, str] = {}
     for record in card["waterfalls"]:
-        for step in record["steps"][2:]:
-            told.setdefault(step["label"], step["text"])
-    items = "".join(f"<li><b>{escape(k)}</b>: {escape(v)}</li>" for k, v in told.items())
-    return f'<ol class="fixes">{items}</ol>'
+        fixes = told.setdefault(record["variant"], {})
+        words[record["variant"]] = record["steps"][1]["text"]
+        longest = {step["label"]: step["text"] for step in record["steps"][2:]}
+        if len(longest) > len(fixes):
+            told[record["variant"]] = longest
+    titles = {grid["id"]: grid["title"] for grid in card["grids"]}
+    parts = []
+    for variant, fixes in told.items():
+        items = "".join(f"<li><b>{escape(k)}</b>: {escape(v)}</li>" for k, v in fixes.items())
+        parts.append(
+            f"<div><h3>{escape(titles[variant])}</h3><p>{escape(words[variant])}</p>"
+            f'<ol class="fixes">{items}</ol></div>'
+        )
+    return f'<div class="variants">{"".join(parts)}</div>'
 
 
 def _fold_lead(card: Record) -> str:
@@ -200,7 +238,7 @@ def _fold_lead(card: Record) -> str:
     complete = sum(fold["complete"] for fold in folds)
     text = f"{len(folds)} folds, {complete} of them complete."
     if complete < len(folds):
-        text += " The last is cut by the data; the column Complete folds above leaves it out."
+        text += " The last is cut by the data; a column of the claims table leaves it out."
     return f"{text} Total return in each test year, as written and corrected."
 
 

@@ -22,9 +22,10 @@ from tiltwise.backtest.costs import Costs
 from tiltwise.backtest.simulator import Simulator
 from tiltwise.backtest.walk_forward import first_start, walk_forward
 from tiltwise.errors import DataError, StrategyError
+from tiltwise.evaluate.metrics import sharpe as annual_sharpe
 from tiltwise.market.market import Market
 from tiltwise.research.labels import labels
-from tiltwise.research.paths import live, returns_of
+from tiltwise.research.paths import YEAR, live, returns_of
 from tiltwise.research.replay import Point, Replay, measured, sharpe_interval
 from tiltwise.strategy import Strategy
 
@@ -206,11 +207,11 @@ class Grid:
     @classmethod
     def of(cls, names: Sequence[str], returns: Floats, seed: int = 0) -> "Grid":
         """Compare configurations by their daily net returns (T, G) on common sessions."""
-        found = [sharpe_interval(np.ascontiguousarray(column), seed) for column in returns.T]
-        values = np.array([value for value, _, _ in found])
+        columns = [np.ascontiguousarray(column) for column in returns.T]
+        values = np.array([annual_sharpe(column, YEAR) for column in columns])
         best = int(values.argmax())
         average = sharpe_interval(returns.mean(axis=1), seed)
-        return cls(tuple(names), values, best, found[best], average)
+        return cls(tuple(names), values, best, sharpe_interval(columns[best], seed), average)
 
     @property
     def gap(self) -> float:

@@ -16,7 +16,6 @@ from tiltwise.backtest.simulator import Simulator
 from tiltwise.backtest.walk_forward import first_start, shown, walk_forward
 from tiltwise.evaluate import inference
 from tiltwise.evaluate.metrics import sharpe as annual_sharpe
-from tiltwise.evaluate.returns import path
 from tiltwise.market.market import Market
 from tiltwise.research.paths import YEAR, live, sharpes
 from tiltwise.strategy import Strategy, Vectorised
@@ -139,6 +138,5 @@ def measured(
 
 def sharpe_interval(returns: Floats, seed: int = 0) -> tuple[float, float, float]:
     """Return the annual Sharpe ratio of daily returns (T,) and its 90 % bootstrap interval."""
-    bounds = inference.interval(path(returns, YEAR), ["sharpe"], LEVEL, seed=seed)
-    low, high = bounds.to_numpy()[0].tolist()
-    return annual_sharpe(returns, YEAR), low, high
+    value = annual_sharpe(returns, YEAR)
+    return value, *inference.sharpe_interval(returns, YEAR, LEVEL, seed=seed)

@@ -1,5 +1,7 @@
 """Loadings that drift: recovered, causal, in any unit, on any factors; hindsight is refused."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -280,3 +282,11 @@ def test_the_mark_stays_through_arithmetic():
         assert has_hindsight(made)
     assert not has_hindsight(pd.DataFrame({"hindsight": [True]}))
     assert not has_hindsight({"hindsight": True})
+
+
+def test_the_reading_list_cites_the_book():
+    """`1.10`: the thread misquotes the title; the page has author, title, publisher and year."""
+    page = Path(__file__).parents[3] / "docs" / "loadings.md"
+    text = " ".join(page.read_text(encoding="utf-8").split())
+    title = "Quantitative Portfolio Management: The Art and Science of Statistical Arbitrage"
+    assert f"M. Isichenko, *{title}*, Wiley, 2021" in text

@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from tiltwise.strategy import Strategy
+
 YEAR = 252.0
 
 
@@ -30,7 +32,7 @@ class Source:
 
     fields: Mapping[str, Any]
     account: Mapping[str, Any]
-    recipe: type[Any]
+    recipe: type[Strategy]
     market_id: str
     assets: tuple[str, ...]
 
@@ -98,11 +100,16 @@ class AsWritten:
     @functools.cached_property
     def trades(self) -> pd.DataFrame:
         """Changes of position in long form; the source knows no fill prices."""
-        changes = self.held.diff().fillna(self.held.iloc[:1])
-        long = changes.stack()
-        long = long[long != 0.0]
-        columns = {"session": long.index.get_level_values(0), "asset": long.index.get_level_values(1)}
-        return pd.DataFrame({**columns, "weight_change": long.to_numpy()})
+        held = self.held.to_numpy()
+        changes = np.diff(held, axis=0, prepend=np.zeros((1, held.shape[1])))
+        row, asset = np.nonzero(changes)
+        return pd.DataFrame(
+            {
+                "session": self.held.index[row],
+                "asset": self.held.columns.to_numpy()[asset],
+                "weight_change": changes[row, asset],
+            }
+        )
 
     @functools.cached_property
     def returns(self) -> pd.Series:

@@ -149,9 +149,7 @@ def standardised(scores: Floats, signal: str) -> Floats:
     return (z - z.shift(MOMENTUM) if signal == "momentum" else z).to_numpy()
 
 
-def projected_books(
-    scores: Floats, known: Floats, rows: NDArray[np.intp], signal: str
-) -> Floats:
+def projected_books(scores: Floats, known: Floats, rows: NDArray[np.intp], signal: str) -> Floats:
     """Return targets (rows, N) in `rows`, NaN elsewhere and where a leg would be empty.
 
     `known` are the returns (rows, N + 1) of the assets and of the market fund.
