@@ -68,17 +68,29 @@ class Lab:
         if metric not in PATH_NUMBERS:
             return Estimate(value)
         if found.run.id not in self._bounds:
-            self._bounds[found.run.id] = self._intervals(found)
+            self._bounds[found.run.id] = intervals(found.returns, found.scored, self._threads)
         bounds = self._bounds[found.run.id]
         low, high = bounds.loc[[metric], ["low", "high"]].to_numpy(dtype=np.float64)[0]
         return Estimate(value, float(low), float(high))
 
-    def _intervals(self, found: Evaluated) -> pd.DataFrame:
-        bounds = inference.interval(path(found.returns), PATH_NUMBERS, LEVEL, jobs=self._threads)
-        if found.scored is not found.returns:  # the source's ratio is of logs: so is its interval
-            logs = inference.interval(path(found.scored), ["sharpe"], LEVEL, jobs=self._threads)
-            bounds.loc["sharpe"] = logs.loc["sharpe"]
-        return bounds
+
+def intervals(returns: pd.Series, scored: pd.Series, jobs: int = 1) -> pd.DataFrame:
+    """Return 90 % intervals of `PATH_NUMBERS`; the Sharpe ratio's are those of `scored`."""
+    bounds = inference.interval(path(returns), PATH_NUMBERS, LEVEL, jobs=jobs)
+    if scored is not returns:  # a source's ratio may be of logs: so is its interval
+        bounds.loc["sharpe"] = inference.interval(path(scored), ["sharpe"], LEVEL, jobs=jobs).loc[
+            "sharpe"
+        ]
+    return bounds
+
+
+def in_its_words(result: AsWritten, table: pd.DataFrame) -> pd.DataFrame:
+    """Return a summary whose main numbers are those that the source would print."""
+    own, found = table.copy(), result.numbers()
+    bounds = intervals(result.returns, result.net)
+    for name in PATH_NUMBERS:
+        own.loc[name, ["value", "low", "high"]] = [found[name], *bounds.loc[name]]
+    return own
 
 
 def run_as_written(

@@ -1,7 +1,6 @@
 """The data of a claim: the source's assets and period, or what has to stand in for them."""
 
 import dataclasses
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -96,7 +95,7 @@ def study(card: Card, market: Market, *, mean: bool = False) -> Study:
     last = returns.index[returns.index < folds[-1].stop][-1]
     cut = Market.from_frames(
         prices=prices.loc[:last],
-        opens=_cut(market.opens, prices, last, named, reference),
+        opens=_opens(market, prices.loc[:last]),
         benchmark=reference,
         calendar=market.calendar.name,
         net_of_fees=market.net_of_fees,
@@ -133,13 +132,13 @@ def _prices(
     return prices, left_out
 
 
-def _cut(
-    opens: pd.DataFrame | None, prices: pd.DataFrame, last: Any, names: Any, reference: str
-) -> pd.DataFrame | None:
-    """Return opens on the rows and columns of the closes, if all of them have one."""
-    if opens is None or not set(prices.columns) <= set(opens.columns):
+def _opens(market: Market, prices: pd.DataFrame) -> pd.DataFrame | None:
+    """Return opens on the rows and columns of the closes, if the market has them all."""
+    if market.opens is None or MEAN in prices.columns:
         return None
-    return opens.loc[opens.index.isin(prices.loc[:last].index), list(prices.columns)]
+    opens = market.select(tuple(prices.columns)).opens
+    assert opens is not None
+    return opens.loc[prices.index]
 
 
 def _log_returns(prices: pd.DataFrame) -> pd.DataFrame:

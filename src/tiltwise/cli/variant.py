@@ -7,7 +7,7 @@ from tiltwise.backtest.costs import Costs
 from tiltwise.backtest.simulator import Simulator
 from tiltwise.claims import card as cards
 from tiltwise.claims.as_written.account import AsWritten
-from tiltwise.claims.lab import run_as_written
+from tiltwise.claims.lab import in_its_words, run_as_written
 from tiltwise.claims.variants import variants
 from tiltwise.cli import inputs, run, show
 from tiltwise.cli.exits import UsageError
@@ -37,6 +37,8 @@ def execute(asked: run.Asked, variant: str, simulator: Simulator | None, quiet: 
     with show.progress(f"{asked.recipe}, {variant}, on {label}", quiet):
         result: Any = known[variant](asked.market, simulator, **_fields(asked.settings))
         table = summary(result, seed=asked.seed)
+        if isinstance(result, AsWritten):
+            table = in_its_words(result, table)
     record = run_as_written if isinstance(result, AsWritten) else run_of
     made = record(result, table, data=label, seed=asked.seed, files=run.tables(result))
     ledger = Ledger(asked.folder)

@@ -36,6 +36,7 @@ from numpy.typing import ArrayLike
 from tiltwise.errors import DataError
 from tiltwise.kernels.arrays import Array, matrix
 from tiltwise.kernels.jit import kernel
+from tiltwise.kernels.kalman_three import filter_three
 
 Engine = Literal["numba", "jax"]
 
@@ -184,7 +185,10 @@ class _Problem:
         b, p = self.beta.copy(order="C"), self.covariance.copy(order="C")
         betas = np.empty((rows, self.assets, self.width))
         paths = np.empty((rows, self.width, self.width))
-        _filter(self.y, self.x, delta, noise, b, p, self.size, e, q, betas, paths)
+        if self.width == 3 and not path:
+            filter_three(self.y, self.x, delta, noise, b, p, e, q)
+        else:
+            _filter(self.y, self.x, delta, noise, b, p, self.size, e, q, betas, paths)
         return q, b, p, betas, paths
 
     def empty(self) -> Array:

@@ -39,6 +39,20 @@ def test_kernel_equals_its_plain_twin(factors, gaps):
         np.testing.assert_allclose(mine, plain, rtol=0, atol=1e-15 * np.nanmax(np.abs(plain)))
 
 
+@pytest.mark.parametrize("gaps", [False, True])
+def test_three_factors_have_the_bits_of_the_general_kernel(gaps):
+    y, x = panel(factors=3, gaps=gaps, rows=400)
+    if gaps:
+        x = x.copy()
+        x[50] = np.nan
+    quick = kalman.filter(y, x, 1e-3, 1e-4, path=False)
+    general = kalman.filter(y, x, 1e-3, 1e-4, path=True)
+    assert same(quick.innovations, general.innovations)
+    assert same(quick.variances, general.variances)
+    assert same(quick.beta, general.beta)
+    assert same(quick.covariance, general.covariance)
+
+
 def dense(y, x, delta, noise, variance):
     """Log-likelihood of one asset and E[b_T | y] from the joint normal law of all rows."""
     rows, width = x.shape

@@ -77,10 +77,13 @@ class AsWritten:
     fill = "close"
     delay = 1
     ruined = None
-    notes = (
-        "as its source wrote it, defects included: no simulator, nothing drifts, and orders trade "
-        "at the very close they were decided on",
-    )
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader must know to read the numbers."""
+        said = "as its source wrote it, defects included: no simulator, nothing drifts, orders "
+        said += "trade at the very close they were decided on, and drawdowns start after day one"
+        return (said, "its Sharpe ratio is of log returns") if self.logs else (said,)
 
     @property
     def refits(self) -> pd.DatetimeIndex:

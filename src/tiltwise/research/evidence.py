@@ -1,0 +1,276 @@
+"""What stands behind one result: the sweeps of doubt and the simple rules, as one record.
+
+Every finished backtest is put through the same questions, and the answers follow from the run and
+the seed alone, so they are stored with it. Delays, fills and costs are tried on the decisions that
+the run recorded; only a later start asks the strategy anew. Nothing is chosen from the answers, so
+none of them is a trial.
+"""
+
+import dataclasses
+import functools
+import os
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Self
+
+import pandas as pd
+
+from tiltwise.backtest.result import Backtest
+from tiltwise.backtest.walk_forward import first_start, shown, walk_forward
+from tiltwise.errors import StrategyError, TiltwiseError
+from tiltwise.evaluate import compare as paired
+from tiltwise.evaluate.metrics import sharpe as annual_sharpe
+from tiltwise.ledger.run import canonical, plain
+from tiltwise.market.market import Market
+from tiltwise.research.doubt import CostCurve, Curve, costs, delays, fills, starts
+from tiltwise.research.paths import YEAR
+from tiltwise.research.placebo import Placebo, rotation_placebo
+from tiltwise.research.replay import Point, Replay, measured
+from tiltwise.research.sweep import BASELINES
+
+Progress = Callable[[int, int], None]
+STARTS = (0, 1, 2, 5, 10, 15, 20)
+ROTATIONS = 199
+"""With so many, the smallest p-value is half a per cent."""
+MOST_ASKED = 3000
+"""Decisions beyond which a strategy that answers one by one is not asked again for later starts."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Evidence:
+    """The answers for one run; a sweep that could not be made is None and `notes` say why.
+
+    Attributes
+    ----------
+    own : the run as it was simulated.
+    delay, cost, fill, start : Sharpe ratio when one assumption is moved.
+    rotation : the same decisions at other times.
+    against : frame (benchmark and simple rules x `PAIRED`), differences to the run.
+    notes : what a reader must know.
+    """
+
+    own: Point | None
+    delay: Curve | None
+    cost: CostCurve | None
+    fill: Curve | None
+    start: Curve | None
+    rotation: Placebo | None
+    against: pd.DataFrame
+    notes: tuple[str, ...] = ()
+
+    @property
+    def start_spread(self) -> float | None:
+        """Highest less lowest Sharpe ratio over the starts."""
+        if self.start is None:
+            return None
+        found = [point.sharpe for point in self.start.points]
+        return max(found) - min(found)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return everything as JSON values; NaN is null and infinity a text."""
+        values = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+        told = {name: _told(value) for name, value in values.items()}
+        found: dict[str, Any] = plain(told, "evidence", empty=True)
+        return found
+
+    def to_bytes(self) -> bytes:
+        """Return the JSON as the one line that is stored: equal evidence, equal bytes."""
+        return canonical(self.to_json()).encode()
+
+    @classmethod
+    def from_json(cls, told: Mapping[str, Any]) -> Self:
+        """Return what `to_json` told."""
+        rotation, rows = told["rotation"], told["against"]
+        names = pd.Index([row["against"] for row in rows], name="against", dtype=object)
+        table = [[row["since"], *(_real(row[c]) for c in PAIRED[1:])] for row in rows]
+        return cls(
+            own=told["own"] and _point(told["own"]),
+            delay=_curve(Curve, told["delay"]),
+            cost=_curve(CostCurve, told["cost"]),
+            fill=_curve(Curve, told["fill"]),
+            start=_curve(Curve, told["start"]),
+            rotation=rotation and _placebo(rotation),
+            against=pd.DataFrame(table, index=names, columns=list(PAIRED)),
+            notes=tuple(told["notes"]),
+        )
+
+
+PAIRED = ("since", "sessions", "rule_sharpe", *(f.name for f in dataclasses.fields(paired.Paired)))
+"""Columns of `Evidence.against`: first common session, their number, the rule's own annual Sharpe
+ratio on them, then `tiltwise.evaluate.compare.Paired`."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Kept(Replay):
+    """A finished backtest whose recorded decisions are filled otherwise, whatever they saw held."""
+
+    @classmethod
+    def from_result(cls, result: Backtest, market: Market) -> Self:
+        """Return the replay of a backtest made on `market`, without running it again."""
+        dates = result.simulated.tape.dates
+        view = shown(result.strategy, market.asof(dates[-1]))
+        first = int(view.dates.searchsorted(dates[0]))
+        return cls(result.strategy, market, dates[0], dates[-1], view, first, result)
+
+    @property
+    def asks_anew(self) -> bool:
+        """Whether a later start asks the strategy session by session."""
+        return not super().reusable
+
+    @property
+    def reusable(self) -> bool:
+        """Always: the decisions are those on record."""
+        return True
+
+
+def evidence(
+    result: Backtest,
+    market: Market,
+    seed: int = 0,
+    jobs: int | None = None,
+    progress: Progress | None = None,
+) -> Evidence:
+    """Put a backtest through every question.
+
+    Parameters
+    ----------
+    result : the run; the alternatives trade under its simulator but for what they move.
+    market : what the run was made on.
+    seed : of intervals and rotations.
+    jobs : threads; the answers do not depend on it.
+    progress : called with (answers had, all).
+    """
+    replay = Kept.from_result(result, market)
+    asked: dict[str, Callable[[], Any]] = {
+        "own": lambda: _own(replay, seed),
+        "delay": lambda: delays(replay, seed=seed),
+        "cost": lambda: costs(replay, seed=seed),
+        "fill": lambda: fills(replay, seed=seed),
+        "start": lambda: _starts(replay, seed),
+        "rotation": lambda: rotation_placebo(replay, ROTATIONS, seed),
+    }
+    rivals = _rivals(result, market)
+    asked |= {name: functools.partial(_paired, result, its, seed) for name, its in rivals.items()}
+    found, notes = dict[str, Any](), _standing(replay)
+    with ThreadPoolExecutor(jobs or os.cpu_count() or 1) as pool:
+        for name, (answer, trouble) in zip(asked, pool.map(_answered, asked.values()), strict=True):
+            found[name] = answer
+            notes += [f"{name} was left out: {trouble}"] if trouble else []
+            if progress:
+                progress(len(found), len(asked))
+    rows = {name: row for name in rivals if (row := found.pop(name)) is not None}
+    names = pd.Index(list(rows), name="against", dtype=object)
+    against = pd.DataFrame(list(rows.values()), index=names, columns=list(PAIRED))
+    return Evidence(**found, against=against, notes=tuple(notes))
+
+
+def _answered(ask: Callable[[], Any]) -> tuple[Any, str]:
+    """Return an answer, or None and why there is none."""
+    try:
+        return ask(), ""
+    except TiltwiseError as error:
+        return None, str(error)
+
+
+def _standing(replay: Kept) -> list[str]:
+    """Return what holds for all sweeps of this run."""
+    said = []
+    if replay.asks_anew:
+        said.append(
+            "the strategy may look at what it holds: delays, fills and costs were tried on the "
+            "decisions it made in this run, it was not asked again"
+        )
+    if replay.result.ruined is not None:
+        said.append("the run was ruined: what is compared ends on that day")
+    return said
+
+
+def _own(replay: Kept, seed: int) -> Point:
+    simulator = replay.result.simulator
+    nav, traded, first = replay.under(simulator)
+    tainted = simulator.allow_lookahead
+    delay = float(replay.result.delay)
+    return measured("as run", delay, nav, traded, first, seed, tainted=tainted)
+
+
+def _starts(replay: Kept, seed: int) -> Curve:
+    decisions = len(replay.result.weights) * len(STARTS)
+    if replay.asks_anew and decisions > MOST_ASKED:
+        raise StrategyError(
+            f"the strategy answers one session at a time and would be asked {decisions} times; a "
+            f"decide_many would make it quick (the limit is {MOST_ASKED})"
+        )
+    return starts(replay, STARTS, seed=seed)
+
+
+def _rivals(result: Backtest, market: Market) -> dict[str, Callable[[], pd.Series]]:
+    """Return what the run is compared with, by name: the benchmark and the simple rules."""
+    rivals: dict[str, Callable[[], pd.Series]] = {}
+    index = result.benchmark_returns
+    if index is not None:
+        rivals[str(market.benchmark)] = lambda: index.fillna(0.0)
+    for rule in BASELINES:
+        strategy = rule(universe=tuple(result.weights.columns))
+        rivals[rule.__name__] = functools.partial(_ruled, strategy, result, market)
+    return rivals
+
+
+def _ruled(strategy: Any, result: Backtest, market: Market) -> pd.Series:
+    """Return a rule's net returns from the run's start, or from when the rule can decide."""
+    dates = result.simulated.tape.dates
+    begin = max(dates[0], first_start(strategy, market))
+    return walk_forward(strategy, market, begin, dates[-1], result.simulator).returns
+
+
+def _paired(result: Backtest, rival: Callable[[], pd.Series], seed: int) -> dict[str, Any]:
+    """Return the difference of the run to a rival on the sessions of both."""
+    its = rival()
+    common = its.index.intersection(result.returns.index)
+    found = paired.compare({"run": result.returns}, {"rule": its}, YEAR, seed=seed).iloc[0]
+    return {
+        "since": f"{common[0]:%Y-%m-%d}",
+        "sessions": float(len(common)),
+        "rule_sharpe": annual_sharpe(its.loc[common].to_numpy(), YEAR),
+        **{str(k): float(v) for k, v in found.items()},
+    }
+
+
+def _told(value: Any) -> Any:
+    if isinstance(value, pd.DataFrame):
+        return [{"against": k, **row} for k, row in value.to_dict("index").items()]
+    if isinstance(value, Placebo):
+        shifts, rotated = value.shifts.tolist(), value.rotated.tolist()
+        return {**_fields(value), "shifts": shifts, "rotated": rotated}
+    if isinstance(value, Curve):
+        return {**_fields(value), "points": [dataclasses.asdict(p) for p in value.points]}
+    return dataclasses.asdict(value) if isinstance(value, Point) else value
+
+
+def _fields(value: Any) -> dict[str, Any]:
+    return {f.name: getattr(value, f.name) for f in dataclasses.fields(value)}
+
+
+def _real(value: Any) -> float:
+    """Return a stored number: null is NaN, text an infinity."""
+    return float("nan") if value is None else float(value)
+
+
+def _point(told: Mapping[str, Any]) -> Point:
+    kept = ("label", "tainted")
+    values: dict[str, Any] = {k: v if k in kept else _real(v) for k, v in told.items()}
+    return Point(**values)
+
+
+def _curve(kind: type[Any], told: Mapping[str, Any] | None) -> Any:
+    if not told:
+        return None
+    points, notes = tuple(map(_point, told["points"])), tuple(told["notes"])
+    return kind(**{**told, "points": points, "notes": notes})
+
+
+def _placebo(told: Mapping[str, Any]) -> Placebo:
+    import numpy as np
+
+    shifts = np.array(told["shifts"], dtype=np.int64)
+    rotated = np.array([_real(v) for v in told["rotated"]])
+    return Placebo(_real(told["real"]), shifts, rotated, int(told["spacing"]))
