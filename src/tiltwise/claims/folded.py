@@ -125,7 +125,11 @@ class FoldedMomentum(ResidualMomentum):
 
     def _found(self, model: FoldFactors, own: Market, last: int) -> Floats:
         """Return residuals, at least those of the last rows, by asset of the model."""
-        if self.residual != "kalman":
+        if self.residual == "rolling":  # the same for every step of a waterfall
+            key = ("rolling residuals", self.factors, self.window, last)
+            kept: Floats = own.cached(key, lambda: self._residuals(model, own, last))
+            return kept
+        if self.residual == "fixed":
             return self._residuals(model, own, last)
         centred = model.centred(own)
         delta = model.ratio * self.noise

@@ -10,12 +10,7 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
-import numpy as np
-import pandas as pd
-
-from tiltwise.backtest.costs import Costs
-from tiltwise.backtest.simulator import Simulator
-from tiltwise.backtest.walk_forward import walk_forward
+from tiltwise.claims import beside
 from tiltwise.claims.bench import Bench
 from tiltwise.claims.card import Card, Claim, Number
 from tiltwise.claims.evidence import (
@@ -23,7 +18,6 @@ from tiltwise.claims.evidence import (
     Cell,
     Estimate,
     Evaluated,
-    FoldRow,
     Grid,
     Row,
     Step,
@@ -37,14 +31,9 @@ from tiltwise.evaluate.overfitting import noise_ceiling
 from tiltwise.evaluate.selection import Selection, selection
 from tiltwise.ledger import Ledger
 from tiltwise.market.market import Market
-from tiltwise.recipes.benchmarks import BuyAndHold, EqualWeight, InverseVolatility, Trend
-from tiltwise.strategy import Strategy
 
 Progress = Callable[[int, int], None]
 Profile = Literal["sample", "full"]
-
-SWEPT_COSTS = (0.0, 2.0, 5.0, 10.0)
-SWEPT_DELAYS = (1, 2, 3, 6)
 
 
 def run_card(
@@ -81,8 +70,8 @@ def run_card(
     written = {v: _grid(bench, v) for v in dict.fromkeys(c.variant for c in card.claims)}
     falls = tuple(_waterfall(bench, claim) for claim in card.claims)
     corrected = _corrected_grids(bench)
-    baselines = {name: _baseline(bench, rule) for name, rule in _rules(bench).items()}
-    sweeps = _sweeps(bench) if profile == "full" else ()
+    baselines = {name: beside.baseline(bench, rule) for name, rule in beside.rules(bench).items()}
+    sweeps = beside.sweeps(bench) if profile == "full" else ()
     counted = functools.cache(lambda run: selection(run, ledger))
     rows = [row for c in card.claims for row in _rows(bench, c, baselines, counted)]
     families = {e.run.family for e in (*bench.done.values(), *baselines.values())}
@@ -100,15 +89,15 @@ def run_card(
         rows=tuple(rows),
         waterfalls=falls,
         grids=(*written.values(), *corrected),
-        folds=_folds(bench),
+        folds=beside.by_fold(bench),
         baselines={
             name: {m: bench.lab.estimate(found, m) for m in found.points}
             for name, found in baselines.items()
         },
-        growth=_growth(bench, baselines),
+        growth=beside.growth(bench, baselines),
         trials={family: ledger.count(family) for family in sorted(families)},
         sweeps=sweeps,
-        notes=_notes(bench),
+        notes=beside.notes(bench),
     )
 
 
@@ -128,7 +117,7 @@ def _grid(bench: Bench, variant: str) -> Grid:
     """Return every cell of a source's grid as it wrote it."""
     named = {
         claim.id: bench.cell(variant, claim.cell)
-        for claim in _money(bench.card)
+        for claim in beside.money(bench.card)
         if claim.variant == variant
     }
     cells = []
@@ -153,11 +142,6 @@ def _corrected_grids(bench: Bench) -> tuple[Grid, ...]:
         ceiling = noise_ceiling(len(cells), bench.study.years)
         grids.append(Grid(f"{variant}-corrected", title, tuple(cells), ceiling))
     return tuple(grids)
-
-
-def _money(card: Card) -> list[Claim]:
-    """Return the claims about one path of money."""
-    return [c for c in card.claims if "sharpe" in c.claimed]
 
 
 def _waterfall(bench: Bench, claim: Claim) -> Waterfall:
@@ -238,90 +222,3 @@ def _verdict(
         return untestable(bench.study.shortfall)
     tolerance = bench.card.variants[claim.variant].tolerance.get(number.metric, 0.0)
     return judge(number, tolerance, written, corrected, dsr)
-
-
-def _rules(bench: Bench) -> dict[str, Strategy]:
-    """Return the simple rules that every claim is measured against."""
-    names = bench.study.traded
-    return {
-        bench.study.reference: BuyAndHold(universe=(bench.study.reference,)),
-        "buy and hold": BuyAndHold(universe=names),
-        "equal weight": EqualWeight(universe=names),
-        "inverse volatility": InverseVolatility(universe=names),
-        "trend": Trend(universe=names),
-    }
-
-
-def _baseline(bench: Bench, rule: Strategy) -> Evaluated:
-    bench.told()
-    start = bench.study.test_dates[0]
-    return bench.lab.backtest(walk_forward(rule, bench.study.market, start))
-
-
-def _folds(bench: Bench) -> tuple[FoldRow, ...]:
-    """Return what each fold earned, as written and corrected."""
-    claims = _money(bench.card)
-    written = {c.id: bench.path(c).returns for c in claims}
-    corrected = {c.id: bench.path(c, bench.fixes(c.variant)).returns for c in claims}
-    dates = pd.DatetimeIndex(bench.study.returns.index)
-    return tuple(
-        FoldRow(
-            train=f"{fold.train:%Y-%m-%d}",
-            test=f"{fold.test:%Y-%m-%d}",
-            stop=f"{fold.stop:%Y-%m-%d}",
-            sessions=len(dates[fold.rows(dates)[1]]),
-            complete=fold.complete,
-            as_written={name: _total(r, fold) for name, r in written.items()},
-            corrected={name: _total(r, fold) for name, r in corrected.items()},
-        )
-        for fold in bench.study.folds
-    )
-
-
-def _total(returns: pd.Series, fold: Any) -> float:
-    """Return the total return of the sessions of a test year."""
-    values = returns[(returns.index >= fold.test) & (returns.index < fold.stop)].to_numpy()
-    return float(np.prod(1.0 + values) - 1.0)
-
-
-def _growth(bench: Bench, baselines: Mapping[str, Evaluated]) -> dict[str, pd.Series]:
-    """Return the growth of one unit: the first claim of each variant, and the market."""
-    paths: dict[str, pd.Series] = {}
-    for variant, entry in bench.card.variants.items():
-        first = next((c for c in _money(bench.card) if c.variant == variant), None)
-        if first is not None:
-            paths[f"{entry.title}, as written"] = bench.path(first).returns
-            fixes = bench.fixes(variant)
-            paths[f"{entry.title}, corrected"] = bench.path(first, fixes).returns
-    paths[bench.study.reference] = baselines[bench.study.reference].returns
-    return {name: (1.0 + r).cumprod() for name, r in paths.items()}
-
-
-def _sweeps(bench: Bench) -> tuple[dict[str, Any], ...]:
-    """Return the corrected Sharpe ratio of each claim under other costs and delays."""
-    made = []
-    settings = [("cost", c, Simulator(costs=Costs(half_spread_bps=c))) for c in SWEPT_COSTS]
-    settings += [("delay", float(d), Simulator("close", d)) for d in SWEPT_DELAYS]
-    for claim in _money(bench.card):
-        cell = bench.cell(claim.variant, claim.cell)
-        for kind, setting, using in settings:
-            found = bench.lab.estimate(bench.under(claim.variant, cell, using), "sharpe")
-            made.append({"claim": claim.id, "kind": kind, "setting": setting, "sharpe": found})
-    return tuple(made)
-
-
-def _notes(bench: Bench) -> tuple[str, ...]:
-    cut = bench.study
-    found = list(cut.notes)
-    if cut.substitutes:
-        found.append(f"substitutes: {cut.substitutes}; no claim can be reproduced on them")
-    elif cut.shortfall:
-        found.append(cut.shortfall)
-    if not cut.folds[-1].complete:
-        found.append(
-            f"fold {len(cut.folds)} is cut by the data at {cut.test_dates[-1]:%Y-%m-%d}; the rule "
-            f"of the source yields {sum(f.complete for f in cut.folds)} complete folds here"
-        )
-    if cut.market.rates is None:
-        found.append("no cash rate was given: cash and collateral earn nothing")
-    return tuple(found)

@@ -31,5 +31,5 @@ def print_findings(found: list[dict[str, Any]]) -> None:
     """Print findings, or that there are none."""
     for finding in found:
         print(f"row {finding['row']}, {finding['where']}: {finding['detail']}")
-    if not found:
+    if not any(finding["broken"] for finding in found):
         print("the ledger is as it was written")

@@ -1,23 +1,21 @@
 """``tiltwise run``: one strategy, one market, one recorded result."""
 
 import dataclasses
-import io
+import math
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from tiltwise import recipes
-from tiltwise.backtest.result import Backtest
 from tiltwise.backtest.simulator import Simulator
 from tiltwise.backtest.walk_forward import first_start, walk_forward
-from tiltwise.cli import inputs, show
+from tiltwise.cli import inputs, report, show
 from tiltwise.evaluate.metrics import METRICS, summary
 from tiltwise.evaluate.record import run_of
-from tiltwise.evaluate.selection import Selection, selection
 from tiltwise.ledger import Ledger, Run
 from tiltwise.market.market import Market
-from tiltwise.report import page
+from tiltwise.research.evidence import Evidence, evidence
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,13 +35,19 @@ class Asked:
     seed: int
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Done:
-    """What came out: the object that ``--json`` prints, and the table."""
+    """What came out: circumstances, metrics, what stands behind them, and remarks."""
 
-    summary: dict[str, Any]
+    facts: dict[str, Any]
     table: pd.DataFrame
+    found: Evidence
     notes: tuple[str, ...]
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """The object that ``--json`` prints."""
+        return {**self.facts, **doubted(self.found)}
 
 
 def execute(asked: Asked, quiet: bool) -> Done:
@@ -52,8 +56,9 @@ def execute(asked: Asked, quiet: bool) -> Done:
     names = inputs.universe(recipe, asked.data, asked.market, asked.universe)
     strategy = inputs.strategy(recipe, list(asked.settings), universe=names)
     start = asked.start or first_start(strategy, asked.market)
-    ledger = Ledger(asked.folder)
-    with show.progress(f"{strategy.name} on {inputs.label(asked.data)}", quiet) as bar:
+    Ledger(asked.folder)  # refuses a folder that cannot hold one before anything is computed
+    label = inputs.label(asked.data)
+    with show.progress(f"{strategy.name} on {label}", quiet) as bar:
         result = walk_forward(
             strategy,
             asked.market,
@@ -64,97 +69,34 @@ def execute(asked: Asked, quiet: bool) -> Done:
             progress=bar,
         )
         table = summary(result, seed=asked.seed)
-    label = inputs.label(asked.data)
-    run = run_of(result, table, data=label, seed=asked.seed, files=tables(result))
+    with show.progress("what stands behind it", quiet) as bar:
+        found = evidence(result, asked.market, asked.seed, asked.jobs, bar)
+    files = report.stored(result, found, asked.market.benchmark)
+    run = run_of(result, table, data=label, seed=asked.seed, files=files)
+    return conclude(asked, result, run, found)
+
+
+def conclude(asked: Asked, result: Any, run: Run, found: Evidence) -> Done:
+    """Record a run, count its trials, and write its page from what was recorded."""
+    ledger = Ledger(asked.folder)
     ledger.add(run)
-    counted = selection(run, ledger)
-    table.loc["dsr", "value"], table.loc["pbo", "value"] = counted.dsr, counted.pbo
-    report = write_page(asked, run, page.render(view(asked, result, table, counted)))
-    return Done(facts(asked, result, table, counted, run, report), table, result.notes)
-
-
-def write_page(asked: Asked, run: Run, text: str) -> Path:
-    """Write the report beside the ledger; it counts trials, so it is renewed by each rerun."""
-    path = asked.folder / "reports" / f"{run.id}.html"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(".part")
-    part.write_text(text, encoding="utf-8")
-    part.replace(path)
-    return path
-
-
-def view(asked: Asked, result: Backtest, table: pd.DataFrame, counted: Selection) -> page.RunView:
-    """Return what the report shows of a result."""
-    costs = asked.simulator.costs
-    told = {
-        "Data": f"{inputs.label(asked.data)} (id {asked.market.id[:12]})",
-        "Universe": ", ".join(result.weights.columns),
-        "Period": f"{result.nav.index[0]:%Y-%m-%d} to {result.nav.index[-1]:%Y-%m-%d}",
-        "Fills": f"at the {result.fill}; the first earning session is {result.delay} after the "
-        "decision",
-        "Costs per side": f"commission {costs.commission_bps:g} bps, "
-        f"half-spread {costs.half_spread_bps:g} bps",
-        "Trials": f"{counted.trials} counted in this ledger for this recipe and universe; the best "
-        f"of them without skill would show a Sharpe ratio near {counted.noise_ceiling:.2f}",
-        "Strategy": ", ".join(
-            f"{name} = {value}"
-            for name, value in result.strategy.describe().items()
-            if name not in ("strategy", "universe")
-        ),
-    }
-    return page.RunView(
-        title=result.strategy.name,
-        recipe=asked.recipe,
-        subtitle=(type(result.strategy).__doc__ or "").split("\n")[0],
-        facts=told,
-        notes=result.notes,
-        taint=next((n for n in result.notes if n.startswith("look-ahead")), ""),
-        summary=table,
-        returns=result.returns,
-        gross_returns=result.gross_returns,
-        benchmark_returns=result.benchmark_returns,
-        benchmark_name=asked.market.benchmark or "Benchmark",
-        held=result.held,
-        costs=result.costs,
-        turnover=result.turnover,
-        decisions=result.weights,
-        refits=tuple(result.refits),
-    )
-
-
-def tables(result: Backtest) -> dict[str, bytes]:
-    """Return the result's tables as Parquet files."""
-    frames = {
-        "nav": result.nav.to_frame("nav"),
-        "weights": result.weights,
-        "held": result.held,
-        "trades": result.trades,
-        "costs": result.costs,
-    }
-    return {f"{name}.parquet": _parquet(frame) for name, frame in frames.items()}
-
-
-def _parquet(frame: pd.DataFrame) -> bytes:
-    buffer = io.BytesIO()
-    frame.to_parquet(buffer, compression="zstd")
-    return buffer.getvalue()
+    run = ledger.get(run.id)
+    stands = report.Standing.of(run, ledger)
+    path = report.publish(run, ledger, stands)
+    table = report.metrics(run, stands.counted)
+    return Done(facts(asked, result, stands, run, path), table, found, run.notes)
 
 
 def facts(
-    asked: Asked,
-    result: Backtest,
-    table: pd.DataFrame,
-    counted: Selection,
-    run: Run,
-    report: Path,
+    asked: Asked, result: Any, stands: report.Standing, run: Run, path: Path
 ) -> dict[str, Any]:
-    """Return the object that ``--json`` prints."""
+    """Return the object that ``--json`` prints, without the evidence."""
     last = result.weights.dropna(how="all")
     folder = asked.folder / "runs" / run.id
     return {
         "run_id": run.id,
         "recipe": asked.recipe,
-        "strategy": run.strategy,
+        "strategy": result.strategy.describe(),
         "data": run.data,
         "data_id": run.data_id,
         "start": run.start,
@@ -162,8 +104,10 @@ def facts(
         "sessions": len(result.nav),
         "fill": result.fill,
         "delay": result.delay,
-        "metrics": table.to_dict("index"),
-        "trials": dataclasses.asdict(counted),
+        "metrics": report.metrics(run, stands.counted).to_dict("index"),
+        "trials": dataclasses.asdict(stands.counted),
+        "grid": None if stands.grid is None else stands.grid.table().to_dict("index"),
+        "vault": stands.vault or None,
         "turnover": {
             "one_way_daily": float(result.turnover.mean()) / 2.0,
             "two_way_daily": float(result.turnover.mean()),
@@ -173,15 +117,36 @@ def facts(
         "tainted": run.tainted,
         "notes": list(result.notes),
         "files": {
-            "report": str(report),
+            "report": str(path),
             **{name.partition(".")[0]: str(folder / name) for name in sorted(run.files)},
         },
     }
 
 
+def doubted(found: Evidence) -> dict[str, Any]:
+    """Return the sweeps of doubt and the simple rules as ``--json`` prints them."""
+    curves = {name: getattr(found, name) for name in ("delay", "cost", "fill", "start")}
+    points = {
+        name: [] if curve is None else [dataclasses.asdict(point) for point in curve.points]
+        for name, curve in curves.items()
+    }
+    rotation = found.rotation
+    return {
+        "doubt": {
+            **points,
+            "break_even_bps": None if found.cost is None else found.cost.break_even,
+            "start_spread": found.start_spread,
+            "rotation_p": None if rotation is None else rotation.p_value,
+            "rotations": 0 if rotation is None else len(rotation.rotated),
+            "notes": list(found.notes),
+        },
+        "against": found.against.to_dict("index"),
+    }
+
+
 def print_result(done: Done) -> None:
     """Print the metrics, the assumptions and where the report is."""
-    facts = done.summary
+    facts = done.facts
     rows = [
         [str(name), *(show.number(float(v), unit(str(name))) for v in values)]
         for name, values in zip(done.table.index, done.table.to_numpy(), strict=True)
@@ -197,9 +162,54 @@ def print_result(done: Done) -> None:
         f"trials counted: {counted['trials']}; best of them without skill: Sharpe "
         f"{counted['noise_ceiling']:.2f}; fails from {counted['fails_at']:.0f} trials on"
     )
-    for text in done.notes:
+    print_evidence(done.found)
+    for text in (*done.notes, *done.found.notes):
         print(f"note: {text}")
+    if facts["vault"]:
+        print(f"vault: {facts['vault']}")
     print(f"run {facts['run_id']}\nreport {facts['files']['report']}")
+
+
+def print_evidence(found: Evidence) -> None:
+    """Print the Sharpe ratio under other assumptions, and the differences to simple rules."""
+    curves = {"delay": found.delay, "cost": found.cost, "fill": found.fill}
+    rows = [
+        [f"{name} {point.label}", *(show.number(v) for v in (point.sharpe, point.low, point.high))]
+        for name, curve in curves.items()
+        for point in (curve.points if curve else ())
+    ]
+    show.table("Sharpe ratio if", ["", "value", "low 5 %", "high 95 %"], rows)
+    for text in told(found):
+        print(text)
+    columns = ("sharpe", "sharpe_low", "sharpe_high", "sharpe_p", "mean")
+    rows = [
+        [str(rule), *(show.number(float(row[name])) for name in columns), record(row)]
+        for rule, row in found.against.iterrows()
+    ]
+    head = ["this run less", "sharpe", "low 5 %", "high 95 %", "p", "mean a year", "years needed"]
+    show.table("against simple rules", head, rows)
+
+
+def told(found: Evidence) -> list[str]:
+    """Return what the sweeps say in a line each."""
+    lines = []
+    if found.cost is not None:
+        end, free = found.cost.break_even, found.cost.points[0].mean
+        none = "costs never eat it up" if free > 0 else "no reward even without trading costs"
+        lines.append(none if end is None else f"nothing left at {end:.1f} bps a side")
+    if found.start is not None:
+        starts = [point.sharpe for point in found.start.points]
+        lines.append(f"{len(starts)} later starts: Sharpe {min(starts):.3f} to {max(starts):.3f}")
+    if found.rotation is not None:
+        count, p = len(found.rotation.rotated), found.rotation.p_value
+        lines.append(f"rotation placebo: p = {p:.3f} over {count} rotations")
+    return ["; ".join(lines)] if lines else []
+
+
+def record(row: pd.Series) -> str:
+    """Return the years of record that a difference needs."""
+    needed = float(row["min_track_record_years"])
+    return "never" if math.isinf(needed) else show.number(needed)
 
 
 def unit(name: str) -> str:

@@ -7,7 +7,8 @@ drift as a random walk that a Kalman filter follows; e is what the filter did no
 decision session, long the highest e and short the lowest, in equal parts.
 
 Source: "Dynamic Factor Arbitrage". Departures: positions are held until the next decision; both
-legs always hold max(1, floor(q n)) names; SPY is a benchmark, not a component.
+legs always hold max(1, floor(q n)) names; SPY is a benchmark, not a component. Its later revision
+decides weekly on the change of scaled residuals: signal="change", scale="recent", quantile=0.3.
 """
 
 import dataclasses
@@ -21,12 +22,15 @@ from tiltwise.errors import StrategyError
 from tiltwise.market.market import Market
 from tiltwise.market.universes import SELECT_SECTORS
 from tiltwise.models import loadings
-from tiltwise.models.factors import PCAFactors
+from tiltwise.models.loadings import ResidualFactors
 from tiltwise.portfolio.ranks import long_short_rows
 from tiltwise.strategy import Decision, Decisions, Strategy
 
-RESIDUALS = ("kalman", "fixed", "rolling")
-SIGN = {"momentum": 1.0, "reversion": -1.0}
+CHOICES = {
+    "residual": ("kalman", "fixed", "rolling"),
+    "signal": loadings.SIGNALS,
+    "scale": loadings.SCALES,
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,8 +40,10 @@ class ResidualMomentum(Strategy):
     universe: tuple[str, ...] = SELECT_SECTORS
     factors: int = 3
     residual: str = "kalman"  # or "fixed" or "rolling" components without a filter
-    signal: str = "momentum"  # or "reversion"
-    adaptation: float = 0.1  # state noise over observation noise: only the ratio matters
+    signal: str = "momentum"  # or "reversion", or over the horizon "cumulative" or "change"
+    horizon: int = 20  # sessions of a "cumulative" signal or a "change"
+    scale: str = "none"  # or over the "forecast" deviation of a filter, or over the "recent" one
+    adaptation: float | None = 0.1  # state over observation noise; None: the likeliest in training
     window: int = 60  # returns behind each set of "rolling" components
     quantile: float = 0.1  # share of the universe in each leg
     gross: float = 1.0
@@ -47,34 +53,48 @@ class ResidualMomentum(Strategy):
 
     def __post_init__(self) -> None:
         """Refuse words that name no variant."""
-        for field, known in (("residual", RESIDUALS), ("signal", tuple(SIGN))):
+        for field, known in CHOICES.items():
             if getattr(self, field) not in known:
                 raise StrategyError(f"{field}={getattr(self, field)!r} is not one of {known}")
+        if self.scale == "forecast" and self.residual != "kalman":
+            raise StrategyError(f"{self.residual} residuals have no forecast: use scale='recent'")
+        if self.horizon < 1:
+            raise StrategyError(f"horizon={self.horizon} must be at least one session")
 
-    def fit(self, past: Market) -> PCAFactors:
-        """Return the components of the training window."""
-        return PCAFactors.of(past, self.factors)
+    def fit(self, past: Market) -> ResidualFactors:
+        """Return the components of the training window, and how fast loadings adapt."""
+        return ResidualFactors.learn(past, self.factors, self.adaptation)
 
-    def decide(self, model: PCAFactors, past: Market, held: pd.Series) -> Decision:
+    def decide(self, model: ResidualFactors, past: Market, held: pd.Series) -> Decision:
         """Return the book of the newest row."""
         columns = past.prices.columns
-        scores, weights = (pd.Series(x[0], columns) for x in self._books(model, past, [-1]))
+        newest = np.array([-1])
+        scores, weights = (pd.Series(x[0], columns) for x in self._books(model, past, newest))
         return Decision(weights, {"score": scores})
 
-    def decide_many(self, model: PCAFactors, past: Market, dates: pd.DatetimeIndex) -> Decisions:
+    def decide_many(
+        self, model: ResidualFactors, past: Market, dates: pd.DatetimeIndex
+    ) -> Decisions:
         """Return the books of many rows from one pass of the filter."""
         rows, columns = np.searchsorted(past.dates, dates) - len(past), past.prices.columns
         scores, weights = (pd.DataFrame(x, dates, columns) for x in self._books(model, past, rows))
         return Decisions(weights, {"score": scores})
 
-    def _books(self, model: PCAFactors, past: Market, rows: Any) -> tuple[np.ndarray, np.ndarray]:
-        scores = SIGN[self.signal] * self._residuals(model, past, last=-int(rows[0]))[rows]
+    def _books(self, model: ResidualFactors, past: Market, rows: Any) -> tuple[Any, Any]:
+        """Return scores and weights of rows counted from the end."""
+        values = self._residuals(model, past, last=self.horizon - int(rows[0]))
+        scores = loadings.signal(values, self.signal, self.horizon, rows)
         scores = loadings.by_asset(scores, model, past)
         return scores, long_short_rows(scores, past.assets, self.quantile, self.gross)
 
-    def _residuals(self, model: PCAFactors, past: Market, last: int) -> np.ndarray:
+    def _residuals(self, model: ResidualFactors, past: Market, last: int) -> Any:
+        """Return at least the last residuals, in the scale asked for."""
         if self.residual == "rolling":
-            return loadings.rolling_residuals(past, model, self.window, last)
-        if self.residual == "fixed":
-            return loadings.fixed_residuals(past, model)
-        return loadings.innovations(past, model, self.adaptation)
+            wanted = len(past) - 1 if self.scale == "recent" else min(last, len(past) - 1)
+            found = loadings.rolling_residuals(past, model, self.window, wanted)
+        elif self.residual == "fixed":
+            found = loadings.fixed_residuals(past, model)
+        else:
+            forecast = self.scale == "forecast"
+            found = loadings.innovations(past, model, model.ratio, standardised=forecast)
+        return loadings.recent_scores(found) if self.scale == "recent" else found

@@ -7,7 +7,6 @@ none of them is a trial.
 """
 
 import dataclasses
-import functools
 import os
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -16,17 +15,15 @@ from typing import Any, Self
 import pandas as pd
 
 from tiltwise.backtest.result import Backtest
-from tiltwise.backtest.walk_forward import first_start, shown, walk_forward
+from tiltwise.backtest.simulator import Simulator
+from tiltwise.backtest.walk_forward import shown
 from tiltwise.errors import StrategyError, TiltwiseError
-from tiltwise.evaluate import compare as paired
-from tiltwise.evaluate.metrics import sharpe as annual_sharpe
 from tiltwise.ledger.run import canonical, plain
 from tiltwise.market.market import Market
 from tiltwise.research.doubt import CostCurve, Curve, costs, delays, fills, starts
-from tiltwise.research.paths import YEAR
 from tiltwise.research.placebo import Placebo, rotation_placebo
 from tiltwise.research.replay import Point, Replay, measured
-from tiltwise.research.sweep import BASELINES
+from tiltwise.research.rivals import PAIRED, rivals, table
 
 Progress = Callable[[int, int], None]
 STARTS = (0, 1, 2, 5, 10, 15, 20)
@@ -82,7 +79,7 @@ class Evidence:
         """Return what `to_json` told."""
         rotation, rows = told["rotation"], told["against"]
         names = pd.Index([row["against"] for row in rows], name="against", dtype=object)
-        table = [[row["since"], *(_real(row[c]) for c in PAIRED[1:])] for row in rows]
+        cells = [[row["since"], *(_real(row[c]) for c in PAIRED[1:])] for row in rows]
         return cls(
             own=told["own"] and _point(told["own"]),
             delay=_curve(Curve, told["delay"]),
@@ -90,14 +87,9 @@ class Evidence:
             fill=_curve(Curve, told["fill"]),
             start=_curve(Curve, told["start"]),
             rotation=rotation and _placebo(rotation),
-            against=pd.DataFrame(table, index=names, columns=list(PAIRED)),
+            against=pd.DataFrame(cells, index=names, columns=list(PAIRED)),
             notes=tuple(told["notes"]),
         )
-
-
-PAIRED = ("since", "sessions", "rule_sharpe", *(f.name for f in dataclasses.fields(paired.Paired)))
-"""Columns of `Evidence.against`: first common session, their number, the rule's own annual Sharpe
-ratio on them, then `tiltwise.evaluate.compare.Paired`."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -141,7 +133,7 @@ def evidence(
     progress : called with (answers had, all).
     """
     replay = Kept.from_result(result, market)
-    asked: dict[str, Callable[[], Any]] = {
+    sweeps: dict[str, Callable[[], Any]] = {
         "own": lambda: _own(replay, seed),
         "delay": lambda: delays(replay, seed=seed),
         "cost": lambda: costs(replay, seed=seed),
@@ -149,19 +141,40 @@ def evidence(
         "start": lambda: _starts(replay, seed),
         "rotation": lambda: rotation_placebo(replay, ROTATIONS, seed),
     }
-    rivals = _rivals(result, market)
-    asked |= {name: functools.partial(_paired, result, its, seed) for name, its in rivals.items()}
-    found, notes = dict[str, Any](), _standing(replay)
+    returns, assets = result.returns, tuple(result.weights.columns)
+    others = rivals(returns, market.select(assets), result.simulator, seed)
+    answers, trouble = _ask({**sweeps, **others}, jobs, progress)
+    given = {name: answers.pop(name) for name in sweeps}
+    notes = (*_standing(replay), *trouble)
+    return Evidence(**given, against=table(answers), notes=notes)
+
+
+def rules_only(
+    returns: pd.Series, market: Market, simulator: Simulator, why: str, seed: int = 0
+) -> Evidence:
+    """Set returns that no simulator made beside the simple rules; `why` goes to the notes.
+
+    `market` shows the assets they were made with and a session before the first of them.
+    """
+    answers, trouble = _ask(rivals(returns, market, simulator, seed))
+    none = dict.fromkeys(("own", "delay", "cost", "fill", "start", "rotation"))
+    return Evidence(**none, against=table(answers), notes=(why, *trouble))
+
+
+def _ask(
+    asked: Mapping[str, Callable[[], Any]],
+    jobs: int | None = None,
+    progress: Progress | None = None,
+) -> tuple[dict[str, Any], list[str]]:
+    """Return every answer, None where there is none, and why there is none."""
+    answers, trouble = dict[str, Any](), list[str]()
     with ThreadPoolExecutor(jobs or os.cpu_count() or 1) as pool:
-        for name, (answer, trouble) in zip(asked, pool.map(_answered, asked.values()), strict=True):
-            found[name] = answer
-            notes += [f"{name} was left out: {trouble}"] if trouble else []
+        for name, (answer, fault) in zip(asked, pool.map(_answered, asked.values()), strict=True):
+            answers[name] = answer
+            trouble += [f"{name} was left out: {fault}"] if fault else []
             if progress:
-                progress(len(found), len(asked))
-    rows = {name: row for name in rivals if (row := found.pop(name)) is not None}
-    names = pd.Index(list(rows), name="against", dtype=object)
-    against = pd.DataFrame(list(rows.values()), index=names, columns=list(PAIRED))
-    return Evidence(**found, against=against, notes=tuple(notes))
+                progress(len(answers), len(asked))
+    return answers, trouble
 
 
 def _answered(ask: Callable[[], Any]) -> tuple[Any, str]:
@@ -201,38 +214,6 @@ def _starts(replay: Kept, seed: int) -> Curve:
             f"decide_many would make it quick (the limit is {MOST_ASKED})"
         )
     return starts(replay, STARTS, seed=seed)
-
-
-def _rivals(result: Backtest, market: Market) -> dict[str, Callable[[], pd.Series]]:
-    """Return what the run is compared with, by name: the benchmark and the simple rules."""
-    rivals: dict[str, Callable[[], pd.Series]] = {}
-    index = result.benchmark_returns
-    if index is not None:
-        rivals[str(market.benchmark)] = lambda: index.fillna(0.0)
-    for rule in BASELINES:
-        strategy = rule(universe=tuple(result.weights.columns))
-        rivals[rule.__name__] = functools.partial(_ruled, strategy, result, market)
-    return rivals
-
-
-def _ruled(strategy: Any, result: Backtest, market: Market) -> pd.Series:
-    """Return a rule's net returns from the run's start, or from when the rule can decide."""
-    dates = result.simulated.tape.dates
-    begin = max(dates[0], first_start(strategy, market))
-    return walk_forward(strategy, market, begin, dates[-1], result.simulator).returns
-
-
-def _paired(result: Backtest, rival: Callable[[], pd.Series], seed: int) -> dict[str, Any]:
-    """Return the difference of the run to a rival on the sessions of both."""
-    its = rival()
-    common = its.index.intersection(result.returns.index)
-    found = paired.compare({"run": result.returns}, {"rule": its}, YEAR, seed=seed).iloc[0]
-    return {
-        "since": f"{common[0]:%Y-%m-%d}",
-        "sessions": float(len(common)),
-        "rule_sharpe": annual_sharpe(its.loc[common].to_numpy(), YEAR),
-        **{str(k): float(v) for k, v in found.items()},
-    }
 
 
 def _told(value: Any) -> Any:

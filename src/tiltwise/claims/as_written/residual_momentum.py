@@ -78,7 +78,7 @@ def head(study: Study, cell: Cell, *, hold: bool = False, calendar: bool = False
     for fold, found in zip(study.folds, residuals(study, cell, warm=calendar), strict=True):
         scores = standardised(found[list(study.traded)].to_numpy(), cell["signal"])
         dates = pd.DatetimeIndex(found.index)
-        due = _weekly(study, dates) if calendar else dates.dayofweek == FRIDAY
+        due = _weekly(study, dates) if calendar else dates.day_of_week == FRIDAY
         known = study.returns.loc[dates, [*study.traded, study.reference]].to_numpy()
         books = projected_books(scores, known, np.flatnonzero(due), cell["signal"])
         table = pd.DataFrame(books, index=dates, columns=list(study.traded))

@@ -1,0 +1,113 @@
+"""What stands beside the claims: simple rules, folds, growth, other costs and delays."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from tiltwise.backtest.costs import Costs
+from tiltwise.backtest.simulator import Simulator
+from tiltwise.backtest.walk_forward import walk_forward
+from tiltwise.claims.bench import Bench
+from tiltwise.claims.card import Card, Claim
+from tiltwise.claims.evidence import Evaluated, FoldRow
+from tiltwise.recipes.benchmarks import BuyAndHold, EqualWeight, InverseVolatility, Trend
+from tiltwise.strategy import Strategy
+
+SWEPT_COSTS = (0.0, 2.0, 5.0, 10.0)
+SWEPT_DELAYS = (1, 2, 3, 6)
+
+
+def money(card: Card) -> list[Claim]:
+    """Return the claims about one path of money."""
+    return [c for c in card.claims if "sharpe" in c.claimed]
+
+
+def rules(bench: Bench) -> dict[str, Strategy]:
+    """Return the simple rules that every claim is measured against."""
+    names = bench.study.traded
+    return {
+        bench.study.reference: BuyAndHold(universe=(bench.study.reference,)),
+        "buy and hold": BuyAndHold(universe=names),
+        "equal weight": EqualWeight(universe=names),
+        "inverse volatility": InverseVolatility(universe=names),
+        "trend": Trend(universe=names),
+    }
+
+
+def baseline(bench: Bench, rule: Strategy) -> Evaluated:
+    """Return a simple rule over all test years, with the usual fills and costs."""
+    bench.told()
+    start = bench.study.test_dates[0]
+    return bench.lab.backtest(walk_forward(rule, bench.study.market, start))
+
+
+def by_fold(bench: Bench) -> tuple[FoldRow, ...]:
+    """Return what each fold earned, as written and corrected."""
+    claims = money(bench.card)
+    written = {c.id: bench.path(c).returns for c in claims}
+    corrected = {c.id: bench.path(c, bench.fixes(c.variant)).returns for c in claims}
+    dates = pd.DatetimeIndex(bench.study.returns.index)
+    return tuple(
+        FoldRow(
+            train=f"{fold.train:%Y-%m-%d}",
+            test=f"{fold.test:%Y-%m-%d}",
+            stop=f"{fold.stop:%Y-%m-%d}",
+            sessions=len(dates[fold.rows(dates)[1]]),
+            complete=fold.complete,
+            as_written={name: _total(r, fold) for name, r in written.items()},
+            corrected={name: _total(r, fold) for name, r in corrected.items()},
+        )
+        for fold in bench.study.folds
+    )
+
+
+def _total(returns: pd.Series, fold: Any) -> float:
+    """Return the total return of the sessions of a test year."""
+    values = returns[(returns.index >= fold.test) & (returns.index < fold.stop)].to_numpy()
+    return float(np.prod(1.0 + values) - 1.0)
+
+
+def growth(bench: Bench, baselines: Mapping[str, Evaluated]) -> dict[str, pd.Series]:
+    """Return the growth of one unit: the first claim of each variant, and the market."""
+    paths: dict[str, pd.Series] = {}
+    for variant, entry in bench.card.variants.items():
+        first = next((c for c in money(bench.card) if c.variant == variant), None)
+        if first is not None:
+            paths[f"{entry.title}, as written"] = bench.path(first).returns
+            fixes = bench.fixes(variant)
+            paths[f"{entry.title}, corrected"] = bench.path(first, fixes).returns
+    paths[bench.study.reference] = baselines[bench.study.reference].returns
+    return {name: (1.0 + r).cumprod() for name, r in paths.items()}
+
+
+def sweeps(bench: Bench) -> tuple[dict[str, Any], ...]:
+    """Return the corrected Sharpe ratio of each claim under other costs and delays."""
+    made = []
+    settings = [("cost", c, Simulator(costs=Costs(half_spread_bps=c))) for c in SWEPT_COSTS]
+    settings += [("delay", float(d), Simulator("close", d)) for d in SWEPT_DELAYS]
+    for claim in money(bench.card):
+        cell = bench.cell(claim.variant, claim.cell)
+        for kind, setting, using in settings:
+            found = bench.lab.estimate(bench.under(claim.variant, cell, using), "sharpe")
+            made.append({"claim": claim.id, "kind": kind, "setting": setting, "sharpe": found})
+    return tuple(made)
+
+
+def notes(bench: Bench) -> tuple[str, ...]:
+    """Return what a reader must know of the data."""
+    cut = bench.study
+    found = list(cut.notes)
+    if cut.substitutes:
+        found.append(f"substitutes: {cut.substitutes}; no claim can be reproduced on them")
+    elif cut.shortfall:
+        found.append(cut.shortfall)
+    if not cut.folds[-1].complete:
+        found.append(
+            f"fold {len(cut.folds)} is cut by the data at {cut.test_dates[-1]:%Y-%m-%d}; the rule "
+            f"of the source yields {sum(f.complete for f in cut.folds)} complete folds here"
+        )
+    if cut.market.rates is None:
+        found.append("no cash rate was given: cash and collateral earn nothing")
+    return tuple(found)

@@ -1,0 +1,52 @@
+"""``--dialect``: the number that another library would print for the same returns, and why."""
+
+from pathlib import Path
+from typing import Any
+
+from tiltwise.cli import show
+from tiltwise.cli.exits import UsageError
+from tiltwise.evaluate.dialects import DIALECTS, dialect
+from tiltwise.evaluate.metrics import METRICS
+from tiltwise.ledger import Ledger
+from tiltwise.market.market import Market
+
+
+def known(name: str) -> str:
+    """Return the name, or say which there are."""
+    if name not in DIALECTS:
+        raise UsageError(f"--dialect {name}: there is {', '.join(DIALECTS)}")
+    return name
+
+
+def rows(name: str, run: str, folder: Path, market: Market) -> list[dict[str, Any]]:
+    """Return metric, our value, theirs and why they differ, for a recorded run."""
+    recorded = Ledger(folder).get(run)
+    prices = market.benchmark_prices
+    benchmark = None
+    if prices is not None:
+        marked = prices.ffill()
+        benchmark = (marked / marked.shift(1) - 1.0).reindex(recorded.returns.index)
+    table = dialect(name, recorded.returns, benchmark)
+    found = []
+    for metric, theirs, why in zip(table.index, table["value"], table["why"], strict=True):
+        own = recorded.metrics.get(str(metric), {})
+        value = own.get("value") if isinstance(own, dict) else own
+        found.append({"metric": str(metric), "tiltwise": value, name: float(theirs), "why": why})
+    return found
+
+
+def print_rows(name: str, found: list[dict[str, Any]]) -> None:
+    """Print the two values side by side."""
+
+    def told(metric: str, value: float | None) -> str:
+        unit = METRICS[metric].unit if metric in METRICS else "ratio"
+        return "-" if value is None else show.number(float(value), unit)
+
+    show.table(
+        f"what {name} would print",
+        ["metric", "tiltwise", name, "why"],
+        [
+            [r["metric"], told(r["metric"], r["tiltwise"]), told(r["metric"], r[name]), r["why"]]
+            for r in found
+        ],
+    )

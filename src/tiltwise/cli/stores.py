@@ -1,0 +1,111 @@
+"""The commands of what is kept: data, the ledger and the vault."""
+
+from typing import Annotated
+
+import typer
+
+from tiltwise.cli import show
+from tiltwise.cli.options import (
+    Calendar,
+    Config,
+    Data,
+    Folder,
+    Json,
+)
+
+data = typer.Typer(help="Look at data before using it.", no_args_is_help=True)
+ledger = typer.Typer(help="The record of every result that was computed.", no_args_is_help=True)
+vault = typer.Typer(help="A final period that nobody sees by accident.", no_args_is_help=True)
+
+
+@data.command("check")
+def data_check(
+    path: Annotated[str, typer.Argument(help="as --data: a store, a file or a sample")],
+    calendar: Calendar = "XNYS",
+    json: Json = False,
+) -> None:
+    """Report gaps, stale runs, bad prices and the like; exit 3 if any is an error.
+
+    Example: tiltwise data check sample:stocks
+    """
+    from tiltwise.cli import check
+
+    report = check.examine(path, calendar or "XNYS")
+    if json:
+        print(report.to_json())
+    else:
+        check.print_report(report, path)
+    if not report.passed:
+        raise typer.Exit(3)
+
+
+@ledger.command("list")
+def ledger_list(folder: Folder = None, json: Json = False) -> None:
+    """List recorded runs.
+
+    Example: tiltwise ledger list
+    """
+    from tiltwise.cli import config, records
+
+    rows = records.rows(config.read(None, folder=folder).folder)
+    if json:
+        show.emit_json(rows)
+    else:
+        records.print_rows(rows)
+
+
+@ledger.command("verify")
+def ledger_verify(folder: Folder = None, json: Json = False) -> None:
+    """Check that no record was edited, deleted or reordered; exit 4 if one was.
+
+    Example: tiltwise ledger verify
+    """
+    from tiltwise.cli import config, records
+
+    findings = records.verify(config.read(None, folder=folder).folder)
+    passed = not any(finding["broken"] for finding in findings)
+    if json:
+        show.emit_json({"passed": passed, "findings": findings})
+    else:
+        records.print_findings(findings)
+    if not passed:
+        raise typer.Exit(4)
+
+
+@vault.command("seal")
+def vault_seal(
+    start: Annotated[str, typer.Argument(help="first sealed day; it is never moved")],
+    data: Data = None,
+    config: Config = None,
+    folder: Folder = None,
+    json: Json = False,
+) -> None:
+    """Seal the end of a data set: runs that reach into it need --open-vault and a reason.
+
+    Example: tiltwise vault seal 2020-01-01 --data sample:stocks
+    """
+    from tiltwise.cli import config as configuration
+    from tiltwise.cli import vault as vaults
+
+    where = configuration.read(config, data=data, folder=folder)
+    told = vaults.seal(where.folder, where.data, start)
+    if json:
+        show.emit_json(told)
+    else:
+        print(f"{told['data']} is sealed from {told['sealed_from']}")
+
+
+@vault.command("status")
+def vault_status(config: Config = None, folder: Folder = None, json: Json = False) -> None:
+    """Say what is sealed, how often it was opened and why.
+
+    Example: tiltwise vault status
+    """
+    from tiltwise.cli import config as configuration
+    from tiltwise.cli import vault as vaults
+
+    rows = vaults.status(configuration.read(config, folder=folder).folder)
+    if json:
+        show.emit_json(rows)
+    else:
+        vaults.print_status(rows)

@@ -1,0 +1,112 @@
+"""The main job from the command line: `tiltwise claims`, and `tiltwise run --variant`."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+import claims_demo
+from tiltwise import cli
+
+KEYS = ["system", "claim", "claimed", "as_written", "corrected", "low", "high", "dsr", "verdict"]
+
+
+@pytest.fixture(scope="module")
+def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with prices in which all claims have been checked once."""
+    folder = tmp_path_factory.mktemp("claims")
+    claims_demo.prices().to_csv(folder / "funds.csv")
+    return folder
+
+
+@pytest.fixture
+def tiltwise(monkeypatch, capsys, workplace):
+    monkeypatch.chdir(workplace)
+
+    def call(*words):
+        monkeypatch.setattr(sys, "argv", ["tiltwise", *words])
+        code = 0
+        try:
+            cli.main()
+        except SystemExit as stop:
+            code = int(stop.code or 0)
+        out, err = capsys.readouterr()
+        return code, out, err
+
+    return call
+
+
+def test_claims_prints_one_record_for_each_number(tiltwise, workplace):
+    code, out, err = tiltwise("claims", "--data", "funds.csv", "--json", "--quiet")
+    assert (code, err) == (0, "")
+    found = json.loads(out)
+    assert all(list(record)[: len(KEYS)] == KEYS for record in found)
+    assert {record["system"] for record in found} == {"residual_momentum"}
+    assert found[0]["claimed"] == 0.16
+    assert found[0]["reproduced"] is None
+    page = (workplace / found[0]["report"]).read_text("utf-8")
+    assert "Published claims against the evidence" in page
+    assert page.count("<section") == 6
+
+
+def test_the_table_ends_with_the_report(tiltwise):
+    code, out, _ = tiltwise("claims", "residual_momentum", "--data", "funds.csv")
+    assert code == 0
+    for word in ("claimed", "as written", "corrected", "reproduced", "survives", "not testable"):
+        assert word in out
+    assert out.rstrip().endswith("claims-residual_momentum.html")
+
+
+@pytest.mark.parametrize(
+    ("variant", "fill", "delay"),
+    [
+        ("first", "close", 1),
+        ("head", "close", 1),
+        ("readme", "close", 1),
+        ("corrected", "close", 2),
+    ],
+)
+def test_each_variant_runs(tiltwise, variant, fill, delay):
+    words = ("run", "residual_momentum", "--data", "funds.csv", "--json", "--quiet")
+    code, out, err = tiltwise(*words, "--variant", variant)
+    assert (code, err) == (0, "")
+    told = json.loads(out)
+    assert (told["fill"], told["delay"]) == (fill, delay)
+    assert (told["start"], told["end"]) == ("2015-01-05", "2016-09-30")
+    assert variant in ("readme", "corrected") or told["strategy"]["as_written"] == variant
+    assert Path(told["files"]["report"]).is_file()
+
+
+def test_a_variant_gives_the_number_of_the_claims_and_no_new_trial(tiltwise):
+    claims = json.loads(tiltwise("claims", "--data", "funds.csv", "--json", "--quiet")[1])
+    claimed = {record["claim"]: record for record in claims}
+    words = ("run", "residual_momentum", "--data", "funds.csv", "--json", "--quiet")
+    for variant, what in (("first", "as_written"), ("corrected", "corrected")):
+        asked = ("--variant", variant, "--set", "residual=fixed")
+        told = json.loads(tiltwise(*words, *asked)[1])
+        row = claimed["fixed_momentum.sharpe"]
+        assert told["metrics"]["sharpe"]["value"] == pytest.approx(row[what])
+    assert told["trials"]["trials"] == claimed["fixed_momentum.sharpe"]["trials"]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--variant", "nope"), "first, head, readme, corrected"),
+        (("--variant", "first", "--delay", "2"), "takes no fill, delay or cost"),
+        (("--variant", "first", "--start", "2016-01-04"), "--start cannot be given"),
+        (("--variant", "first", "--set", "gross=2"), "not gross"),
+        (("--variant", "first", "--set", "delta=many"), "a number is needed"),
+    ],
+)
+def test_what_a_variant_cannot_do(tiltwise, words, said):
+    code, out, err = tiltwise("run", "residual_momentum", "--data", "funds.csv", "-q", *words)
+    assert (code, out) == (2, "")
+    assert said in err
+
+
+def test_an_unknown_system_is_refused(tiltwise):
+    code, _, err = tiltwise("claims", "alchemy", "--data", "funds.csv")
+    assert code == 3
+    assert "there are cards of residual_momentum" in err
