@@ -236,3 +236,42 @@ def test_errors_of_a_strategy_say_when_they_happened() -> None:
     with pytest.raises(ZeroDivisionError) as caught:
         walk_forward(Breaks(), MARKET, "2006-01-03")
     assert caught.value.__notes__ == ["while Breaks decided after the close of 2006-01-03"]
+
+
+def test_reversion_holds_the_negative_of_momentum() -> None:
+    """0.24: in level mode the two signals are each other's mirror."""
+    from tiltwise.recipes.residual_momentum import ResidualMomentum
+
+    both = [
+        walk_forward(
+            ResidualMomentum(universe=MARKET.assets, signal=signal, lookback=500),
+            MARKET,
+            "2008-01-03",
+        )
+        for signal in ("momentum", "reversion")
+    ]
+    np.testing.assert_allclose(both[0].weights, -both[1].weights, atol=1e-15)
+    assert (both[0].weights != 0).sum(axis=1).eq(2).all()
+
+
+def test_the_return_of_the_decision_session_is_never_earned() -> None:
+    """0.26: the first earning session is the decision's plus the delay."""
+    asset = MARKET.assets[0]
+    frames = MARKET.frames()
+    jump = pd.Timestamp("2006-01-03")
+    for field in ("prices", "opens"):
+        if frames[field] is not None:
+            frames[field] = frames[field].copy()
+            frames[field].loc[jump:, asset] *= 2.0  # the whole jump falls into the decision session
+    doubled = Market.from_frames(**frames)
+    for simulator in (Simulator(), Simulator(fill="close"), Simulator(fill="close", delay=1)):
+        plain = walk_forward(weigh(**{asset: 1.0}), MARKET, jump, simulator=simulator)
+        moved = walk_forward(weigh(**{asset: 1.0}), doubled, jump, simulator=simulator)
+        np.testing.assert_allclose(moved.returns, plain.returns, atol=1e-12)
+    early = Simulator(fill="close", delay=0, allow_lookahead=True)
+    later = pd.Timestamp("2006-02-01")
+    frames = MARKET.frames()
+    frames["prices"] = frames["prices"].copy()
+    frames["prices"].loc["2006-01-31":, asset] *= 2.0
+    leaks = Market.from_frames(**(frames | {"opens": None}))
+    assert walk_forward(weigh(**{asset: 1.0}), leaks, jump, later, early).returns.max() > 0.9
