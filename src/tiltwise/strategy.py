@@ -207,7 +207,7 @@ class Strategy(abc.ABC):
         return self.warmup or self.lookback or 1
 
     def describe(self) -> dict[str, Any]:
-        """Return name and fields as plain JSON values.
+        """Return name and fields as plain JSON values; a field "strategy" is called "part".
 
         Raises
         ------
@@ -219,6 +219,8 @@ class Strategy(abc.ABC):
             fields = dataclasses.fields(self)
         names = [field.name for field in fields]
         values = {name: _plain(getattr(self, name), f"{self.name}.{name}") for name in names}
+        if "strategy" in values:  # of an overlay: its own name stands there
+            values["part"] = values.pop("strategy")
         return {"strategy": self.name, **values}
 
     @property

@@ -98,8 +98,8 @@ def test_prefix(strategy: Strategy) -> None:
     same(part.returns, whole.returns.loc[:cut])
     for name, table in part.decisions.evidence.items():
         np.testing.assert_array_equal(
-            np.asarray(table, float),
-            np.asarray(whole.decisions.evidence[name].loc[:cut], float),
+            np.asarray(table),
+            np.asarray(whole.decisions.evidence[name].loc[:cut]),
         )
 
 

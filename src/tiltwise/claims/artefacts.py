@@ -1,4 +1,4 @@
-"""Files that one step of an export leaves for the next: tables and JSON, written whole or not at all.
+"""Files that one step of an export leaves for the next: tables and JSON, whole or not at all.
 
 Numbers are written with 17 significant digits, so a file that is read again gives the same bits.
 A missing value is an empty cell, and null in JSON.

@@ -77,7 +77,7 @@ class Bench:
 
     def estimate(self, claim: Claim, metric: str, fixed: Collection[str] = ()) -> Estimate:
         """Return a claimed metric after some fixes."""
-        found = self.system.property_of(self.study, metric, corrected="sectors" in fixed)
+        found = self.system.property_of(self.study, metric, fixed)
         if found is not None:
             return Estimate(found)
         if metric == "sharpe_gap":
@@ -89,7 +89,7 @@ class Bench:
         own = self.path(claim).complete
         if not own:
             return math.nan
-        found = self.system.property_of(self.study.complete(), metric, corrected=False)
+        found = self.system.property_of(self.study.complete(), metric, ())
         if found is not None:
             return float(found)
         if metric == "sharpe_gap":

@@ -10,8 +10,8 @@ from tiltwise.backtest.costs import Costs
 from tiltwise.backtest.simulator import Simulator
 from tiltwise.backtest.walk_forward import walk_forward
 from tiltwise.claims.bench import Bench
-from tiltwise.claims.card import Card, Claim
-from tiltwise.claims.evidence import Evaluated, FoldRow
+from tiltwise.claims.card import NO_DATA, Card, Claim
+from tiltwise.claims.evidence import Evaluated, FoldRow, Measured
 from tiltwise.recipes.benchmarks import BuyAndHold, EqualWeight, InverseVolatility, Trend
 from tiltwise.strategy import Strategy
 
@@ -21,7 +21,7 @@ SWEPT_DELAYS = (1, 2, 3, 6)
 
 def money(card: Card) -> list[Claim]:
     """Return the claims about one path of money."""
-    return [c for c in card.claims if "sharpe" in c.claimed]
+    return [c for c in card.claims if {"sharpe", "gross_sharpe"} & c.claimed.keys()]
 
 
 def rules(bench: Bench) -> dict[str, Strategy]:
@@ -95,10 +95,28 @@ def sweeps(bench: Bench) -> tuple[dict[str, Any], ...]:
     return tuple(made)
 
 
+def measured(bench: Bench) -> tuple[Measured, ...]:
+    """Return what each configuration earned and traded, where the source gives no data."""
+    if bench.card.data != NO_DATA:
+        return ()
+    found = []
+    for variant in dict.fromkeys(c.variant for c in bench.card.claims):
+        for cell in bench.system.corrected_grid():
+            run = bench.run(variant, cell, bench.fixes(variant))
+            gross, net = (bench.lab.estimate(run, m) for m in ("gross_sharpe", "sharpe"))
+            name, _ = bench.system.label(cell)
+            found.append(Measured(name, gross, net, run.points["one_way"]))
+    return tuple(found)
+
+
 def notes(bench: Bench) -> tuple[str, ...]:
     """Return what a reader must know of the data."""
     cut = bench.study
     found = list(cut.notes)
+    if bench.card.data == NO_DATA:
+        found.append(
+            f"{bench.card.title}: {bench.card.unknown}; what was measured instead is shown"
+        )
     if cut.substitutes:
         found.append(f"substitutes: {cut.substitutes}; no claim can be reproduced on them")
     elif cut.shortfall:

@@ -16,6 +16,12 @@ from tiltwise.errors import MissingData
 SHARE = frozenset({"total_return", "max_drawdown", "explained", "turnover"})
 """Metrics that are shares of one; the others are ratios."""
 
+BOASTS = frozenset({"sharpe", "gross_sharpe", "total_return"})
+"""Metrics of money made, where they are positive."""
+
+NO_DATA = "none"
+"""What a card says of a source that names no data."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Number:
@@ -36,7 +42,7 @@ class Number:
     @property
     def skill(self) -> bool:
         """Whether it boasts of money made: a positive ratio, return or advantage."""
-        boast = self.metric in ("sharpe", "total_return") and self.value > 0
+        boast = self.metric in BOASTS and self.value > 0
         return boast or self.metric == "sharpe_gap"
 
 
@@ -52,6 +58,7 @@ class Claim:
     against : a second configuration, where the claim compares two.
     claimed : value by metric, in the unit of the metric.
     rule : see `Number`.
+    exact : whether it follows from arithmetic alone, so that any data can tell.
     """
 
     id: str
@@ -62,6 +69,7 @@ class Claim:
     claimed: Mapping[str, float]
     against: Mapping[str, Any] | None = None
     rule: str = "close"
+    exact: bool = False
 
     @property
     def numbers(self) -> tuple[Number, ...]:
@@ -112,6 +120,8 @@ class Card:
     train_years, test_years, folds : the source's walk-forward.
     least_folds : complete folds below which nothing counts as reproduced.
     variants, fixes, claims : see their classes.
+    data : "own", or "none" if the source names no data, so that no number of money can be tested;
+        `unknown` says what is missing.
     """
 
     system: str
@@ -128,6 +138,8 @@ class Card:
     variants: Mapping[str, Variant]
     fixes: Mapping[str, Fix]
     claims: tuple[Claim, ...]
+    data: str = "own"
+    unknown: str = ""
 
 
 def names() -> tuple[str, ...]:

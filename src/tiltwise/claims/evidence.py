@@ -29,6 +29,7 @@ class Evaluated:
     scored : what the Sharpe ratio is of: the same, or log returns where the source adds up logs.
     points : number by metric.
     complete : the same without the fold that the data cut; empty for a path of the simulator.
+    gross : returns before costs; None for a source's own account.
     """
 
     run: Run
@@ -36,6 +37,7 @@ class Evaluated:
     scored: pd.Series
     points: Mapping[str, float]
     complete: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    gross: pd.Series | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -137,6 +139,23 @@ class Row:
     reason: str
 
 
+@dataclasses.dataclass(frozen=True)
+class Measured:
+    """What was measured where a source gives no data to test its claim on.
+
+    Attributes
+    ----------
+    name : of the configuration.
+    gross, net : annual Sharpe ratio before and after costs.
+    one_way : mean one-way turnover a day.
+    """
+
+    name: str
+    gross: Estimate
+    net: Estimate
+    one_way: float
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class CardResult:
     """Everything that is known about the claims of one system.
@@ -154,6 +173,7 @@ class CardResult:
     trials : distinct trials by family, as counted in the ledger.
     sweeps : Sharpe ratios under other costs and delays (full profile only).
     notes : what a reader must know.
+    measured : what was measured instead, where the source gives no data.
     """
 
     system: str
@@ -174,6 +194,7 @@ class CardResult:
     trials: Mapping[str, int]
     sweeps: tuple[Mapping[str, Any], ...]
     notes: tuple[str, ...]
+    measured: tuple[Measured, ...] = ()
 
     def record(self) -> dict[str, Any]:
         """Return plain dictionaries, lists and numbers; growth stays a series by name."""

@@ -146,13 +146,13 @@ def _measured(e: Experiment) -> dict[str, float]:
         low, high = sharpe_interval(e.found.scored.to_numpy(dtype=np.float64), YEAR)
     values |= {name: v for name, v in e.found.points.items() if name in values}
     own = {"sharpe": values.pop("sharpe"), "sharpe_low": low, "sharpe_high": high}
-    return {**own, **values, "turnover": e.found.points["turnover"], "cost_impact": impact}
+    return {**own, **values, "turnover_daily": e.found.points["turnover"], "cost_impact": impact}
 
 
 def per_fold(experiments: Sequence[Experiment], folds: Sequence[Fold]) -> pd.DataFrame:
     """Return what each strategy did in each test year.
 
-    Sharpe ratios are annual and of simple returns, `turnover` is two-way a session, `cost` the sum
+    Sharpe ratios are annual and of simple returns, `turnover_daily` is two-way, `cost` the sum
     of the year's costs as shares of capital.
     """
     return pd.DataFrame([row for e in experiments for row in _by_fold(e, folds)])
@@ -176,7 +176,7 @@ def _by_fold(e: Experiment, folds: Sequence[Fold]) -> Iterator[dict[str, Any]]:
             "test_start": f"{fold.test:%Y-%m-%d}",
             "sessions": len(net),
             **values,
-            "turnover": float(turnover.sum()) / len(net) if len(net) else float("nan"),
+            "turnover_daily": float(turnover.sum()) / len(net) if len(net) else float("nan"),
             "cost": float(cost.sum()),
         }
 

@@ -1,7 +1,6 @@
 """Residual momentum on the source's folds, with as many of its defects left in as asked.
 
-With its defaults this is the recipe, except that it trains on calendar years and can choose the
-ratio of noises itself: on each training window, by the likelihood of one-step forecasts.
+With its defaults this is the recipe, except that it trains on calendar years.
 """
 
 import dataclasses
@@ -15,28 +14,26 @@ from tiltwise.calendar import Schedule
 from tiltwise.claims.as_written import residual_momentum as source
 from tiltwise.claims.study import Study
 from tiltwise.errors import StrategyError
-from tiltwise.kernels import kalman
 from tiltwise.market.market import Market
 from tiltwise.models import loadings
 from tiltwise.models.factors import PCAFactors
+from tiltwise.models.loadings import LEVELS, RATIOS, ResidualFactors
 from tiltwise.portfolio.ranks import long_short_rows
-from tiltwise.recipes.residual_momentum import SIGN, ResidualMomentum
+from tiltwise.recipes.residual_momentum import ResidualMomentum
+
+__all__ = ["LEGS", "RATIOS", "SCORES", "FoldFactors", "FoldedMomentum"]
 
 Floats = NDArray[np.float64]
-
-RATIOS = tuple(float(r) for r in 10.0 ** np.arange(-5.0, 2.25, 0.5))
-"""Candidates for the ratio of state to observation noise: from all but fixed to all but free."""
 
 LEGS = ("equal", "percentile", "projected")
 SCORES = ("level", "standardised")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class FoldFactors(PCAFactors):
-    """Components of a training window, where it begins, and the ratio of noises chosen on it."""
+class FoldFactors(ResidualFactors):
+    """Components of a training window, the ratio of noises chosen on it, and where it begins."""
 
     first: pd.Timestamp = pd.Timestamp.min
-    ratio: float = float("nan")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,7 +47,6 @@ class FoldedMomentum(ResidualMomentum):
     market : the fund that stands for the whole market, if it is among the universe.
     ranked : whether `market` is ranked and traded like the others.
     noise : of the observations; it matters only until the filter has forgotten its start.
-    ratios : candidates for `adaptation`; none keeps `adaptation` as it is.
     score : "level" of the residual, or "standardised" as in the source's later revision.
     legs : "equal" parts, the first code's "percentile" rule, or the later revision's "projected".
     """
@@ -62,7 +58,6 @@ class FoldedMomentum(ResidualMomentum):
     market: str = ""
     ranked: bool = False
     noise: float = loadings.NOISE
-    ratios: tuple[float, ...] = ()
     score: str = "level"
     legs: str = "equal"
 
@@ -86,7 +81,8 @@ class FoldedMomentum(ResidualMomentum):
     def __post_init__(self) -> None:
         """Refuse words that name no variant."""
         super().__post_init__()
-        for field, known in (("score", SCORES), ("legs", LEGS)):
+        choices = {"score": SCORES, "legs": LEGS, "signal": tuple(LEVELS), "scale": ("none",)}
+        for field, known in choices.items():
             if getattr(self, field) not in known:
                 raise StrategyError(f"{field}={getattr(self, field)!r} is not one of {known}")
 
@@ -96,14 +92,8 @@ class FoldedMomentum(ResidualMomentum):
         begin = edge - pd.DateOffset(years=self.years)
         row = max(int(past.dates.searchsorted(begin)) - 1, 0)  # the price before the first return
         window = past.asof(past.now, since=row)
-        found = PCAFactors.of(window, self.factors)
-        chosen = self._likeliest(window, found) if self.ratios else self.adaptation
-        return FoldFactors(**vars(found), first=window.dates[0], ratio=chosen)
-
-    def _likeliest(self, window: Market, found: PCAFactors) -> float:
-        centred = found.centred(window)
-        scored = kalman.concentrated_loglik(centred, found.scores(centred), self.ratios)
-        return self.ratios[int(scored.loglik.argmax())]
+        found = super().fit(window)
+        return FoldFactors(**vars(found), first=window.dates[0])
 
     def _books(self, model: PCAFactors, past: Market, rows: Any) -> tuple[Floats, Floats]:
         """Return scores and weights of rows counted from the end."""
@@ -115,7 +105,7 @@ class FoldedMomentum(ResidualMomentum):
             found = np.where(np.array(own.assets) == self.market, np.nan, found)
         if self.score == "standardised":
             found = source.standardised(found, self.signal)
-        scores = SIGN[self.signal] * found[rows]
+        scores = LEVELS[self.signal] * found[rows]
         if self.legs == "percentile":
             book = source.percentile_book(pd.DataFrame(found[rows]), self.signal)
             return scores, book.to_numpy()
@@ -130,10 +120,8 @@ class FoldedMomentum(ResidualMomentum):
             kept: Floats = own.cached(key, lambda: self._residuals(model, own, last))
             return kept
         if self.residual == "fixed":
-            return self._residuals(model, own, last)
-        centred = model.centred(own)
-        delta = model.ratio * self.noise
-        return kalman.innovations(centred, model.scores(centred), delta, self.noise)
+            return loadings.fixed_residuals(own, model)
+        return loadings.innovations(own, model, model.ratio, self.noise)
 
     def _projected(self, found: Floats, own: Market, rows: NDArray[np.intp]) -> Floats:
         """Return the later revision's books; without two legs there is nothing to hold."""

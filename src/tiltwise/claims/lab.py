@@ -48,10 +48,13 @@ class Lab:
         live = active(result.returns, result.held)
         measured = path(live)
         values = {name: METRICS[name].function(measured) for name in PATH_NUMBERS}
+        gross = result.gross_returns.loc[live.index]
+        values["gross_sharpe"] = METRICS["sharpe"].function(path(gross))
         values["turnover"] = float(result.turnover.mean())
+        values["one_way"] = values["turnover"] / 2.0
         run = run_of(result, _table(values), data=self.data)
         self.ledger.add(run)
-        return Evaluated(run, live, live, values)
+        return Evaluated(run, live, live, values, gross=gross)
 
     def as_written(self, result: AsWritten, cut: pd.Timestamp) -> Evaluated:
         """Measure a source's own account in its own words; from `cut` on its folds are cut."""
@@ -65,6 +68,9 @@ class Lab:
     def estimate(self, found: Evaluated, metric: str) -> Estimate:
         """Return a number of a path with its interval, if it has one."""
         value = found.points[metric]
+        if metric == "gross_sharpe" and found.gross is not None:
+            bounds = inference.interval(path(found.gross), ["sharpe"], LEVEL, jobs=self._threads)
+            return Estimate(value, *bounds.loc["sharpe", ["low", "high"]].astype(float))
         if metric not in PATH_NUMBERS:
             return Estimate(value)
         if found.run.id not in self._bounds:

@@ -60,9 +60,7 @@ def ratios(
     return tuple(_ratio(fits, ratio, tuple(cells[ratio])) for ratio in sorted(cells))
 
 
-def _ratio(
-    fits: Sequence[FoldFit], ratio: float, cells: tuple[tuple[float, float], ...]
-) -> Ratio:
+def _ratio(fits: Sequence[FoldFit], ratio: float, cells: tuple[tuple[float, float], ...]) -> Ratio:
     speeds = [_speeds(f, *cells[0]) for f in fits]
     speed = float(np.concatenate(speeds).mean())
     plain = [[_ranks(f, cell, 1.0) for cell in cells] for f in fits]

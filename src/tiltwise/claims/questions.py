@@ -37,13 +37,21 @@ class Measured:
 
 @dataclasses.dataclass(frozen=True)
 class Answer:
-    """A question, the answer in a word or two, and what it rests on; the first number decides."""
+    """A question, the answer in a word or two, and what it rests on.
+
+    Attributes
+    ----------
+    id, question, answer : name, words, and the answer.
+    rule : how `answer` follows from the first of `numbers`.
+    remark : what the other numbers add; may be empty.
+    """
 
     id: str
     question: str
     answer: str
     rule: str
     numbers: tuple[Measured, ...]
+    remark: str = ""
 
 
 def low_rank(
@@ -68,7 +76,7 @@ def low_rank(
         f"Do {factors} factors explain the common variance?",
         answer,
         f"yes if the interval of the share of variance explained out of sample lies above "
-        f"{claimed:.0%}, the share that the source claims in sample",
+        f"{100 * claimed:.0f} %, the share that the source claims in sample",
         tuple(numbers),
     )
 
@@ -86,9 +94,9 @@ def persistence(
         for name, table in scores.items()
     ]
     first = next(iter(scores.values()))
-    numbers.append(
-        correlation("the same with a session's delay", ranked(first, returns, 2)),
-    )
+    name = next(iter(scores))
+    delayed = correlation(f"{name} residual, return after next", ranked(first, returns, 2))
+    numbers.append(delayed)
     numbers.append(correlation("fixed residual, next residual", ranked(residual, residual, 1)))
     lags = tuple((n, correlation(f"lag {n}", ranked(first, returns, n))) for n in LAGS)
     lead = numbers[0]
@@ -98,7 +106,19 @@ def persistence(
         "session's returns lies above zero, reversal if it lies below"
     )
     question = "Do residuals go on (momentum) or turn back (reversal)?"
-    return Answer("persistence", question, answer, rule, tuple(numbers)), lags
+    remark = "" if answer == "neither shown" else _after_delay(delayed, lead)
+    return Answer("persistence", question, answer, rule, tuple(numbers), remark), lags
+
+
+def _after_delay(delayed: Measured, lead: Measured) -> str:
+    """Say whether the effect outlives one more session, which noise in a close does not."""
+    if delayed.low <= 0.0 <= delayed.high:
+        return (
+            "One session later nothing is shown any more: noise in the closes, which a residual "
+            "and the next return share, would look the same."
+        )
+    same = (delayed.value > 0.0) == (lead.value > 0.0)
+    return f"One session later the sign is {'the same' if same else 'the opposite'}."
 
 
 def kalman_helps(
@@ -123,9 +143,10 @@ def kalman_helps(
         "yes if the interval of its advantage in Sharpe ratio over fixed PCA, momentum, corrected, "
         "net of costs, lies above zero"
     )
-    return Answer(
-        "kalman", "Does the Kalman filter improve the signal?", answer, rule, tuple(numbers)
-    )
+    told = "smaller" if low > 0.0 else "larger" if high < 0.0 else "not clearly smaller"
+    remark = f"The variance of its residuals is {told} than that of fixed loadings."
+    question = "Does the Kalman filter improve the signal?"
+    return Answer("kalman", question, answer, rule, tuple(numbers), remark)
 
 
 def share_explained(residual: pd.DataFrame, total: pd.DataFrame) -> tuple[float, float, float]:

@@ -14,7 +14,7 @@ from tiltwise.calendar import DAILY, WEEKLY
 from tiltwise.claims.as_written import residual_momentum as source
 from tiltwise.claims.as_written.account import AsWritten, Source
 from tiltwise.claims.card import Card
-from tiltwise.claims.folded import RATIOS, FoldedMomentum
+from tiltwise.claims.folded import FoldedMomentum
 from tiltwise.claims.study import Study
 from tiltwise.recipes.residual_momentum import ResidualMomentum
 
@@ -22,6 +22,8 @@ Cell = Mapping[str, Any]
 
 SPREAD_ONLY = Costs(half_spread_bps=2.0, borrow_bps_year=0.0, financing_spread_bps_year=0.0)
 SIGNALS = ("momentum", "reversion")
+FREE = ("delta", "noise")
+"""Fields that a user may set although a variant does not."""
 README = ("simple", "book", "legs")
 """Fixes after which the first code does what the source's text says."""
 
@@ -102,7 +104,7 @@ def strategy(study: Study, variant: str, cell: Cell, fixed: Collection[str]) -> 
     if "delta" in cell:
         fields |= {"adaptation": cell["delta"] / cell["noise"], "noise": cell["noise"]}
     if cell["residual"] == "kalman" and ("ratio" in fixed or "delta" not in cell):
-        fields |= {"ratios": RATIOS, "adaptation": FoldedMomentum.adaptation}
+        fields["adaptation"] = None
         fields.pop("noise", None)
     if "sectors" not in fixed:
         fields |= {"universe": (*study.traded, study.reference), "market": study.reference}
@@ -136,9 +138,9 @@ def backtest(
     return walk_forward(chosen, study.market, start, simulator=using or simulator(fixed), jobs=jobs)
 
 
-def property_of(study: Study, metric: str, corrected: bool) -> float | None:
+def property_of(study: Study, metric: str, fixed: Collection[str]) -> float | None:
     """Return a number that no path of money has; None where `metric` is not one."""
     if metric != "explained":
         return None
-    assets = list(study.traded) if corrected else [*study.traded, study.reference]
+    assets = list(study.traded) if "sectors" in fixed else [*study.traded, study.reference]
     return source.explained(study, assets)

@@ -67,17 +67,20 @@ def fold_fits(
 
 def fixed(returns: pd.DataFrame, fits: Sequence[FoldFit]) -> pd.DataFrame:
     """Return residuals of each test year on the components of its training years."""
-    return _tested(
-        returns, fits, lambda f: f.centred - pca.reconstruct(f.scores, np.zeros(len(f.fit.mean)), f.fit.loadings)
-    )
+
+    def left(f: FoldFit) -> Floats:
+        nothing = np.zeros(len(f.fit.mean))  # the mean is already taken off
+        return f.centred - pca.reconstruct(f.scores, nothing, f.fit.loadings)
+
+    return _tested(returns, fits, left)
 
 
 def rolling(returns: pd.DataFrame, window: int = WINDOW, factors: int = FACTORS) -> pd.DataFrame:
     """Return residuals on components of the `window` rows strictly before each row."""
     if window >= len(returns):
         raise DataError(
-            f"{len(returns)} returns up to {returns.index[-1].date()} hold no row after a window of "
-            f"{window}: export a longer period"
+            f"{len(returns)} returns up to {returns.index[-1].date()} hold no row after a "
+            f"window of {window}: export a longer period"
         )
     found = pca.rolling_residuals(returns.to_numpy(np.float64), window, factors)
     return pd.DataFrame(found, returns.index, returns.columns)

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from tiltwise.claims import beside
 from tiltwise.claims.bench import Bench
-from tiltwise.claims.card import Card, Claim, Number
+from tiltwise.claims.card import NO_DATA, Card, Claim, Number
 from tiltwise.claims.evidence import (
     CardResult,
     Cell,
@@ -63,7 +63,7 @@ def run_card(
         The data hold not one fold of the source's walk-forward.
     """
     cut, system = study(card, market), SYSTEMS[card.system]
-    expected = sum(len(system.grid(v)) for v in ("first", "head") if v in card.variants)
+    expected = sum(len(system.grid(v)) for v in {c.variant for c in card.claims})
     expected += sum(len(card.variants[c.variant].fixes) + 1 for c in card.claims) + 24
     told = _counter(progress, expected)
     bench = Bench(card, cut, system, Lab(ledger, data, jobs), told)
@@ -98,6 +98,7 @@ def run_card(
         trials={family: ledger.count(family) for family in sorted(families)},
         sweeps=sweeps,
         notes=beside.notes(bench),
+        measured=beside.measured(bench),
     )
 
 
@@ -216,9 +217,14 @@ def _rows(
 def _verdict(
     bench: Bench, claim: Claim, number: Number, written: float, corrected: Estimate, dsr: float
 ) -> Any:
-    if bench.study.substitutes:
-        return untestable(f"substitutes ({bench.study.substitutes})")
-    if bench.study.shortfall:
-        return untestable(bench.study.shortfall)
+    if math.isnan(written):
+        return untestable("what the source ran is not installed here", "not testable")
+    if not claim.exact:
+        if bench.card.data == NO_DATA:
+            return untestable(bench.card.unknown, "not testable")
+        if bench.study.substitutes:
+            return untestable(f"substitutes ({bench.study.substitutes})")
+        if bench.study.shortfall:
+            return untestable(bench.study.shortfall)
     tolerance = bench.card.variants[claim.variant].tolerance.get(number.metric, 0.0)
     return judge(number, tolerance, written, corrected, dsr)

@@ -55,13 +55,16 @@ def shapes(residuals: pd.DataFrame) -> dict[str, Any]:
 
 
 def quantiles(values: Floats, shown: int) -> tuple[list[float], list[float]]:
-    """Return normal and observed quantiles of a sample, at most `shown`, the extremes all kept.
+    """Return normal and observed quantiles of a sample, at most `shown`, the far ends all kept.
 
-    The i-th of n ordered values stands at the probability (i - 1/2) / n.
+    The i-th of n ordered values stands at the probability (i - 1/2) / n. Between the ends points
+    are even in the normal quantile, so that they are as dense in the tails as in the middle.
     """
     ordered, n = np.sort(values), len(values)
-    ends = min(shown // 4, n // 2)
-    middle = np.linspace(ends, n - 1 - ends, max(shown - 2 * ends, 2)).round().astype(int)
+    ends = min(shown // 10, n // 2)
+    reach = NORMAL.inv_cdf(1.0 - 0.5 / n)
+    even = [NORMAL.cdf(z) for z in np.linspace(-reach, reach, max(shown - 2 * ends, 2))]
+    middle = np.clip((np.array(even) * n).astype(int), 0, n - 1)
     rows = np.unique(np.concatenate([np.arange(ends), middle, np.arange(n - ends, n)]))
     normal = [NORMAL.inv_cdf((int(i) + 0.5) / n) for i in rows]
     return normal, ordered[rows].tolist()

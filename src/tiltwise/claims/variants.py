@@ -5,17 +5,18 @@ from typing import Any
 
 from tiltwise.backtest.result import Backtest
 from tiltwise.backtest.simulator import Simulator
-from tiltwise.claims import residual_momentum
+from tiltwise.claims import dynamic_loadings, residual_momentum
 from tiltwise.claims.as_written.account import AsWritten
 from tiltwise.claims.card import Card, read
 from tiltwise.claims.study import study
 from tiltwise.errors import StrategyError
 from tiltwise.market.market import Market
 
-SYSTEMS: Mapping[str, Any] = {"residual_momentum": residual_momentum}
+SYSTEMS: Mapping[str, Any] = {
+    "residual_momentum": residual_momentum,
+    "dynamic_loadings": dynamic_loadings,
+}
 """What runs each card, by recipe name."""
-
-FILTER_ONLY = ("delta", "noise")
 
 Runner = Callable[..., Backtest | AsWritten]
 """Takes a market, a simulator or None for the variant's own, and fields of the configuration."""
@@ -58,11 +59,12 @@ def _runner(card: Card, name: str) -> Runner:
 def _cell(card: Card, name: str, fields: Mapping[str, Any]) -> dict[str, Any]:
     """Return the configuration asked for, the card's where nothing is said."""
     own = card.variants[name].cell
-    known = {**own, "delta": 0.0, "noise": 0.0}
+    free: tuple[str, ...] = SYSTEMS[card.system].FREE
+    known = {**own, **dict.fromkeys(free)}
     strangers = [key for key in fields if key not in known]
     if strangers:
         raise StrategyError(f"variant {name} has the fields {', '.join(known)}; not {strangers[0]}")
     cell = {**own, **fields}
-    if cell["residual"] != "kalman":
-        cell = {key: value for key, value in cell.items() if key not in FILTER_ONLY}
+    if cell.get("residual") in ("fixed", "rolling"):  # they have no filter
+        cell = {key: value for key, value in cell.items() if key not in free}
     return cell

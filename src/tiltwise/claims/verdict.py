@@ -8,7 +8,8 @@ zero and its deflated Sharpe ratio reaches 95 %. An advantage of one rule over a
 its interval lies above zero. Any other number survives if the interval of the corrected number
 holds it, or, without an interval, by the rule of reproduction.
 
-On other assets or a shorter period neither can be told.
+On other assets or a shorter period neither can be told, nor where the source names no data at all;
+what follows from arithmetic alone can be told on any.
 """
 
 import dataclasses
@@ -41,9 +42,9 @@ def judge(
     return Verdict(met, survives, text, f"{_difference(number, as_written, tolerance)}; {why}")
 
 
-def untestable(reason: str) -> Verdict:
-    """Return the verdict where the data are not the source's."""
-    return Verdict(None, None, f"not testable on this data: {reason}", reason)
+def untestable(reason: str, why: str = "not testable on this data") -> Verdict:
+    """Return the verdict where the data are not the source's, or the source has none."""
+    return Verdict(None, None, f"{why}: {reason}", reason)
 
 
 def meets(number: Number, value: float, tolerance: float) -> bool:

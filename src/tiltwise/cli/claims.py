@@ -11,7 +11,7 @@ from tiltwise.cli import inputs, show
 from tiltwise.ledger import Ledger
 from tiltwise.market.market import Market
 from tiltwise.report import claims_page
-from tiltwise.report.claims_figures import METRICS, RATIOS
+from tiltwise.report.claims_figures import COUNTS, METRICS, RATIOS
 
 KEYS = ("system", "claim", "claimed", "as_written", "corrected", "low", "high", "dsr", "verdict")
 """What every record of ``--json`` begins with."""
@@ -65,6 +65,7 @@ def records(result: CardResult, report: Path) -> list[dict[str, Any]]:
         "data_id": result.data_id,
         "substitutes": result.substitutes,
         "period": plain["period"],
+        "measured": plain["measured"],
         "report": str(report),
     }
     return [{**{key: row[key] for key in KEYS}, **row, **common} for row in plain["rows"]]
@@ -85,11 +86,26 @@ def print_rows(found: list[dict[str, Any]]) -> None:
     stands = dict.fromkeys(r["substitutes"] for r in found if r["substitutes"])
     for words in stands:
         print(f"substitutes: {words}; numbers are shown, nothing can be called reproduced")
+    for record in {r["system"]: r for r in found if r["measured"]}.values():
+        _print_measured(record)
     names = ", ".join(
         dict.fromkeys(next(iter(r["baselines"]), "") for r in found if r["baselines"])
     )
     print(f"baseline: {names}, bought and held; the report has the other simple rules")
     print(f"report {found[0]['report']}")
+
+
+def _print_measured(record: dict[str, Any]) -> None:
+    """Print what was measured where the source gives no data."""
+    rows = []
+    for found in record["measured"]:
+        ratios = [
+            f"{e['value']:.2f} [{e['low']:.2f}, {e['high']:.2f}]"
+            for e in (found["gross"], found["net"])
+        ]
+        rows.append([found["name"], *ratios, f"{found['one_way']:.1%}"])
+    head = ["configuration", "Sharpe before costs, 90 %", "after costs, 90 %", "one-way a day"]
+    show.table(f"{record['system']}: measured instead", head, rows)
 
 
 def _cells(record: dict[str, Any]) -> list[str]:
@@ -114,6 +130,8 @@ def _cells(record: dict[str, Any]) -> list[str]:
 def _number(metric: str, value: float) -> str:
     if not math.isfinite(value):
         return "-"
+    if metric in COUNTS:
+        return f"{value:.0f}"
     return f"{value:.2f}" if metric in RATIOS else f"{value:.1%}"
 
 

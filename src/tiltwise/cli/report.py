@@ -18,8 +18,10 @@ from tiltwise.errors import LedgerError
 from tiltwise.evaluate.metrics import METRICS
 from tiltwise.evaluate.selection import Selection, selection
 from tiltwise.ledger import Ledger, Run
-from tiltwise.ledger.run import canonical, number
+from tiltwise.ledger.run import canonical
+from tiltwise.ledger.run import number as as_stored
 from tiltwise.report import doubt, page, standing
+from tiltwise.report.text import number
 from tiltwise.research.doubt import Grid
 from tiltwise.research.evidence import Evidence
 from tiltwise.research.trials import grid_of
@@ -165,7 +167,7 @@ def facts(run: Run, told: dict[str, Any], stands: Standing) -> dict[str, str]:
         "decision",
         "Costs per side": _costs(run),
         "Trials": f"{counted.trials} counted in this ledger for this recipe and universe; the best "
-        f"of them without skill would show a Sharpe ratio near {counted.noise_ceiling:.2f}",
+        f"of them without skill would show a Sharpe ratio near {number(counted.noise_ceiling)}",
         "Strategy": ", ".join(
             f"{name} = {value}"
             for name, value in run.strategy.items()
@@ -196,7 +198,7 @@ def fullest(run: Run, ledger: Ledger) -> Run:
     """Return a run with the metrics of its fullest row: the claims record fewer of them."""
     rows = [e.body for e in ledger.entries("run", run.family) if e.body["run"] == run.id]
     fullest = max(reversed(rows), key=lambda body: len(body["metrics"]))
-    told = {name: number(metric) for name, metric in fullest["metrics"].items()}
+    told = {name: as_stored(metric) for name, metric in fullest["metrics"].items()}
     return dataclasses.replace(run, metrics=told)
 
 

@@ -160,7 +160,8 @@ def print_result(done: Done) -> None:
     counted = facts["trials"]
     print(
         f"trials counted: {counted['trials']}; best of them without skill: Sharpe "
-        f"{counted['noise_ceiling']:.2f}; fails from {counted['fails_at']:.0f} trials on"
+        f"{show.number(counted['noise_ceiling'])}; fails from "
+        f"{show.number(counted['fails_at'], 'periods')} trials on"
     )
     print_evidence(done.found)
     for text in (*done.notes, *done.found.notes):
@@ -178,7 +179,8 @@ def print_evidence(found: Evidence) -> None:
         for name, curve in curves.items()
         for point in (curve.points if curve else ())
     ]
-    show.table("Sharpe ratio if", ["", "value", "low 5 %", "high 95 %"], rows)
+    if rows:
+        show.table("Sharpe ratio if", ["", "value", "low 5 %", "high 95 %"], rows)
     for text in told(found):
         print(text)
     columns = ("sharpe", "sharpe_low", "sharpe_high", "sharpe_p", "mean")
@@ -187,7 +189,8 @@ def print_evidence(found: Evidence) -> None:
         for rule, row in found.against.iterrows()
     ]
     head = ["this run less", "sharpe", "low 5 %", "high 95 %", "p", "mean a year", "years needed"]
-    show.table("against simple rules", head, rows)
+    if rows:
+        show.table("against simple rules", head, rows)
 
 
 def told(found: Evidence) -> list[str]:

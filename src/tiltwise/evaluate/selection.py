@@ -29,7 +29,8 @@ class Selection:
     dsr : probability that the true Sharpe ratio is above zero, given the best of `trials`.
     pbo : probability of backtest overfitting over the family; NaN for fewer than two trials.
     fails_at : number of trials from which on `dsr` would be below 95 %.
-    noise_ceiling : annual Sharpe ratio expected of the best of `trials` without skill.
+    noise_ceiling : annual Sharpe ratio expected of the best of `trials` without skill; NaN for a
+        run that never earned or paid anything.
     """
 
     trials: int
@@ -62,7 +63,9 @@ def selection(run: Run, ledger: Ledger, periods_per_year: float = 252.0) -> Sele
         dsr=deflated,
         pbo=_pbo(common) if shared else math.nan,
         fails_at=overfitting.failing_trials(own[0], own[1], variance, own[2], own[3]),
-        noise_ceiling=overfitting.noise_ceiling(trials, own[1] / periods_per_year),
+        noise_ceiling=overfitting.noise_ceiling(trials, own[1] / periods_per_year)
+        if own[1]
+        else math.nan,
     )
 
 

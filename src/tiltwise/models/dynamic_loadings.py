@@ -79,6 +79,7 @@ class LoadingWalk:
         method: str = "likelihood",
         shape: str = "diagonal",
         intercept: bool = False,
+        digits: int | None = None,
     ) -> Self:
         """Learn ratio and noise from training rows.
 
@@ -90,6 +91,9 @@ class LoadingWalk:
         method : "likelihood" (one drift variance for all loadings) or "em" (a drift covariance of
             the given `shape`: "scalar", "diagonal" or "full").
         intercept : whether a loading on a constant drifts along.
+        digits : significant digits of the likeliest ratio; None for all. The likelihood is flat at
+            its top, so that the later digits are rounding errors and differ with the order of the
+            assets.
 
         Raises
         ------
@@ -100,6 +104,8 @@ class LoadingWalk:
             raise ValueError(f"method={method!r} is not one of {METHODS}")
         rows = _Rows.of(returns, factors, intercept)
         likely = noise.maximum_likelihood(rows.y, rows.x, rows.prior)
+        if digits is not None:
+            likely = likely._replace(ratio=float(f"{likely.ratio:.{digits - 1}e}"))
         ratio = likely.ratio * np.eye(len(rows.factors))
         if method == "em":
             # The iterations start where the likelihood stood, but could not leave a drift of zero.

@@ -35,11 +35,11 @@ class PCAFactors:
     dropped_rows: int
 
     @classmethod
-    def fit(cls, returns: pd.DataFrame, factors: int) -> Self:
+    def fit(cls, returns: pd.DataFrame, factors: int, most_missing: int = MOST_MISSING) -> Self:
         """Learn `factors` components from returns (date x asset).
 
-        An asset with more than five missing returns is left out (it was not listed, or barely
-        traded); then a row with a missing return is left out.
+        An asset with more than `most_missing` missing returns is left out (it was not listed, or
+        barely traded); then a row with a missing return is left out.
 
         Raises
         ------
@@ -50,7 +50,7 @@ class PCAFactors:
         """
         values = returns.to_numpy()
         kept_rows = ~np.isnan(values).all(axis=1)
-        complete = np.isnan(values[kept_rows]).sum(axis=0) <= MOST_MISSING
+        complete = np.isnan(values[kept_rows]).sum(axis=0) <= most_missing
         kept_rows &= ~np.isnan(values[:, complete]).any(axis=1)
         assets = tuple(returns.columns[complete])
         if not 0 < factors < len(assets):

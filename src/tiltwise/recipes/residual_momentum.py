@@ -82,7 +82,8 @@ class ResidualMomentum(Strategy):
 
     def _books(self, model: ResidualFactors, past: Market, rows: Any) -> tuple[Any, Any]:
         """Return scores and weights of rows counted from the end."""
-        values = self._residuals(model, past, last=self.horizon - int(rows[0]))
+        earlier = 0 if self.signal in loadings.LEVELS else self.horizon
+        values = self._residuals(model, past, last=earlier - int(rows[0]))
         scores = loadings.signal(values, self.signal, self.horizon, rows)
         scores = loadings.by_asset(scores, model, past)
         return scores, long_short_rows(scores, past.assets, self.quantile, self.gross)

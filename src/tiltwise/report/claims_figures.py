@@ -23,6 +23,13 @@ METRICS: Mapping[str, str] = {
     "turnover": "Turnover a day, two-way",
     "explained": "Variance explained",
     "sharpe_gap": "Advantage in Sharpe ratio",
+    "gross_sharpe": "Sharpe ratio before costs",
+    "one_way": "Turnover a day, one-way",
+    "windows": "Windows",
+    "embargo": "Embargo, sessions",
+    "kept_growth": "Growth kept",
+    "kept_volatility": "Volatility kept",
+    "weight_sum": "Sum of the weights",
 }
 SHORT: Mapping[str, str] = {
     **METRICS,
@@ -30,7 +37,8 @@ SHORT: Mapping[str, str] = {
     "total_return": "Return",
     "max_drawdown": "Drawdown",
 }
-RATIOS = frozenset({"sharpe", "sharpe_gap"})
+RATIOS = frozenset({"sharpe", "gross_sharpe", "sharpe_gap", "weight_sum"})
+COUNTS = frozenset({"windows", "embargo"})
 POINTS = 2500
 """Sessions above which a path is thinned before it is drawn."""
 MOST_TRIALS = 200
@@ -38,6 +46,8 @@ MOST_TRIALS = 200
 
 def show(metric: str, value: float) -> str:
     """A number in the unit of its metric."""
+    if metric in COUNTS:
+        return number(value, 0)
     return number(value) if metric in RATIOS else percent(value)
 
 
@@ -193,7 +203,7 @@ def luck(system: str, card: Record) -> Figure:
     curve = line(
         counts, [noise_ceiling(n, years) for n in counts], "Best of N, no skill", "@ink", width=1.4
     )
-    ratios = [row for row in card["rows"] if row["metric"] == "sharpe"]
+    ratios = [row for row in card["rows"] if row["metric"] in ("sharpe", "gross_sharpe")]
     boasts = [row for row in ratios if row["claimed"] > 0]
     marks = [
         _points(boasts, grids, "claimed", "Claimed", "@loss", "circle-open"),

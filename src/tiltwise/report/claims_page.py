@@ -24,7 +24,8 @@ interval lies above zero and its deflated Sharpe ratio reaches 95&nbsp;%. An adv
 over another survives if its interval lies above zero. Any other number survives if the corrected
 interval holds it.</p>
 <p>On substitutes for the source's assets, and on a shorter period, numbers are shown but nothing is
-called reproduced. The deflated Sharpe ratio counts every trial that the ledger holds of the same
+called reproduced. Where a source names no data, only what follows from arithmetic can be told. The
+deflated Sharpe ratio counts every trial that the ledger holds of the same
 recipe and assets. A cell that the source leaves open is its best one.</p>
 <p class="disclaimer">For research only. Not investment advice. The results are hypothetical: they
 were computed on past prices, and no such trades were made.</p>"""
@@ -112,7 +113,7 @@ def _sections(card: Record, prefix: str) -> list[Section]:
     """What one card contributes."""
     system = card["system"]
     drawn = [w for w in card["waterfalls"] if _varies(w)]
-    claimed = Section(f"{prefix}Claims", html=_claims_table(card))
+    claimed = Section(f"{prefix}Claims", html=_claims_table(card) + _measured_table(card))
     fixes = Section(
         f"{prefix}Fix by fix",
         html=_fix_list(card),
@@ -142,7 +143,28 @@ def _sections(card: Record, prefix: str) -> list[Section]:
 
 def _varies(record: Record) -> bool:
     """Whether any of the steps moves a number that has an interval."""
-    return any(m in ("sharpe", "sharpe_gap") for m in record["steps"][0]["numbers"])
+    boasts = ("sharpe", "gross_sharpe", "sharpe_gap")
+    return any(m in boasts for m in record["steps"][0]["numbers"])
+
+
+def _measured_table(card: Record) -> str:
+    """What was measured where the source gives no data; nothing for other sources."""
+    if not card["measured"]:
+        return ""
+    interval = "90 % interval"
+    head = ["Configuration", "Sharpe ratio before costs", interval, "After costs", interval]
+    head.append("One-way turnover a day")
+    rows = []
+    for found in card["measured"]:
+        ratios = [
+            cell
+            for e in (found["gross"], found["net"])
+            for cell in (number(e["value"]), span("sharpe", e["low"], e["high"]))
+        ]
+        rows.append([escape(found["name"]), *ratios, percent(found["one_way"])])
+    where = card["substitutes"] or "the funds of the first source"
+    caption = f"Measured instead, on {card['data']} ({where})"
+    return tables.table(head, rows, caption, "plain")
 
 
 def _claims_table(card: Record) -> str:

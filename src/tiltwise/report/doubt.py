@@ -38,7 +38,8 @@ def section(evidence: "Evidence") -> Section:
     drawn = [draw(curve, own, span) for curve, draw in made if curve is not None]
     if evidence.rotation is not None:
         drawn.append(_rotation(evidence.rotation))
-    return Section("Doubt", "", tuple(drawn), words.LEAD, _notes(evidence))
+    lead = words.LEAD if drawn else "No assumption could be moved."
+    return Section("Doubt", "", tuple(drawn), lead, _notes(evidence))
 
 
 def _delay(curve: "Curve", own: float, span: Range) -> Figure:

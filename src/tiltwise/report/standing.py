@@ -79,9 +79,9 @@ def _read(evidence: "Evidence") -> str:
     since = ", ".join(f"{name} from {frame.loc[name, 'since']}" for name in late)
     text = (
         "On the sessions of both. The rules hold the same assets under the same fills and costs. "
-        "p-values are two-sided and not corrected for being several. Years needed: how long a record of such differences "
-        f"must be before their mean counts as positive at 95 %; there are {number(longest, 1)}, "
-        "and never means that the mean is not positive."
+        "p-values are two-sided and not corrected for being several. Years needed: how long a "
+        "record of such differences must be before their mean counts as positive at 95 %; there "
+        f"are {number(longest, 1)}, and never means that the mean is not positive."
     )
     if since:
         text += f" Some rules need more history: {since}."

@@ -141,10 +141,11 @@ def evidence(
         "start": lambda: _starts(replay, seed),
         "rotation": lambda: rotation_placebo(replay, ROTATIONS, seed),
     }
-    returns, assets = result.returns, tuple(result.weights.columns)
-    others = rivals(returns, market.select(assets), result.simulator, seed)
-    answers, trouble = _ask({**sweeps, **others}, jobs, progress)
-    given = {name: answers.pop(name) for name in sweeps}
+    held = market.select(tuple(result.weights.columns))
+    others = rivals(result.returns, held, result.simulator, seed)
+    moved = {} if result.ruined else sweeps
+    answers, trouble = _ask({**moved, **others}, jobs, progress)
+    given = {name: answers.pop(name, None) for name in sweeps}
     notes = (*_standing(replay), *trouble)
     return Evidence(**given, against=table(answers), notes=notes)
 
@@ -167,14 +168,15 @@ def _ask(
     progress: Progress | None = None,
 ) -> tuple[dict[str, Any], list[str]]:
     """Return every answer, None where there is none, and why there is none."""
-    answers, trouble = dict[str, Any](), list[str]()
+    answers, trouble = dict[str, Any](), dict[str, list[str]]()
     with ThreadPoolExecutor(jobs or os.cpu_count() or 1) as pool:
         for name, (answer, fault) in zip(asked, pool.map(_answered, asked.values()), strict=True):
             answers[name] = answer
-            trouble += [f"{name} was left out: {fault}"] if fault else []
+            if fault:
+                trouble.setdefault(fault, []).append(name)
             if progress:
                 progress(len(answers), len(asked))
-    return answers, trouble
+    return answers, [f"left out, {', '.join(names)}: {why}" for why, names in trouble.items()]
 
 
 def _answered(ask: Callable[[], Any]) -> tuple[Any, str]:
@@ -187,15 +189,14 @@ def _answered(ask: Callable[[], Any]) -> tuple[Any, str]:
 
 def _standing(replay: Kept) -> list[str]:
     """Return what holds for all sweeps of this run."""
-    said = []
-    if replay.asks_anew:
-        said.append(
-            "the strategy may look at what it holds: delays, fills and costs were tried on the "
-            "decisions it made in this run, it was not asked again"
-        )
     if replay.result.ruined is not None:
-        said.append("the run was ruined: what is compared ends on that day")
-    return said
+        return ["the run was ruined: no assumption was moved"]
+    if not replay.asks_anew:
+        return []
+    return [
+        "the strategy may look at what it holds: delays, fills and costs were tried on the "
+        "decisions it made in this run, it was not asked again"
+    ]
 
 
 def _own(replay: Kept, seed: int) -> Point:

@@ -49,7 +49,7 @@ def test_with_its_defaults_it_is_the_recipe_on_another_window(cut):
 
 
 def test_the_ratio_is_the_likeliest_of_the_training_window_alone(cut):
-    own = FoldedMomentum.on(cut, ratios=RATIOS)
+    own = FoldedMomentum.on(cut, adaptation=None)
     session = pd.Timestamp(own.refit.dates[1])
     past = cut.market.select(cut.traded).asof(session)
     model = own.fit(past)
@@ -77,7 +77,7 @@ CHANGES = {
     "legs": {"legs"},
     "sectors": {"universe", "market", "ranked"},
     "fill": {"fill", "delay"},
-    "ratio": {"ratios", "adaptation"},
+    "ratio": {"adaptation"},
     "borrow": {"costs"},
 }
 

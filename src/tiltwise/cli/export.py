@@ -1,0 +1,161 @@
+"""``tiltwise export``: the evidence behind residual momentum as files, in three commands.
+
+Each runs alone from the files of the one before::
+
+    tiltwise export returns --data sample:stocks --folder evidence
+    tiltwise export residuals --from evidence
+    tiltwise export experiments --from evidence
+"""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from tiltwise.cli import show
+
+export = typer.Typer(
+    help="Write the evidence behind residual momentum as files, step by step.", no_args_is_help=True
+)
+
+Json = Annotated[bool, typer.Option("--json", help="print one JSON value on stdout")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="no progress, no remarks")]
+From = Annotated[Path, typer.Option("--from", help="folder that the step before wrote to")]
+PAGE = "evidence.html"
+
+
+@export.command()
+def returns(
+    folder: Annotated[Path, typer.Option(help="where the files go")],
+    data: Annotated[
+        str | None,
+        typer.Option(
+            "--data",
+            help="store, CSV or Parquet file, sample:stocks (default), sample:factors, "
+            "synthetic:SEED",
+        ),
+    ] = None,
+    start: Annotated[str | None, typer.Option(help="first close; default: the source's")] = None,
+    end: Annotated[str | None, typer.Option(help="last close; default: the newest")] = None,
+    benchmark: Annotated[str | None, typer.Option(help="fund of the whole market")] = None,
+    calendar: Annotated[
+        str | None, typer.Option(help='exchange code, or "rows" for the rows present')
+    ] = None,
+    config: Annotated[Path | None, typer.Option(help="tiltwise.toml: where things are")] = None,
+    json: Json = False,
+) -> None:
+    """Write closes and log returns without incomplete rows, and say how many were dropped.
+
+    Example: tiltwise export returns --data sample:stocks --folder evidence
+    """
+    from tiltwise.claims import export as steps
+    from tiltwise.cli import config as configuration
+    from tiltwise.cli import inputs
+
+    where = configuration.read(config, data=data)
+    market = inputs.market(where.data, benchmark=benchmark, calendar=calendar)
+    label = inputs.label(where.data)
+    found = steps.export_returns(market, folder, data=label, start=start, end=end)
+    if json:
+        show.emit_json({**found, "folder": str(folder)})
+        return
+    print(f"{found['rows']} returns of {_assets(found)}, {found['first']} to {found['last']}")
+    print(f"{found['dropped_rows']} rows dropped because an asset had no close")
+    if found["left_out"]:
+        print(f"left out, too few closes: {', '.join(found['left_out'])}")
+    _wrote(folder, steps.PRICES, steps.RETURNS, steps.ABOUT)
+
+
+def _assets(found: dict[str, Any]) -> str:
+    beside = f" and {found['reference']}" if found["reference"] else ""
+    return f"{len(found['assets'])} assets{beside}"
+
+
+@export.command()
+def residuals(source: From, json: Json = False) -> None:
+    """Write what fixed and rolling components leave of the returns, and their shares.
+
+    Example: tiltwise export residuals --from evidence
+    """
+    from tiltwise.claims import export as steps
+
+    found = steps.export_residuals(source)
+    if json:
+        show.emit_json({**found, "folder": str(source)})
+        return
+    scree = found["scree"]
+    verdict = "above" if scree["enough"] else "not above"
+    print(
+        f"{scree['factors']} components explain at least {scree['smallest']:.1%} of variance in "
+        f"{len(scree['windows'])} training windows: {verdict} the {scree['claimed']:.0%} claimed"
+    )
+    for name in ("fixed", "rolling"):
+        told = found["shapes"][name]
+        print(
+            f"{name} residuals: {told['rows'] - told['undefined_rows']} rows, "
+            f"{told['undefined_rows']} undefined; excess kurtosis "
+            f"{told['pooled']['excess_kurtosis']:.2f}, Jarque-Bera "
+            f"{told['pooled']['jarque_bera']:.0f}"
+        )
+    _wrote(source, steps.FIXED, steps.ROLLING, steps.SCREE, steps.SHAPES)
+
+
+@export.command("experiments")
+def run_experiments(
+    source: From,
+    folder: Annotated[
+        Path | None, typer.Option(help="folder of the ledger; default .tiltwise")
+    ] = None,
+    config: Annotated[Path | None, typer.Option(help="tiltwise.toml: where things are")] = None,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, help="threads; results do not depend on it")
+    ] = None,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Run the walk-forward of every strategy and write results, folds and a page of evidence.
+
+    Example: tiltwise export experiments --from evidence
+    """
+    from tiltwise.claims import artefacts
+    from tiltwise.claims import export as steps
+    from tiltwise.cli import config as configuration
+    from tiltwise.ledger import Ledger
+    from tiltwise.report import evidence_page
+
+    where = configuration.read(config, folder=folder, jobs=jobs)
+    with show.progress("walk-forward of every strategy", quiet) as bar:
+        found = steps.export_experiments(
+            source, Ledger(where.folder), jobs=where.jobs, progress=bar
+        )
+    page = artefacts.write(source / PAGE, evidence_page.render(found))
+    if json:
+        kept = ("answers", "folds", "best", "ratios", "results")
+        show.emit_json({**{k: found[k] for k in kept}, "page": str(page), "folder": str(source)})
+        return
+    _print_answers(found)
+    _wrote(source, steps.FOLDS, steps.RESULTS, steps.BY_FOLD, steps.SENSITIVITY, steps.EVIDENCE)
+    print(f"page {page}")
+
+
+def _print_answers(found: dict[str, Any]) -> None:
+    rows = []
+    for answer in found["answers"]:
+        lead = answer["numbers"][0]
+        values = (f"{lead[k]:.3f}" for k in ("value", "low", "high"))
+        value, low, high = values
+        rows.append(
+            [answer["question"], answer["answer"], lead["label"], value, f"{low} to {high}"]
+        )
+    show.table("three questions", ["question", "answer", "statistic", "value", "90 %"], rows)
+    complete = sum(fold["complete"] for fold in found["folds"])
+    print(f"{len(found['folds'])} folds, {complete} complete; {len(found['results'])} strategies")
+    for best in found["best"]:
+        print(
+            f"best of {best['cells']} ({best['variant']}): {best['strategy']}, Sharpe ratio "
+            f"{best['sharpe']:.2f}; the best of so many without skill: {best['ceiling']:.2f}"
+        )
+
+
+def _wrote(folder: Path, *names: str) -> None:
+    print(f"wrote {', '.join(str(folder / name) for name in names)}")

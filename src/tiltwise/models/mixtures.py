@@ -1,0 +1,160 @@
+"""Gaussian models of regimes: hidden Markov chain, and mixture without memory.
+
+They are what jump models are compared with, and can be asked the same questions. Probabilities
+known at a row come from the forward recursion; those given all rows describe, and no more.
+"""
+
+import dataclasses
+from typing import ClassVar, Self
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from tiltwise.errors import DataError
+from tiltwise.kernels import hmm, jump, jump_general, jump_rows, jump_states, kmeanspp
+from tiltwise.kernels.jump_rows import Rows
+from tiltwise.models.hindsight import marked
+from tiltwise.models.regime_model import RegimeModel, aligned, feature_table, learned
+from tiltwise.models.regime_order import sort_states
+from tiltwise.models.regime_states import FilteredStates, SmoothedStates
+
+Floats = NDArray[np.float64]
+
+
+@dataclasses.dataclass(eq=False)
+class GaussianHMM(RegimeModel):
+    """Hidden Markov model whose states have normal features, independent of one another.
+
+    Parameters
+    ----------
+    n_states : K, at least 2.
+    n_init, seed : starts, each the k-means clusters that grow from one draw of k-means++; the start
+        that ends likeliest is kept.
+    max_iter, tol : most steps of a start, and the least gain of log-likelihood.
+    least_variance : in shares of the variance of a feature over all rows.
+
+    Attributes
+    ----------
+    objective_ : log-likelihood of the training rows.
+    start_ : (K,) probabilities of the states at the first row.
+    variances_ : (K, D) of the features in each state.
+    """
+
+    mixture: ClassVar[bool] = False
+
+    n_states: int = 2
+    n_init: int = 10
+    seed: int = 0
+    max_iter: int = 1000
+    tol: float = 1e-4
+    least_variance: float = 1e-4
+
+    objective_: float = learned()
+    start_: Floats = learned()
+    variances_: Floats = learned()
+
+    def fit(
+        self,
+        X: pd.DataFrame | pd.Series | ArrayLike,
+        returns: pd.Series | ArrayLike | None = None,
+        sort_by: str | None = "cumret",
+    ) -> Self:
+        """Learn from rows (T, D), NaN where missing.
+
+        ``returns`` (T,) sort the states as in `JumpModel.fit`; by default the feature itself, if
+        there is but one.
+        """
+        table = feature_table(X)
+        values = table.to_numpy(np.float64)
+        if returns is None and values.shape[1] == 1:
+            returns = values[:, 0]
+        rows = jump_rows.prepare(values)
+        drawn = kmeanspp.starts(
+            rows, np.ones(values.shape[1]), self.n_states, self.n_init, self.seed
+        )
+        if len(drawn) == 0:
+            raise DataError("n_init=0 leaves no start")
+        best = max((self._climb(values, rows, start) for start in drawn), key=_likelihood)
+        moments = sort_states(best.probabilities, aligned(returns, table), sort_by)
+        model = best.parameters.renamed(moments.order)
+        self.start_, self.transitions_, self.centers_, self.variances_ = model
+        self.objective_ = _likelihood(best)
+        self._keep(table, best.probabilities[:, moments.order], moments)
+        return self
+
+    def filter(
+        self, X: pd.DataFrame | pd.Series | ArrayLike, *, after: FilteredStates | None = None
+    ) -> FilteredStates:
+        """Return probabilities as known at each row; ``after`` goes on where a call stopped."""
+        table = self._table(X)
+        carry = None if after is None else after.carry
+        if after is not None and carry is None:
+            raise DataError("averaged states carry nothing on")
+        known, carry = hmm.filtered(table.to_numpy(np.float64), self._model(), carry)
+        return FilteredStates.of(pd.DataFrame(known, table.index), carry)
+
+    def smooth(self, X: pd.DataFrame | pd.Series | ArrayLike) -> SmoothedStates:
+        """Return probabilities given all rows, and their log-likelihood."""
+        table = self._table(X)
+        model = self._model()
+        logs = hmm.log_densities(_values(table), model.mean, model.variance)
+        given_all, _, loglik = hmm.smooth(logs, model.first, model.transition)
+        return SmoothedStates.of(pd.DataFrame(given_all, table.index), float(loglik))
+
+    def likeliest_path(self, X: pd.DataFrame | pd.Series | ArrayLike) -> pd.Series:
+        """Return the states whose whole path is likeliest given all rows: with hindsight."""
+        table = self._table(X)
+        model = self._model()
+        logs = hmm.log_densities(_values(table), model.mean, model.variance)
+        with np.errstate(divide="ignore"):
+            costs = (-np.log(model.transition), -np.log(model.first))
+        labels, _ = jump_general.best_path(-logs, *costs)
+        return marked(pd.Series(labels, table.index, name="state"))
+
+    def _model(self) -> hmm.Parameters:
+        return hmm.Parameters(self.start_, self.transitions_, self.centers_, self.variances_)
+
+    def _climb(self, values: Floats, rows: Rows, start: Floats) -> hmm.Estimate:
+        """Grow one draw into k-means clusters and those into a model."""
+        states = jump_states.discrete_states(self.n_states, 0.0)
+        clusters = jump.fit(rows, states, np.ones(len(rows.plain)), start[None])
+        overall = np.nanvar(values, axis=0)
+        floor = np.maximum(self.least_variance * overall, np.finfo(np.float64).tiny)
+        sure = clusters.shares(states)
+        mean = np.where(np.isnan(clusters.centers), rows.shift, clusters.centers)
+        variance = np.tile(np.maximum(overall, floor), (self.n_states, 1))
+        hmm.moments(values, sure, floor, mean, variance)
+        return hmm.estimate(
+            values,
+            hmm.Parameters(*self._chances(clusters.labels), mean, variance),
+            iterations=self.max_iter,
+            tolerance=self.tol,
+            floor=floor,
+            mixture=self.mixture,
+        )
+
+    def _chances(self, labels: NDArray[np.int64]) -> tuple[Floats, Floats]:
+        """Return first and transition probabilities of labels, each move seen once more."""
+        count = self.n_states
+        if self.mixture:
+            share = (np.bincount(labels, minlength=count) + 1.0) / (len(labels) + count)
+            return share, np.tile(share, (count, 1))
+        moves = np.ones((count, count))
+        np.add.at(moves, (labels[:-1], labels[1:]), 1.0)
+        return np.full(count, 1.0 / count), moves / moves.sum(axis=1, keepdims=True)
+
+
+@dataclasses.dataclass(eq=False)
+class GaussianMixture(GaussianHMM):
+    """The same without memory: a row tells nothing about the next one."""
+
+    mixture: ClassVar[bool] = True
+
+
+def _likelihood(found: hmm.Estimate) -> float:
+    return float(found.loglik[-1])
+
+
+def _values(table: pd.DataFrame) -> Floats:
+    return np.ascontiguousarray(table.to_numpy(np.float64))

@@ -1,0 +1,135 @@
+"""What all regime models share: their parameters, their rows, and what they can be asked."""
+
+import abc
+import dataclasses
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from tiltwise.errors import DataError, StrategyError
+from tiltwise.models.hindsight import marked
+from tiltwise.models.regime_order import StateMoments
+from tiltwise.models.regime_states import FilteredStates, SmoothedStates
+
+Floats = NDArray[np.float64]
+
+
+def learned() -> Any:
+    """Return a field that `fit` sets."""
+    return dataclasses.field(init=False, repr=False)
+
+
+@dataclasses.dataclass(eq=False)
+class RegimeModel(abc.ABC):
+    """A model of K states over rows of features, fitted once and then asked row by row.
+
+    Names ending in an underscore are learned by ``fit``. State 0 comes first in the order asked
+    for: by default the state in which most was earned.
+
+    Attributes
+    ----------
+    labels_ : states of the training rows, as seen from the last of them: no evidence for a
+        decision, but right for averages over the training rows.
+    proba_ : (T, K) the same as probabilities.
+    centers_ : (K, D) mean of the features in each state; NaN for a state without rows.
+    means_, vols_ : (K,) mean and volatility of the training returns per row, NaN without returns.
+    transitions_ : (K, K) from row to column; NaN for a state that nothing follows.
+    """
+
+    labels_: pd.Series = learned()
+    proba_: pd.DataFrame = learned()
+    centers_: Floats = learned()
+    means_: Floats = learned()
+    vols_: Floats = learned()
+    transitions_: Floats = learned()
+    n_features_in_: int = learned()
+    feature_names_in_: tuple[str, ...] | None = learned()
+
+    @abc.abstractmethod
+    def filter(self, X: pd.DataFrame | ArrayLike) -> FilteredStates:
+        """Return the states as known at each row."""
+
+    @abc.abstractmethod
+    def smooth(self, X: pd.DataFrame | ArrayLike) -> SmoothedStates:
+        """Return the states as seen from the last row."""
+
+    def predict_online(self, X: pd.DataFrame | ArrayLike) -> pd.Series:
+        """Return the label known at each row."""
+        return self.filter(X).labels
+
+    def predict_proba_online(self, X: pd.DataFrame | ArrayLike) -> pd.DataFrame:
+        """Return the probabilities known at each row."""
+        return self.filter(X).probabilities
+
+    def predict(self, X: pd.DataFrame | ArrayLike) -> pd.Series:
+        """Return the label of each row as seen from the last: with hindsight."""
+        return self.smooth(X).labels
+
+    def predict_proba(self, X: pd.DataFrame | ArrayLike) -> pd.DataFrame:
+        """Return the probabilities of each row as seen from the last: with hindsight."""
+        return self.smooth(X).probabilities
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Return the constructor's arguments."""
+        return {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.init}
+
+    def set_params(self, **params: Any) -> Self:
+        """Change constructor arguments."""
+        unknown = set(params) - set(self.get_params())
+        if unknown:
+            raise ValueError(f"{type(self).__name__} has no parameter {sorted(unknown)}")
+        for name, value in params.items():
+            setattr(self, name, value)
+        return self
+
+    def _keep(self, table: pd.DataFrame, probabilities: Floats, moments: StateMoments) -> None:
+        """Store what all models learn alike."""
+        self.n_features_in_ = table.shape[1]
+        named = all(isinstance(name, str) for name in table.columns)
+        self.feature_names_in_ = tuple(table.columns) if named else None
+        self.proba_ = marked(pd.DataFrame(probabilities, table.index))
+        labels = probabilities.argmax(axis=1).astype(np.int64)
+        self.labels_ = marked(pd.Series(labels, table.index, name="state"))
+        self.means_, self.vols_ = moments.means, moments.vols
+
+    def _table(self, X: pd.DataFrame | ArrayLike) -> pd.DataFrame:
+        """Return rows of the features that were learned, in their order."""
+        if not hasattr(self, "n_features_in_"):
+            raise StrategyError(f"{type(self).__name__} is not fitted: call fit first")
+        table = feature_table(X)
+        names = self.feature_names_in_
+        if isinstance(X, pd.DataFrame) and names is not None and tuple(X.columns) != names:
+            raise DataError(f"features must be {list(names)} as in fit, got {list(X.columns)}")
+        if table.shape[1] != self.n_features_in_:
+            raise DataError(f"{table.shape[1]} features, but fit saw {self.n_features_in_}")
+        return table
+
+
+def feature_table(X: pd.DataFrame | pd.Series | ArrayLike) -> pd.DataFrame:
+    """Return rows by features as a frame with at least one row; dates must rise."""
+    table = X if isinstance(X, pd.DataFrame) else pd.DataFrame(np.asarray(X))
+    if isinstance(X, pd.Series):
+        table = X.to_frame()
+    if len(table) == 0:
+        raise DataError("there are no rows")
+    index = table.index
+    if isinstance(index, pd.DatetimeIndex) and not (
+        index.is_monotonic_increasing and index.is_unique
+    ):
+        place = int(np.argmax(np.diff(index.asi8) <= 0)) + 1
+        raise DataError(f"dates must rise: {index[place]} follows {index[place - 1]}")
+    return table
+
+
+def aligned(returns: pd.Series | ArrayLike | None, table: pd.DataFrame) -> Floats | None:
+    """Return the returns (T,) of the rows; a series is matched by label."""
+    if returns is None:
+        return None
+    if isinstance(returns, pd.Series):
+        returns = returns.reindex(table.index)
+    values = np.asarray(returns, np.float64)
+    if values.shape != (len(table),):
+        raise DataError(f"{len(table)} rows need as many returns, got shape {values.shape}")
+    return values

@@ -1,0 +1,233 @@
+"""Regimes of a market: jump models, with all features or with those that matter.
+
+    model = JumpModel(jump_penalty=50.0).fit(features, returns)     # past rows
+    model.filter(today).labels                                      # causal: for decisions
+    model.smooth(past).labels                                       # hindsight: for pictures
+
+State 0 is the one in which most was earned. Scale the features first (`models.clipping`). Rows with
+missing values take part with the features they have.
+
+Behaviour, defaults and random numbers follow the reference implementation, the Python package
+jumpmodels; its extra start from a former fit of the same object is here the explicit ``start``.
+"""
+
+import dataclasses
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from tiltwise.errors import DataError
+from tiltwise.kernels import jump, jump_rows, jump_states, kmeanspp
+from tiltwise.kernels.jump_rows import Rows
+from tiltwise.kernels.jump_states import States
+from tiltwise.models.regime_fit import Order, SortedFit, fit_sorted
+from tiltwise.models.regime_model import RegimeModel, aligned, feature_table, learned
+from tiltwise.models.regime_order import transitions
+from tiltwise.models.regime_states import FilteredStates, SmoothedStates
+from tiltwise.models.sparse_regimes import Search, fit_sparse
+
+Floats = NDArray[np.float64]
+
+
+@dataclasses.dataclass(eq=False)
+class JumpModel(RegimeModel):
+    """Statistical jump model, discrete or continuous.
+
+    Parameters
+    ----------
+    n_states : K, at least 2; a state may stay without rows.
+    jump_penalty : cost of a jump in units of half squared distances; or costs (K, K) from row to
+        column, where state 0 comes first in the order of ``fit``. Continuous: one number, and about
+        ten times as much for the same persistence.
+    continuous : a row may lie between the states, at a point of a grid of probabilities.
+    n_init, seed : starts, drawn by k-means++.
+    grid, mode_loss : step of that grid, and whether its costs are those of transition kernels.
+    initial_cost : (K,) cost of beginning in a state; none by default, so a path begins anywhere.
+    max_iter, tol : most iterations of a start, and the least gain of one.
+
+    Attributes
+    ----------
+    objective_ : the cost reached, see `kernels.jump`.
+    weights_ : (D,) weights of squared distances.
+    states_ : the states with their costs, in the order of ``fit``.
+    oriented_ : False if costs differ by direction and no start led to states that are in order by
+        themselves; the costs were then renamed with the states.
+    """
+
+    n_states: int = 2
+    jump_penalty: float | ArrayLike = 50.0
+    continuous: bool = False
+    n_init: int = 10
+    seed: int = 0
+    grid: float = 0.05
+    mode_loss: bool = True
+    initial_cost: ArrayLike | None = None
+    max_iter: int = 1000
+    tol: float = 1e-8
+
+    objective_: float = learned()
+    weights_: Floats = learned()
+    states_: States = learned()
+    oriented_: bool = learned()
+
+    def fit(
+        self,
+        X: pd.DataFrame | ArrayLike,
+        returns: pd.Series | ArrayLike | None = None,
+        sort_by: str | None = "cumret",
+        *,
+        row_weights: ArrayLike | None = None,
+        start: ArrayLike | None = None,
+    ) -> Self:
+        """Learn centres and labels from rows (T, D), NaN where missing.
+
+        Parameters
+        ----------
+        returns : (T,) of the rows, to sort states by: "cumret", "ret" (falling), "vol" (rising),
+            "freq" (rows, falling). Without returns states are sorted by "freq".
+        row_weights : (T,) weights of the rows' losses.
+        start : (K, D) centres to begin from as well, for instance those of an earlier fit: fewer
+            starts are then enough, but another optimum may be found.
+        """
+        table = feature_table(X)
+        rows = jump_rows.prepare(table.to_numpy(np.float64), row_weights)
+        order = Order(aligned(returns, table), sort_by)
+        found = self._search(rows, self._states(), order, self._start(start, rows))
+        self.centers_, self.objective_ = found.centers, found.objective
+        self.states_, self.oriented_ = found.states, found.oriented
+        self._keep(table, found.shares, found.moments)
+        self.transitions_ = transitions(self.labels_.to_numpy(), self.n_states)
+        return self
+
+    def filter(
+        self,
+        X: pd.DataFrame | ArrayLike,
+        *,
+        after: FilteredStates | None = None,
+        window: int | None = None,
+    ) -> FilteredStates:
+        """Return the states as known at each row, for the centres that were learned.
+
+        The past is all rows given, or those of ``after`` and all rows given, or the last ``window``
+        rows. Going on with ``after`` costs the same every day.
+        """
+        table = self._table(X)
+        labels, carry = jump.online(
+            table.to_numpy(np.float64),
+            self.states_,
+            self.centers_,
+            self._distance_weights(),
+            carry=None if after is None else _carried(after),
+            window=window,
+        )
+        probabilities = pd.DataFrame(self.states_.points[labels], table.index)
+        return FilteredStates.of(probabilities, carry if window is None else None)
+
+    def smooth(self, X: pd.DataFrame | ArrayLike) -> SmoothedStates:
+        """Return the cheapest path over all rows, for the centres that were learned."""
+        table = self._table(X)
+        weights = self._distance_weights()
+        labels, cost = jump.path(table.to_numpy(np.float64), self.states_, self.centers_, weights)
+        return SmoothedStates.of(pd.DataFrame(self.states_.points[labels], table.index), cost)
+
+    def _states(self, scale: float = 1.0) -> States:
+        if self.n_states < 2:
+            raise DataError(f"n_states={self.n_states} must be at least 2")
+        penalty = np.asarray(self.jump_penalty, np.float64) * scale
+        if not self.continuous:
+            initial = self.initial_cost
+            costs = None if initial is None else np.asarray(initial, np.float64) * scale
+            return jump_states.discrete_states(self.n_states, penalty, costs)
+        if self.initial_cost is not None:
+            raise DataError("a continuous jump model takes no initial_cost")
+        return jump_states.continuous_states(self.n_states, penalty, self.grid, self.mode_loss)
+
+    def _start(self, start: ArrayLike | None, rows: Rows) -> Floats:
+        """Return the centres to begin from as well, (S, K, D), centred."""
+        shape = (self.n_states, len(rows.plain))
+        if start is None:
+            return np.empty((0, *shape))
+        centers = np.asarray(start, np.float64) - rows.shift
+        if centers.shape != shape:
+            raise DataError(f"start must be states by features, {shape}, got {centers.shape}")
+        return centers[None]
+
+    def _search(self, rows: Rows, states: States, order: Order, extra: Floats) -> SortedFit:
+        self.weights_ = np.ones(len(rows.plain))
+        drawn = kmeanspp.starts(rows, self.weights_, self.n_states, self.n_init, self.seed)
+        starts = np.concatenate([drawn, extra])
+        return fit_sorted(rows, states, self.weights_, starts, self._limits(), order)
+
+    def _limits(self) -> jump.Limits:
+        return jump.Limits(self.max_iter, self.tol)
+
+    def _distance_weights(self) -> Floats:
+        return self.weights_
+
+
+@dataclasses.dataclass(eq=False)
+class SparseJumpModel(JumpModel):
+    """Jump model that weighs its features, most of them zero.
+
+    Costs of jumps are divided by the root of the number of features, because weights of length 1
+    make distances smaller.
+
+    Parameters
+    ----------
+    max_features : about how many features may count; the square of the bound on the sum of weights,
+        at least 1.
+    max_rounds, tol_weights : most updates of the weights, and the relative change that ends them.
+
+    Attributes
+    ----------
+    weights_ : (D,) after the last update.
+    fitted_weights_ : (D,) before it: objective, labels and states use these. The two are close if
+        ``converged_``.
+    """
+
+    max_features: float = 9.5
+    max_rounds: int = 30
+    tol_weights: float = 1e-4
+
+    fitted_weights_: Floats = learned()
+    converged_: bool = learned()
+
+    def _search(self, rows: Rows, states: States, order: Order, extra: Floats) -> SortedFit:
+        search = Search(
+            kappa=float(np.sqrt(self.max_features)),
+            n_init=self.n_init,
+            seed=self.seed,
+            iterations=self.max_rounds,
+            tolerance=self.tol_weights,
+            limits=self._limits(),
+        )
+        scaled = self._states(1.0 / np.sqrt(len(rows.plain)))
+        found = fit_sparse(rows, scaled, search, order, extra)
+        self.weights_, self.fitted_weights_ = found.weights, found.fitted_weights
+        self.converged_ = found.converged
+        return found.fit
+
+    def _distance_weights(self) -> Floats:
+        return self.fitted_weights_
+
+
+def fit_penalties(
+    model: JumpModel,
+    penalties: ArrayLike,
+    X: pd.DataFrame | ArrayLike,
+    returns: pd.Series | ArrayLike | None = None,
+    **fit: Any,
+) -> list[JumpModel]:
+    """Return a copy of the model fitted for each penalty."""
+    return [
+        dataclasses.replace(model, jump_penalty=float(penalty)).fit(X, returns, **fit)
+        for penalty in np.atleast_1d(np.asarray(penalties, np.float64))
+    ]
+
+
+def _carried(after: FilteredStates) -> Floats:
+    if after.carry is None:
+        raise DataError("states filtered over a window, or averaged, carry nothing on")
+    return after.carry

@@ -1,0 +1,72 @@
+"""The sections of doubt as a reader meets them: drawn on a screen, on a phone, in the dark."""
+
+import dataclasses
+
+import pytest
+
+from tiltwise import Market, Simulator
+from tiltwise.cli import run
+
+KEYS = ("delay", "cost", "fill", "start", "rotation")
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("doubt")
+    asked = run.Asked(
+        recipe="residual_momentum",
+        data="synthetic:13",
+        market=Market.synthetic(13, sessions=1150),
+        settings=("lookback=300",),
+        universe=None,
+        start="2007-01-03",
+        end=None,
+        simulator=Simulator(),
+        folder=folder,
+        jobs=1,
+        seed=0,
+    )
+    run.execute(asked, quiet=True)
+    done = run.execute(dataclasses.replace(asked, settings=("lookback=300", "factors=1")), True)
+    return folder / "reports" / f"{done.facts['run_id']}.html", done
+
+
+def plot(key):
+    return f"document.querySelector('[data-figure=doubt-{key}] .plot')"
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 390])
+def test_doubt_is_drawn_and_fits(browser, page, width, dark):
+    """H.09: the shift is part of every report."""
+    path, done = page
+    with browser.open(path, width, 844, dark=dark) as tab:
+        assert tab.evaluate("document.documentElement.scrollWidth") == width
+        for key in KEYS:
+            assert tab.evaluate(f"{plot(key)}.querySelectorAll('.main-svg').length") > 0
+            gap = f"{plot(key)}.clientWidth - {plot(key)}.querySelector('.main-svg').clientWidth"
+            assert abs(tab.evaluate(gap)) <= 1
+            assert len(tab.evaluate(f"{plot(key)}.ariaLabel")) > 30
+        loss = "#ee8a4f" if dark else "#c4561a"
+        assert tab.evaluate(f"{plot('delay')}._fullData[0].marker.color") == loss
+        drawn = tab.evaluate(f"{plot('cost')}._fullData[0].y")
+        told = [point["sharpe"] for point in done.summary["doubt"]["cost"]]
+        assert drawn == pytest.approx(told, rel=1e-4)
+        shot = tab.screenshot(path.parent / f"{width}-{'dark' if dark else 'light'}.png")
+        assert shot.stat().st_size > 100_000
+        assert tab.console() == []
+        assert tab.requests() == []
+
+
+def test_the_rules_and_trials_stand_in_tables(browser, page):
+    path, done = page
+    rows = "[...document.querySelectorAll('#against-simple-rules tbody tr')].map(r => r.innerText)"
+    with browser.open(path, 390, 844) as tab:
+        found = tab.evaluate(rows)
+        assert [row.split("\t")[0] for row in found] == list(done.summary["against"])
+        region = "document.querySelector('#against-simple-rules .scroll')"
+        assert tab.evaluate(f"{region}.scrollWidth > {region}.clientWidth")
+        assert tab.evaluate(f"{region}.tabIndex") == 0
+        tiles = tab.evaluate("document.querySelector('#trials .tiles').innerText")
+        assert "Deflated Sharpe" in tiles
+        assert "Best of 2" in tab.evaluate("document.getElementById('trials').innerText")
