@@ -16,6 +16,7 @@ from tiltwise.calendar import MONTHLY, QUARTERLY, Schedule
 from tiltwise.overlays import Blend, FractionalKelly, Leverage, TurnoverLimit, VolatilityTarget
 from tiltwise.recipes import discover
 from tiltwise.recipes.benchmarks import EqualWeight, InverseVolatility
+from tiltwise.recipes.dynamic_loadings import DynamicLoadings
 from tiltwise.recipes.residual_momentum import ResidualMomentum
 from tiltwise.strategy import Strategy, Vectorised
 
@@ -23,6 +24,8 @@ VARIANTS = [
     *[{"residual": r, "signal": s} for r in ("kalman", "fixed", "rolling") for s in ("momentum",)],
     {"residual": "kalman", "signal": "reversion"},
     {"residual": "fixed", "decide_on": "weekly"},
+    {"signal": "cumulative", "scale": "forecast", "adaptation": None},
+    {"signal": "change", "scale": "recent", "residual": "rolling", "decide_on": "weekly"},
 ]
 
 
@@ -55,6 +58,7 @@ def _overlays(names: tuple[str, ...]) -> list[Strategy]:
         FractionalKelly(EqualWeight(universe=names), gross=2.0),
         Blend((residual, other), (0.7, 0.5)),
         TurnoverLimit(FractionalKelly(Blend((residual, other)), window=100), 0.08),
+        TurnoverLimit(FractionalKelly(DynamicLoadings(universe=names), 0.25), 0.08),
     ]
 
 

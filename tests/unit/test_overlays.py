@@ -15,6 +15,7 @@ from tiltwise.errors import LookaheadError, MissingData, StrategyError
 from tiltwise.market.market import Market as Cut
 from tiltwise.overlays import Blend, FractionalKelly, Leverage, TurnoverLimit, VolatilityTarget
 from tiltwise.recipes.benchmarks import BuyAndHold, EqualWeight, InverseVolatility, Trend
+from tiltwise.recipes.dynamic_loadings import DynamicLoadings
 from tiltwise.recipes.residual_momentum import ResidualMomentum
 from tiltwise.strategy import Decision, Decisions, Strategy
 
@@ -325,3 +326,61 @@ def test_the_whole_configuration_is_recorded(market):
 def test_senseless_overlays_are_refused(market, make, message):
     with pytest.raises(StrategyError, match=message):
         make(inverse(market))
+
+
+SYSTEMS = [
+    pytest.param(lambda names: ResidualMomentum(universe=names), id="residual_momentum"),
+    pytest.param(lambda names: DynamicLoadings(universe=names), id="dynamic_loadings"),
+]
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_kelly_sizes_every_system(market, system):
+    """1.12, 1.13 on each system: a fraction of mean over variance, capped, never turned around."""
+    part = system(market.assets)
+    overlay = FractionalKelly(part, 0.25, window=120, gross=0.8)
+    plain, sized = run(part, market), run(overlay, market)
+    scales = sized.decisions.evidence["FractionalKelly.scale"]
+    np.testing.assert_allclose(sized.weights, plain.weights.mul(scales, axis=0), atol=1e-15)
+    assert sized.weights.abs().sum(axis=1).max() <= 0.8 + 1e-12
+    assert scales.min() >= 0.0
+    for t in sized.weights.index[::29]:
+        path = past_excess(market, plain.weights.loc[t], t, 120)
+        wanted = 0.25 * path.mean() / path.var()
+        most = 0.8 / plain.weights.loc[t].abs().sum()
+        assert scales[t] == pytest.approx(min(max(wanted, 0.0), most), rel=1e-6, abs=1e-12)
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_the_turnover_limit_holds_for_every_system(market, system):
+    """1.14 on each system: the order is at most the cap, towards what the system wants."""
+    part = system(market.assets)
+    for cap in (0.01, 0.08):
+        result = run(TurnoverLimit(part, cap), market)
+        held = result.held.loc[result.weights.index]
+        moves = (result.weights - held).abs().sum(axis=1) / 2
+        assert moves.max() <= cap + 1e-12
+        assert moves.max() == pytest.approx(cap)
+        wanted = run(part, market).weights
+        left = (wanted - result.weights).abs().sum(axis=1) / 2
+        total = result.decisions.evidence["TurnoverLimit.turnover"]
+        np.testing.assert_allclose(left, total - moves, atol=1e-12)
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_both_on_every_system(market, system):
+    """Nested as the first source would: a quarter of Kelly, then 8 % a day."""
+    part = system(market.assets)
+    result = run(TurnoverLimit(FractionalKelly(part, 0.25), 0.08), market)
+    moves = (result.weights - result.held.loc[result.weights.index]).abs().sum(axis=1) / 2
+    assert moves.max() <= 0.08 + 1e-12
+    assert result.weights.abs().sum(axis=1).max() <= 1.0 + 1e-12
+
+
+def test_an_overlay_says_its_name_beside_that_of_its_part(market):
+    """Two overlays with the same fields are two configurations, and can be recorded."""
+    part = residual(market)
+    one, two = Leverage(part, 2.0).describe(), TurnoverLimit(part, 2.0).describe()
+    assert (one["strategy"], two["strategy"]) == ("Leverage", "TurnoverLimit")
+    assert one["part"] == two["part"] == part.describe()
+    assert Leverage(part).key != Leverage(inverse(market)).key

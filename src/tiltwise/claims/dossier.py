@@ -109,10 +109,10 @@ def _gaps(run: Sequence[Experiment]) -> dict[str, Any]:
     found = {}
     for signal in ("momentum", "reversion"):
         pair = (by[LIKELY, residual, signal] for residual in ("kalman", "fixed"))
-        found[f"Sharpe ratio, {signal}, {said[LIKELY]}"] = gap(*pair)
+        found[f"advantage in Sharpe ratio, {signal}, {said[LIKELY]}"] = gap(*pair)
     written = [e for e in run if e.variant == "first" and _filtered_momentum(e)]
     best = max(written, key=lambda e: e.found.points["sharpe"])
-    name = f"Sharpe ratio, momentum, {said['first']}, best of {len(written)} cells"
+    name = f"the same, momentum, {said['first']}, best of {len(written)} cells"
     found[name] = gap(best.found, by["first", "fixed", "momentum"])
     return found
 

@@ -37,6 +37,8 @@ SENSITIVITY, EVIDENCE = "sensitivity.csv", "evidence.json"
 STEPS = ("returns", "residuals", "experiments")
 NEARLY = 0.99
 """Share of the period in which an asset must have closes to be kept."""
+FEWEST = 63
+"""Sessions of test, a quarter, below which no strategy is run."""
 
 
 def maker(step: str, folder: Path) -> str:
@@ -185,6 +187,11 @@ def export_experiments(
         prices=found["prices"], benchmark=about["reference"], calendar=about["calendar"]
     )
     cut = study(card, market)
+    if len(cut.test_dates) < FEWEST:
+        raise MissingData(
+            f"{folder / RETURNS}: {len(cut.test_dates)} sessions of test after {card.train_years} "
+            f"years of training, {FEWEST} needed: {maker(STEPS[0], folder)} with a longer period"
+        )
     lab = Lab(ledger, about["data"], jobs)
     run = experiments.run(card, cut, lab, progress)
     dates = pd.DatetimeIndex(cut.returns.index)

@@ -141,10 +141,9 @@ def run(
         from tiltwise.cli import variant as variants
 
         own = (fill, delay, cost_bps, allow_lookahead) == (None, None, None, False)
-        made = variants.execute(asked, variant, None if own else asked.simulator, quiet)
-        show.emit_json(made.summary) if json else variants.print_result(made)
-        return
-    done = running.execute(asked, quiet)
+        done = variants.execute(asked, variant, None if own else asked.simulator, quiet)
+    else:
+        done = running.execute(asked, quiet)
     told = dialects.rows(name, done.summary["run_id"], where.folder, market) if name else []
     if json:
         show.emit_json(done.summary | ({"dialect": told} if name else {}))

@@ -85,7 +85,7 @@ def print_rows(found: list[dict[str, Any]]) -> None:
     show.table(title, head, rows)
     stands = dict.fromkeys(r["substitutes"] for r in found if r["substitutes"])
     for words in stands:
-        print(f"substitutes: {words}; numbers are shown, nothing can be called reproduced")
+        print(f"substitutes: {words}; numbers are shown, no money can be called reproduced")
     for record in {r["system"]: r for r in found if r["measured"]}.values():
         _print_measured(record)
     names = ", ".join(

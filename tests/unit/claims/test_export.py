@@ -103,6 +103,13 @@ def test_a_step_names_the_one_that_is_missing(tmp_path):
         export.export_residuals(tmp_path)
 
 
+def test_a_few_days_of_test_are_refused(tmp_path):
+    export.export_returns(claims_demo.market(), tmp_path, end="2015-01-08")
+    export.export_residuals(tmp_path)
+    with pytest.raises(MissingData, match=r"4 sessions of test.*63 needed"):
+        export.export_experiments(tmp_path, Ledger(tmp_path / "ledger"))
+
+
 def test_files_of_two_exports_are_not_mixed(tmp_path):
     market, ledger = claims_demo.market(), Ledger(tmp_path / "ledger")
     export.export_returns(market, tmp_path)

@@ -8,6 +8,7 @@ import pytest
 
 import claims_demo
 from tiltwise import cli
+from tiltwise.claims import card as cards
 
 KEYS = ["system", "claim", "claimed", "as_written", "corrected", "low", "high", "dsr", "verdict"]
 
@@ -42,12 +43,12 @@ def test_claims_prints_one_record_for_each_number(tiltwise, workplace):
     assert (code, err) == (0, "")
     found = json.loads(out)
     assert all(list(record)[: len(KEYS)] == KEYS for record in found)
-    assert {record["system"] for record in found} == {"residual_momentum"}
+    assert list(dict.fromkeys(r["system"] for r in found)) == list(cards.names())
     assert found[0]["claimed"] == 0.16
     assert found[0]["reproduced"] is None
     page = (workplace / found[0]["report"]).read_text("utf-8")
     assert "Published claims against the evidence" in page
-    assert page.count("<section") == 6
+    assert page.count("<section") == 5 * len(cards.names()) + 1
 
 
 def test_the_table_ends_with_the_report(tiltwise):
@@ -109,4 +110,4 @@ def test_what_a_variant_cannot_do(tiltwise, words, said):
 def test_an_unknown_system_is_refused(tiltwise):
     code, _, err = tiltwise("claims", "alchemy", "--data", "funds.csv")
     assert code == 3
-    assert "there are cards of residual_momentum" in err
+    assert "there are cards of dynamic_loadings, residual_momentum" in err

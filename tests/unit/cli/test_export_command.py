@@ -34,7 +34,7 @@ def said(folder):
 def test_each_command_says_what_it_wrote(folder, said):
     assert [r.exit_code for r in said.values()] == [0, 0, 0]
     returns, residuals, experiments = (r.stdout for r in said.values())
-    assert "1193 returns of 9 assets and SPY, 2012-01-04 to 2016-09-30" in returns
+    assert "1194 returns of 9 assets and SPY, 2012-01-04 to 2016-09-30" in returns
     assert "0 rows dropped" in returns
     assert "60 undefined; excess kurtosis" in residuals
     assert "best of 22 (head)" in experiments
