@@ -49,8 +49,9 @@ def sparse(table: pd.DataFrame) -> list[JumpModel]:
 
 
 def errors(ours: list[JumpModel], theirs: list[Any]) -> dict[str, Any]:
-    same = [(a.labels_.to_numpy() == np.asarray(b.labels_)).all() for a, b in zip(ours, theirs)]
-    gaps = [abs(a.objective_ / b.val_ - 1.0) for a, b in zip(ours, theirs)]
+    pairs = list(zip(ours, theirs, strict=True))
+    same = [(a.labels_.to_numpy() == np.asarray(b.labels_)).all() for a, b in pairs]
+    gaps = [abs(a.objective_ / b.val_ - 1.0) for a, b in pairs]
     return {
         "same_labels": f"{int(np.sum(same))} of {len(same)}",
         "errors": {"jumpmodels": float(f"{max(gaps):.1e}")},

@@ -304,8 +304,8 @@ def test_the_whole_configuration_is_recorded(market):
     overlay = TurnoverLimit(FractionalKelly(inverse(market), 0.3), 0.05)
     described = overlay.describe()
     assert described["cap"] == 0.05
-    assert described["strategy"]["fraction"] == 0.3
-    assert described["strategy"]["strategy"] == inverse(market).describe()
+    assert described["part"]["fraction"] == 0.3
+    assert described["part"]["part"] == inverse(market).describe()
     assert overlay.key != TurnoverLimit(FractionalKelly(inverse(market), 0.4), 0.05).key
     assert overlay.leaves == (inverse(market),)
 

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from tiltwise.cli import lab, show, stores
+from tiltwise.cli.export import export
 from tiltwise.cli.options import (
     Benchmark,
     Calendar,
@@ -217,3 +218,4 @@ app.add_typer(lab.lab)
 app.add_typer(stores.data, name="data")
 app.add_typer(stores.ledger, name="ledger")
 app.add_typer(stores.vault, name="vault")
+app.add_typer(export, name="export")

@@ -45,7 +45,8 @@ def discrete_states(
 ) -> States:
     """Return K states.
 
-    ``penalty`` is one cost for every change, or costs (K, K) from row to column. ``initial`` (K,) is the cost of beginning in a state, by default none.
+    ``penalty`` is one cost for every change, or costs (K, K) from row to column.
+    ``initial`` (K,) is the cost of beginning in a state, by default none.
     """
     given = np.asarray(penalty, np.float64)
     if given.ndim == 0:

@@ -5,6 +5,7 @@ known at a row come from the forward recursion; those given all rows describe, a
 """
 
 import dataclasses
+from collections.abc import Iterable
 from typing import ClassVar, Self
 
 import numpy as np
@@ -13,13 +14,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from tiltwise.errors import DataError
 from tiltwise.kernels import hmm, jump, jump_general, jump_rows, jump_states, kmeanspp
-from tiltwise.kernels.jump_rows import Rows
 from tiltwise.models.hindsight import marked
-from tiltwise.models.regime_model import RegimeModel, aligned, feature_table, learned
+from tiltwise.models.regime_model import RegimeModel, aligned, feature_table
 from tiltwise.models.regime_order import sort_states
 from tiltwise.models.regime_states import FilteredStates, SmoothedStates
 
 Floats = NDArray[np.float64]
+Labels = NDArray[np.int64]
+TINY = float(np.finfo(np.float64).tiny)
 
 
 @dataclasses.dataclass(eq=False)
@@ -29,8 +31,9 @@ class GaussianHMM(RegimeModel):
     Parameters
     ----------
     n_states : K, at least 2.
-    n_init, seed : starts, each the k-means clusters that grow from one draw of k-means++; the start
-        that ends likeliest is kept.
+    n_init, seed : draws of k-means++, each grown into the k-means clusters of the rows, and of their
+        absolute deviations, since states of returns differ more in spread than in level. Different
+        clusters are climbed from; the end that is likeliest is kept.
     max_iter, tol : most steps of a start, and the least gain of log-likelihood.
     least_variance : in shares of the variance of a feature over all rows.
 
@@ -50,9 +53,9 @@ class GaussianHMM(RegimeModel):
     tol: float = 1e-4
     least_variance: float = 1e-4
 
-    objective_: float = learned()
-    start_: Floats = learned()
-    variances_: Floats = learned()
+    objective_: float = dataclasses.field(init=False, repr=False)
+    start_: Floats = dataclasses.field(init=False, repr=False)
+    variances_: Floats = dataclasses.field(init=False, repr=False)
 
     def fit(
         self,
@@ -69,17 +72,11 @@ class GaussianHMM(RegimeModel):
         values = table.to_numpy(np.float64)
         if returns is None and values.shape[1] == 1:
             returns = values[:, 0]
-        rows = jump_rows.prepare(values)
-        drawn = kmeanspp.starts(
-            rows, np.ones(values.shape[1]), self.n_states, self.n_init, self.seed
-        )
-        if len(drawn) == 0:
-            raise DataError("n_init=0 leaves no start")
-        best = max((self._climb(values, rows, start) for start in drawn), key=_likelihood)
+        best = max((self._climb(values, labels) for labels in self._clusters(values)), key=_loglik)
         moments = sort_states(best.probabilities, aligned(returns, table), sort_by)
         model = best.parameters.renamed(moments.order)
         self.start_, self.transitions_, self.centers_, self.variances_ = model
-        self.objective_ = _likelihood(best)
+        self.objective_ = _loglik(best)
         self._keep(table, best.probabilities[:, moments.order], moments)
         return self
 
@@ -115,26 +112,38 @@ class GaussianHMM(RegimeModel):
     def _model(self) -> hmm.Parameters:
         return hmm.Parameters(self.start_, self.transitions_, self.centers_, self.variances_)
 
-    def _climb(self, values: Floats, rows: Rows, start: Floats) -> hmm.Estimate:
-        """Grow one draw into k-means clusters and those into a model."""
-        states = jump_states.discrete_states(self.n_states, 0.0)
-        clusters = jump.fit(rows, states, np.ones(len(rows.plain)), start[None])
+    def _clusters(self, values: Floats) -> Iterable[Labels]:
+        """Return the different k-means clusters (T,) that the draws grow into."""
+        if self.n_init < 1 or self.n_states < 2:
+            raise DataError("n_init must be at least 1, n_states at least 2")
+        still = jump_states.discrete_states(self.n_states, 0.0)
+        level = np.ones(values.shape[1])
+        found: dict[bytes, Labels] = {}
+        for table in (values, np.abs(values - np.nanmean(values, axis=0))):
+            rows = jump_rows.prepare(table / np.maximum(np.nanstd(table, axis=0), TINY))
+            drawn = kmeanspp.starts(rows, level, self.n_states, self.n_init, self.seed)
+            for start in drawn:
+                labels = jump.fit(rows, still, level, start[None]).labels
+                found.setdefault(_first_seen(labels).tobytes(), labels)
+        return found.values()
+
+    def _climb(self, values: Floats, labels: Labels) -> hmm.Estimate:
+        """Grow clusters into a model."""
         overall = np.nanvar(values, axis=0)
-        floor = np.maximum(self.least_variance * overall, np.finfo(np.float64).tiny)
-        sure = clusters.shares(states)
-        mean = np.where(np.isnan(clusters.centers), rows.shift, clusters.centers)
+        floor = np.maximum(self.least_variance * overall, TINY)
+        mean = np.tile(np.nanmean(values, axis=0), (self.n_states, 1))
         variance = np.tile(np.maximum(overall, floor), (self.n_states, 1))
-        hmm.moments(values, sure, floor, mean, variance)
+        hmm.moments(values, np.eye(self.n_states)[labels], floor, mean, variance)
         return hmm.estimate(
             values,
-            hmm.Parameters(*self._chances(clusters.labels), mean, variance),
+            hmm.Parameters(*self._chances(labels), mean, variance),
             iterations=self.max_iter,
             tolerance=self.tol,
             floor=floor,
             mixture=self.mixture,
         )
 
-    def _chances(self, labels: NDArray[np.int64]) -> tuple[Floats, Floats]:
+    def _chances(self, labels: Labels) -> tuple[Floats, Floats]:
         """Return first and transition probabilities of labels, each move seen once more."""
         count = self.n_states
         if self.mixture:
@@ -152,8 +161,14 @@ class GaussianMixture(GaussianHMM):
     mixture: ClassVar[bool] = True
 
 
-def _likelihood(found: hmm.Estimate) -> float:
+def _loglik(found: hmm.Estimate) -> float:
     return float(found.loglik[-1])
+
+
+def _first_seen(labels: Labels) -> Labels:
+    """Return labels renamed in the order in which they appear, so that equal clusters compare so."""
+    _, first, place = np.unique(labels, return_index=True, return_inverse=True)
+    return np.argsort(np.argsort(first))[place]
 
 
 def _values(table: pd.DataFrame) -> Floats:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tiltwise.kernels import jump
+from tiltwise.kernels import jump, kmeanspp
 from tiltwise.kernels.jump_rows import Rows
 from tiltwise.kernels.jump_states import States
 from tiltwise.models.regime_order import StateMoments, sort_states
@@ -26,6 +26,23 @@ class Order(NamedTuple):
     by: str | None
 
 
+class Lesson:
+    """Rows to learn from, and what several fits to them share."""
+
+    def __init__(self, rows: Rows, order: Order, extra: Floats) -> None:
+        self.rows = rows
+        self.order = order
+        self.extra = extra  #: (S, K, D) more starts, centred
+        self._drawn: dict[tuple[bytes, int, int, int], Floats] = {}
+
+    def starts(self, features: Floats, states: int, n_init: int, seed: int) -> Floats:
+        """Return the starts (n_init, K, D) that k-means++ draws, centred."""
+        key = (features.tobytes(), states, n_init, seed)
+        if key not in self._drawn:
+            self._drawn[key] = kmeanspp.starts(self.rows, features, states, n_init, seed)
+        return self._drawn[key]
+
+
 class SortedFit(NamedTuple):
     """A fit whose states are in order."""
 
@@ -39,9 +56,10 @@ class SortedFit(NamedTuple):
 
 
 def fit_sorted(
-    rows: Rows, states: States, features: Floats, starts: Floats, limits: jump.Limits, order: Order
+    lesson: Lesson, states: States, features: Floats, starts: Floats, limits: jump.Limits
 ) -> SortedFit:
     """Fit from starts (S, K, D), centred, and sort the states."""
+    rows, order = lesson.rows, lesson.order
     if states.symmetric or order.by is None:
         return _in_order(jump.fit(rows, states, features, starts, limits), states, rows, order)
     standing: SortedFit | None = None

@@ -16,11 +16,6 @@ from tiltwise.models.regime_states import FilteredStates, SmoothedStates
 Floats = NDArray[np.float64]
 
 
-def learned() -> Any:
-    """Return a field that `fit` sets."""
-    return dataclasses.field(init=False, repr=False)
-
-
 @dataclasses.dataclass(eq=False)
 class RegimeModel(abc.ABC):
     """A model of K states over rows of features, fitted once and then asked row by row.
@@ -38,14 +33,14 @@ class RegimeModel(abc.ABC):
     transitions_ : (K, K) from row to column; NaN for a state that nothing follows.
     """
 
-    labels_: pd.Series = learned()
-    proba_: pd.DataFrame = learned()
-    centers_: Floats = learned()
-    means_: Floats = learned()
-    vols_: Floats = learned()
-    transitions_: Floats = learned()
-    n_features_in_: int = learned()
-    feature_names_in_: tuple[str, ...] | None = learned()
+    labels_: pd.Series = dataclasses.field(init=False, repr=False)
+    proba_: pd.DataFrame = dataclasses.field(init=False, repr=False)
+    centers_: Floats = dataclasses.field(init=False, repr=False)
+    means_: Floats = dataclasses.field(init=False, repr=False)
+    vols_: Floats = dataclasses.field(init=False, repr=False)
+    transitions_: Floats = dataclasses.field(init=False, repr=False)
+    n_features_in_: int = dataclasses.field(init=False, repr=False)
+    feature_names_in_: tuple[str, ...] | None = dataclasses.field(init=False, repr=False)
 
     @abc.abstractmethod
     def filter(self, X: pd.DataFrame | ArrayLike) -> FilteredStates:

@@ -19,11 +19,11 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from tiltwise.errors import DataError
-from tiltwise.kernels import jump, jump_rows, jump_states, kmeanspp
+from tiltwise.kernels import jump, jump_rows, jump_states
 from tiltwise.kernels.jump_rows import Rows
 from tiltwise.kernels.jump_states import States
-from tiltwise.models.regime_fit import Order, SortedFit, fit_sorted
-from tiltwise.models.regime_model import RegimeModel, aligned, feature_table, learned
+from tiltwise.models.regime_fit import Lesson, Order, SortedFit, fit_sorted
+from tiltwise.models.regime_model import RegimeModel, aligned, feature_table
 from tiltwise.models.regime_order import transitions
 from tiltwise.models.regime_states import FilteredStates, SmoothedStates
 from tiltwise.models.sparse_regimes import Search, fit_sparse
@@ -67,10 +67,10 @@ class JumpModel(RegimeModel):
     max_iter: int = 1000
     tol: float = 1e-8
 
-    objective_: float = learned()
-    weights_: Floats = learned()
-    states_: States = learned()
-    oriented_: bool = learned()
+    objective_: float = dataclasses.field(init=False, repr=False)
+    weights_: Floats = dataclasses.field(init=False, repr=False)
+    states_: States = dataclasses.field(init=False, repr=False)
+    oriented_: bool = dataclasses.field(init=False, repr=False)
 
     def fit(
         self,
@@ -92,9 +92,21 @@ class JumpModel(RegimeModel):
             starts are then enough, but another optimum may be found.
         """
         table = feature_table(X)
+        return self._learn(table, self._lesson(table, returns, sort_by, row_weights, start))
+
+    def _lesson(
+        self,
+        table: pd.DataFrame,
+        returns: pd.Series | ArrayLike | None = None,
+        sort_by: str | None = "cumret",
+        row_weights: ArrayLike | None = None,
+        start: ArrayLike | None = None,
+    ) -> Lesson:
         rows = jump_rows.prepare(table.to_numpy(np.float64), row_weights)
-        order = Order(aligned(returns, table), sort_by)
-        found = self._search(rows, self._states(), order, self._start(start, rows))
+        return Lesson(rows, Order(aligned(returns, table), sort_by), self._start(start, rows))
+
+    def _learn(self, table: pd.DataFrame, lesson: Lesson) -> Self:
+        found = self._search(lesson)
         self.centers_, self.objective_ = found.centers, found.objective
         self.states_, self.oriented_ = found.states, found.oriented
         self._keep(table, found.shares, found.moments)
@@ -154,11 +166,11 @@ class JumpModel(RegimeModel):
             raise DataError(f"start must be states by features, {shape}, got {centers.shape}")
         return centers[None]
 
-    def _search(self, rows: Rows, states: States, order: Order, extra: Floats) -> SortedFit:
-        self.weights_ = np.ones(len(rows.plain))
-        drawn = kmeanspp.starts(rows, self.weights_, self.n_states, self.n_init, self.seed)
-        starts = np.concatenate([drawn, extra])
-        return fit_sorted(rows, states, self.weights_, starts, self._limits(), order)
+    def _search(self, lesson: Lesson) -> SortedFit:
+        self.weights_ = np.ones(len(lesson.rows.plain))
+        drawn = lesson.starts(self.weights_, self.n_states, self.n_init, self.seed)
+        starts = np.concatenate([drawn, lesson.extra])
+        return fit_sorted(lesson, self._states(), self.weights_, starts, self._limits())
 
     def _limits(self) -> jump.Limits:
         return jump.Limits(self.max_iter, self.tol)
@@ -191,10 +203,10 @@ class SparseJumpModel(JumpModel):
     max_rounds: int = 30
     tol_weights: float = 1e-4
 
-    fitted_weights_: Floats = learned()
-    converged_: bool = learned()
+    fitted_weights_: Floats = dataclasses.field(init=False, repr=False)
+    converged_: bool = dataclasses.field(init=False, repr=False)
 
-    def _search(self, rows: Rows, states: States, order: Order, extra: Floats) -> SortedFit:
+    def _search(self, lesson: Lesson) -> SortedFit:
         search = Search(
             kappa=float(np.sqrt(self.max_features)),
             n_init=self.n_init,
@@ -203,8 +215,8 @@ class SparseJumpModel(JumpModel):
             tolerance=self.tol_weights,
             limits=self._limits(),
         )
-        scaled = self._states(1.0 / np.sqrt(len(rows.plain)))
-        found = fit_sparse(rows, scaled, search, order, extra)
+        scaled = self._states(1.0 / np.sqrt(len(lesson.rows.plain)))
+        found = fit_sparse(lesson, scaled, search)
         self.weights_, self.fitted_weights_ = found.weights, found.fitted_weights
         self.converged_ = found.converged
         return found.fit
@@ -220,9 +232,11 @@ def fit_penalties(
     returns: pd.Series | ArrayLike | None = None,
     **fit: Any,
 ) -> list[JumpModel]:
-    """Return a copy of the model fitted for each penalty."""
+    """Return a copy of the model fitted for each penalty, as by `fit`; what can be is shared."""
+    table = feature_table(X)
+    lesson = model._lesson(table, returns, **fit)
     return [
-        dataclasses.replace(model, jump_penalty=float(penalty)).fit(X, returns, **fit)
+        dataclasses.replace(model, jump_penalty=float(penalty))._learn(table, lesson)
         for penalty in np.atleast_1d(np.asarray(penalties, np.float64))
     ]
 

@@ -12,10 +12,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tiltwise.kernels import jump, kmeanspp, soft_threshold
+from tiltwise.kernels import jump, soft_threshold
 from tiltwise.kernels.jump_rows import Rows
 from tiltwise.kernels.jump_states import States
-from tiltwise.models.regime_fit import Order, SortedFit, fit_sorted
+from tiltwise.models.regime_fit import Lesson, SortedFit, fit_sorted
 
 Floats = NDArray[np.float64]
 NOTHING = 1e-6  # sums of squares below this are rounding
@@ -41,21 +41,20 @@ class SparseFit(NamedTuple):
     converged: bool
 
 
-def fit_sparse(
-    rows: Rows, states: States, search: Search, order: Order, extra: Floats | None = None
-) -> SparseFit:
-    """Alternate until the weights stand still; ``extra`` (S, K, D) are more first starts, centred.
+def fit_sparse(lesson: Lesson, states: States, search: Search) -> SparseFit:
+    """Alternate until the weights stand still.
 
     The centres of each round are one more start of the next. A round that finds one state only
     ends the search with the weights it had.
     """
-    width, count = len(rows.plain), states.points.shape[1]
+    rows, more = lesson.rows, lesson.extra
+    count, width = more.shape[1:]
     weights = np.full(width, 1.0 / np.sqrt(width))
-    more = np.empty((0, count, width)) if extra is None else extra
     for _ in range(search.iterations):
         used = weights
-        drawn = kmeanspp.starts(rows, used, count, search.n_init, search.seed)
-        found = fit_sorted(rows, states, used, np.concatenate([drawn, more]), search.limits, order)
+        drawn = lesson.starts(used, count, search.n_init, search.seed)
+        starts = np.concatenate([drawn, more])
+        found = fit_sorted(lesson, states, used, starts, search.limits)
         between, centers = _between(rows, states, found)
         if not (between > 0.0).any():
             return SparseFit(found, used, used, True)

@@ -90,4 +90,5 @@ class SkfolioAllocator:
 
 def _unsolved(error: Exception) -> bool:
     """Whether an error of skfolio or cvxpy says that the solver found no solution."""
-    return type(error).__name__ in {"SolverError", "OptimizationError"}
+    kinds = {kind.__name__ for kind in type(error).__mro__}
+    return not kinds.isdisjoint({"SolverError", "OptimizationError"})
