@@ -114,11 +114,7 @@ def test_parts_of_a_tracking_error():
     benchmark = pd.Series([0.3, 0.3, 0.4], names)
     parts = decompose(benchmark + [0.1, -0.06, -0.04], sigma, benchmark)
     assert parts.total == pytest.approx(0.0309192497, abs=5e-11)
-    np.testing.assert_allclose(
-        parts.marginal, [0.10996386, -0.16818002, -0.24580157], atol=5e-9
-    )
-    np.testing.assert_allclose(
-        parts.contributions, [0.01099639, 0.01009080, 0.00983206], atol=5e-9
-    )
+    np.testing.assert_allclose(parts.marginal, [0.10996386, -0.16818002, -0.24580157], atol=5e-9)
+    np.testing.assert_allclose(parts.contributions, [0.01099639, 0.01009080, 0.00983206], atol=5e-9)
     assert parts.contributions.sum() == pytest.approx(parts.total, abs=1e-15)
     assert parts.shares.sum() == pytest.approx(1.0, abs=1e-14)

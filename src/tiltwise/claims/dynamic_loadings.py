@@ -40,6 +40,7 @@ OVERLAYS = {
 }
 FREE: tuple[str, ...] = ()
 FEW = 9  #: assets that the thread's bounds cannot fill
+DIGITS = 9  #: of a sum of weights; those after them differ from run to run
 
 
 class Remembered(DynamicLoadings):
@@ -147,7 +148,7 @@ def _slsqp(study: Study) -> float:
         weights, _ = source.max_sharpe(training(study).iloc[:, :FEW].to_numpy())
     except MissingData:
         return float("nan")
-    return float(weights.sum())
+    return round(float(weights.sum()), DIGITS)
 
 
 def _quadratic(study: Study) -> float:
@@ -155,7 +156,7 @@ def _quadratic(study: Study) -> float:
     window = training(study).iloc[:, :FEW]
     limits = Limits(upper=DynamicLoadings.cap)
     weights = max_sharpe(window.mean(), window.cov(), limits=limits).weights
-    return float(weights.to_numpy().sum())
+    return round(float(weights.to_numpy().sum()), DIGITS)
 
 
 def _kept(study: Study) -> tuple[float, float]:

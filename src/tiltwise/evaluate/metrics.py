@@ -26,6 +26,7 @@ from tiltwise.evaluate.book import Book, Measurable
 from tiltwise.evaluate.returns import Returns, path
 from tiltwise.kernels import path_metrics as of_path
 from tiltwise.kernels.path_metrics import PATH_METRICS, FloatArray, Path
+from tiltwise.ledger import Ledger
 
 Unit = Literal["share", "share a year", "ratio", "periods", "years", "count", "probability"]
 
@@ -234,6 +235,7 @@ def summary(
     rf: Returns | None = None,
     rf_annual: float | None = None,
     seed: int = 0,
+    ledger: Ledger | None = None,
 ) -> pd.DataFrame:
     """Every metric with its bootstrap interval.
 
@@ -249,6 +251,9 @@ def summary(
         See `tiltwise.evaluate.returns.path`.
     seed : int
         Seed of the bootstrap; the same seed gives the same table.
+    ledger : Ledger, optional
+        Where trials are counted: a backtest is recorded there if it is new, and the table gains
+        ``dsr`` and ``pbo``.
 
     Returns
     -------
@@ -283,4 +288,18 @@ def summary(
     if held is not None:
         gross = inference.interval(held.gross, ["sharpe"], ci, seed=seed)
         out.loc["gross_sharpe", ["low", "high"]] = gross.loc["sharpe"]
+        if ledger is not None:
+            out = pd.concat([out, _counted(backtest, out, seed, ledger)])
     return out
+
+
+def _counted(backtest: Any, table: pd.DataFrame, seed: int, ledger: Ledger) -> pd.DataFrame:
+    """Return the rows that only a count of trials can give."""
+    from tiltwise.evaluate.record import run_of
+    from tiltwise.evaluate.selection import selection
+
+    found = selection(run_of(backtest, table, seed=seed), ledger)
+    index = pd.Index(["dsr", "pbo"], name="metric")
+    return pd.DataFrame({"value": [found.dsr, found.pbo]}, index=index).reindex(
+        columns=["value", "low", "high"]
+    )

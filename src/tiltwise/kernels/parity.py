@@ -45,13 +45,14 @@ def parity(correlation, budgets, tolerance, y):  # type: ignore[no-untyped-def]
             own = correlation[i, i]
             y[i] = (math.sqrt(others * others + 4.0 * own * budgets[i]) - others) / (2.0 * own)
         error = _share_error(correlation, budgets, y)
-        if error <= tolerance:
+        if error <= tolerance or not np.isfinite(error):
             break
     return error
 
 
 @kernel()
 def _share_error(correlation, budgets, y):  # type: ignore[no-untyped-def]
+    """Largest error of a share; infinite where y has run away, as on a mixture without risk."""
     n, total = len(y), 0.0
     for i in range(n):
         for k in range(n):
@@ -61,7 +62,10 @@ def _share_error(correlation, budgets, y):  # type: ignore[no-untyped-def]
         part = 0.0
         for k in range(n):
             part += correlation[i, k] * y[k]
-        worst = max(worst, abs(part * y[i] / total - budgets[i]))
+        gap = abs(part * y[i] / total - budgets[i])
+        if not np.isfinite(gap):
+            return np.inf
+        worst = max(worst, gap)
     return worst
 
 

@@ -31,9 +31,9 @@ class GaussianHMM(RegimeModel):
     Parameters
     ----------
     n_states : K, at least 2.
-    n_init, seed : draws of k-means++, each grown into the k-means clusters of the rows, and of their
-        absolute deviations, since states of returns differ more in spread than in level. Different
-        clusters are climbed from; the end that is likeliest is kept.
+    n_init, seed : draws of k-means++, each grown into the k-means clusters of the rows, and into
+        those of their absolute deviations, since states of returns differ more in spread than in
+        level. Different clusters are climbed from; the end that is likeliest is kept.
     max_iter, tol : most steps of a start, and the least gain of log-likelihood.
     least_variance : in shares of the variance of a feature over all rows.
 
@@ -166,7 +166,7 @@ def _loglik(found: hmm.Estimate) -> float:
 
 
 def _first_seen(labels: Labels) -> Labels:
-    """Return labels renamed in the order in which they appear, so that equal clusters compare so."""
+    """Return labels renamed in the order in which they appear: equal clusters are then equal."""
     _, first, place = np.unique(labels, return_index=True, return_inverse=True)
     return np.argsort(np.argsort(first))[place]
 

@@ -44,6 +44,25 @@ def test_one_trial_is_the_probabilistic_ratio_against_zero(tmp_path: Path) -> No
     assert found.noise_ceiling == 0.0
 
 
+def test_a_summary_with_a_ledger_counts_its_backtest(tmp_path: Path) -> None:
+    """H.10: the API records what it scores; N is not an argument."""
+    from tiltwise import Market, summary, walk_forward
+    from tiltwise.recipes.benchmarks import EqualWeight
+
+    market = Market.synthetic(1, sessions=700)
+    ledger = Ledger(tmp_path)
+    result = walk_forward(EqualWeight(universe=market.assets), market, "2005-06-01")
+    plain = summary(result)
+    first = summary(result, ledger=ledger)
+    assert "dsr" not in plain.index
+    assert list(first.index[-2:]) == ["dsr", "pbo"]
+    assert first.loc["dsr", "value"] == pytest.approx(plain.loc["psr", "value"], abs=1e-9)
+    other = dataclasses.replace(result.strategy, lookback=9)  # type: ignore[type-var]
+    again = summary(walk_forward(other, market, "2005-06-01"), ledger=ledger)
+    assert ledger.count(ledger.runs()[0].family) == 2
+    assert again.loc["dsr", "value"] < first.loc["dsr", "value"]
+
+
 def test_each_look_deflates_and_a_rerun_does_not(tmp_path: Path) -> None:
     """H.04, H.10: N is counted, raw N decides, and what is scored is recorded."""
     ledger = Ledger(tmp_path)

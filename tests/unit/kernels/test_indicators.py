@@ -94,9 +94,7 @@ def test_relative_strength_of_a_published_example():
     index = np.array(closes.split(), dtype=float)[:, None]
     found = run("relative_strength", (index, 14))[:, 0]
     assert np.isnan(found[:14]).all()
-    np.testing.assert_allclose(
-        found[14:], [70.53, 66.32, 66.55, 69.41, 66.36, 57.97], atol=0.006
-    )
+    np.testing.assert_allclose(found[14:], [70.53, 66.32, 66.55, 69.41, 66.36, 57.97], atol=0.006)
 
 
 def test_b24_extremes_of_the_indicators():

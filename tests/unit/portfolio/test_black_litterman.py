@@ -170,7 +170,7 @@ def test_errors_name_what_is_wrong():
     with pytest.raises(StrategyError, match="target=0"):
         at_tracking_error(prior, views, 0)
     with pytest.raises(DataError, match="the view A1 has no uncertainty"):
-        posterior(prior, Views(views.picks * [0.0] * 7, views.returns))
+        posterior(prior, Views(views.picks * 0.0, views.returns))
     with pytest.raises(DataError, match="view on B"):
         Views.relative(pd.Series([0.1], ["B"]), "A0", NAMES)
     with pytest.raises(DataError, match="A3 has no return"):
