@@ -111,9 +111,11 @@ def run_online(table: pd.DataFrame, options: Any) -> None:
     if package is not None:
         theirs = package.JumpModel(2, 50.0).fit(table)
         candidates["jumpmodels"] = lambda: theirs.predict_online(table[:1000])
-    medians = {name: value / 1000 for name, value in interleave(candidates, 25).items()}
-    microseconds = round(1e6 * medians["tiltwise kernel"], 4)
-    record("jump online, per row", medians, "tiltwise kernel", options.date, kernel_us=microseconds)
+    medians = interleave(candidates, options.repeats)
+    microseconds = round(1e3 * medians["tiltwise kernel"], 4)
+    record(
+        "jump online, 1000 rows", medians, "tiltwise kernel", options.date, us_per_row=microseconds
+    )
 
 
 def main() -> None:

@@ -9,7 +9,7 @@ from tiltwise.portfolio.limits import Limits
 from tiltwise.portfolio.risk import decompose
 from tiltwise.portfolio.tracking_error import at_tracking_error
 
-COUNTRIES = pd.Index("AUS CAN FRA GER JPN UK USA".split())
+COUNTRIES = pd.Index(["AUS", "CAN", "FRA", "GER", "JPN", "UK", "USA"])
 UPPER = """.488 .478 .515 .439 .512 .491  .664 .655 .310 .608 .779  .861 .355 .783 .668
            .354 .777 .653  .405 .306  .652"""
 
@@ -33,7 +33,7 @@ def countries():
 def test_he_and_litterman(countries):
     prior, views = countries
     found = posterior(prior, views, scale=prior.tau)  # omega = tau p'Sp
-    percent = dict(atol=0.005, rtol=0)
+    percent = {"atol": 0.005, "rtol": 0}
     np.testing.assert_allclose(
         100 * prior.mean, [3.94, 6.92, 8.36, 9.03, 4.30, 6.77, 7.56], **percent
     )
@@ -112,7 +112,8 @@ def test_parts_of_a_tracking_error():
     names = list("abc")
     sigma = pd.DataFrame([[0.04, 0.01, 0], [0.01, 0.09, 0.02], [0, 0.02, 0.16]], names, names)
     benchmark = pd.Series([0.3, 0.3, 0.4], names)
-    parts = decompose(benchmark + [0.1, -0.06, -0.04], sigma, benchmark)
+    active = pd.Series([0.1, -0.06, -0.04], names)
+    parts = decompose(benchmark + active, sigma, benchmark)
     assert parts.total == pytest.approx(0.0309192497, abs=5e-11)
     np.testing.assert_allclose(parts.marginal, [0.10996386, -0.16818002, -0.24580157], atol=5e-9)
     np.testing.assert_allclose(parts.contributions, [0.01099639, 0.01009080, 0.00983206], atol=5e-9)

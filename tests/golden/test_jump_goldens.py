@@ -209,6 +209,16 @@ def test_b_sparse(closed_form, kept, objective, train, weights):
     np.testing.assert_allclose(model.weights_, weights, atol=6e-7)
 
 
+def test_b_sparse_goes_on_from_the_centres_of_the_round_before(closed_form):
+    """`4.06`: with one start a round, the reference finds this only from those centres."""
+    x, returns = closed_form
+    model = SparseJumpModel(jump_penalty=1, max_features=2, n_init=1).fit(x, returns)
+    assert model.objective_ == pytest.approx(80.45350398, **PRECISE)
+    assert one(model.labels_) == (95, 12)
+    weights = [0.880853, 0.472317, 0.001715, 0.000064, 0.031805]
+    np.testing.assert_allclose(model.weights_, weights, atol=6e-7)
+
+
 LOSSES = np.array([[0, 1], [1, 0], [0.2, 0.6], [2, 0], [0, 0.9], [0, 0.9]], dtype=float)
 
 

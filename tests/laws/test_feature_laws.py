@@ -3,8 +3,6 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from tiltwise.errors import MissingData
 from tiltwise.features import macro, momentum, regimes, technical, volatility
@@ -60,40 +58,34 @@ def bits(table):
     return np.ascontiguousarray(table.to_numpy(np.float64)).tobytes()
 
 
-@pytest.mark.parametrize("name", FEATURES)
-@settings(max_examples=8, deadline=None)
-@given(seed=st.integers(0, 10**6), cut=st.integers(2, ROWS - 2))
-def test_truncation(name, seed, cut):
+@pytest.mark.parametrize("seed", range(3))
+def test_truncation(seed):
     """4.03, B17: computed on the whole, on the cut, and on frames that never had the rest."""
-    function, arguments = FEATURES[name]
     prices, records = frames(seed)
     whole = build(prices, records)
-    expected = function(whole, **arguments).iloc[: cut + 1]
-    part = function(whole.asof(DAYS[cut]), **arguments)
-    assert bits(part) == bits(expected)
-    apart = build(prices.iloc[: cut + 1], records[records["known"] <= DAYS[cut]])
-    assert bits(function(apart, **arguments)) == bits(expected)
+    expected = {name: f(whole, **given) for name, (f, given) in FEATURES.items()}
+    for cut in np.random.default_rng(seed).integers(25, ROWS - 1, 5):
+        part = whole.asof(DAYS[cut])
+        apart = build(prices.iloc[: cut + 1], records[records["known"] <= DAYS[cut]])
+        for name, (function, given) in FEATURES.items():
+            rows = bits(expected[name].iloc[: cut + 1])
+            assert bits(function(part, **given)) == rows, (name, cut)
+            assert bits(function(apart, **given)) == rows, (name, cut)
 
 
-@pytest.mark.parametrize("name", FEATURES)
-def test_poison(name):
-    """What comes later may be anything, and the law would notice a feature that looked."""
-    function, arguments = FEATURES[name]
+def test_poison():
+    """What comes later may be anything; and every feature here does change with what it is of."""
     prices, records = frames(1)
-    rng = np.random.default_rng(2)
-    late = DAYS > DAYS[120]
-    noise = pd.DataFrame(rng.uniform(1, 500, prices.shape), DAYS, prices.columns)
-    spoilt = prices.where(~late, noise)
+    noise = np.random.default_rng(2).uniform(90, 110, prices.shape)
+    spoilt = prices.copy()
+    spoilt.iloc[121:] = noise[121:]
     news = records["known"] > DAYS[120]
-    other = records.assign(value=records["value"].where(~news, records["value"] * 7 + 1))
-    expected = function(build(prices, records), **arguments)
-    try:
-        found = function(build(spoilt, other), **arguments)
-    except Exception as error:  # noqa: BLE001
-        assert "lost the market" in str(error)
-        return
-    assert bits(found.iloc[:121]) == bits(expected.iloc[:121])
-    assert bits(found) != bits(expected)
+    other = records.assign(value=records["value"].where(~news, records["value"] ** 2 + 1))
+    clean, changed = build(prices, records), build(spoilt, other)
+    for name, (function, given) in FEATURES.items():
+        here, there = function(clean, **given), function(changed, **given)
+        assert bits(there.iloc[:121]) == bits(here.iloc[:121]), name
+        assert bits(there) != bits(here), name
 
 
 def test_permuting_assets_permutes_features():

@@ -118,7 +118,7 @@ def notes(bench: Bench) -> tuple[str, ...]:
             f"{bench.card.title}: {bench.card.unknown}; what was measured instead is shown"
         )
     if cut.substitutes:
-        found.append(f"substitutes: {cut.substitutes}; no claim can be reproduced on them")
+        found.append(f"substitutes: {cut.substitutes}; no money claimed can be reproduced on them")
     elif cut.shortfall:
         found.append(cut.shortfall)
     if not cut.folds[-1].complete:

@@ -182,7 +182,7 @@ def relative_strength(index, window, out):  # type: ignore[no-untyped-def]
                 loss += (down - loss) / window
             if seen >= window:
                 total = gain + loss
-                out[t, i] = 100.0 * gain / total if total > 0.0 else 50.0
+                out[t, i] = 100.0 * (gain / total) if total > 0.0 else 50.0
 
 
 def relative_strength_reference(index: Array, window: int) -> Array:
@@ -215,7 +215,7 @@ def stochastic(index, window, out):  # type: ignore[no-untyped-def]
             for s in range(t - window + 1, t):
                 low, high = min(low, index[s, i]), max(high, index[s, i])
             span = high - low
-            out[t, i] = 100.0 * (index[t, i] - low) / span if span > 0.0 else 50.0
+            out[t, i] = 100.0 * ((index[t, i] - low) / span) if span > 0.0 else 50.0
 
 
 def stochastic_reference(index: Array, window: int) -> Array:

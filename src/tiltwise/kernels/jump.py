@@ -76,16 +76,12 @@ def fit(
     """
     if len(starts) == 0:
         raise DataError("no start: ask for at least one, or give centres to start from")
-    data = (rows.values, rows.seen, rows.sums, rows.counts, features, starts)
     bound = np.array(limits, np.float64)
     if states.discrete and len(states.points) == 2 and not np.diagonal(states.penalty).any():
         costs = np.append(states.penalty[[0, 1], [1, 0]], states.initial)
-        labels, centers, value, start = _descend_two(*data, costs, bound)
+        labels, centers, value, start = _descend(rows, features, starts, costs, bound)
     else:
-        points, discrete, penalty, initial = states
-        labels, centers, value, start = jump_general.descend(
-            *data, points, discrete, penalty, initial, bound
-        )
+        labels, centers, value, start = jump_general.descend(rows, states, features, starts, bound)
     shared = 0.5 * float((features * rows.squares).sum())
     return Fit(labels, centers + rows.shift, value + shared, start)
 
@@ -133,9 +129,10 @@ def online(
 
 
 @kernel()
-def _differences(values, seen, features, centers, out):  # type: ignore[no-untyped-def]
+def _differences(rows, features, centers, out):  # type: ignore[no-untyped-def]
     """Loss of state 0 less that of state 1, in each row."""
-    width, rows = values.shape
+    values, seen = rows.values, rows.seen
+    width, size = values.shape
     if centers[0, 0] != centers[0, 0]:
         out[:] = UNREACHABLE
         return
@@ -147,8 +144,8 @@ def _differences(values, seen, features, centers, out):  # type: ignore[no-untyp
         slopes[j] = -features[j] * (centers[0, j] - centers[1, j])
         square = 0.5 * features[j] * (centers[0, j] ** 2 - centers[1, j] ** 2)
         levels[j if seen.shape[0] > 1 else 0] += square
-    for begin in range(0, rows, BLOCK):
-        end = min(begin + BLOCK, rows)
+    for begin in range(0, size, BLOCK):
+        end = min(begin + BLOCK, size)
         block = out[begin:end]
         block[:] = 0.0
         for j in range(seen.shape[0]):
@@ -181,13 +178,14 @@ def _changes(gaps, costs, cuts):  # type: ignore[no-untyped-def]
 
 
 @kernel()
-def _totals(sums, counts, cuts, count, last, of, number):  # type: ignore[no-untyped-def]
+def _totals(rows, cuts, last, of, number):  # type: ignore[no-untyped-def]
     """Sums (2, D) and weights (2, M) of the rows of each state."""
     of[:] = 0.0
     number[:] = 0.0
+    sums, counts = rows.sums, rows.counts
     state, end = last, sums.shape[0] - 1
-    for i in range(count + 1):
-        begin = cuts[i] if i < count else 0
+    for i in range(cuts.shape[0] + 1):
+        begin = cuts[i] if i < cuts.shape[0] else 0
         for j in range(of.shape[1]):
             of[state, j] += sums[end, j] - sums[begin, j]
         for j in range(number.shape[1]):
@@ -225,41 +223,43 @@ def _means(of, number, centers):  # type: ignore[no-untyped-def]
 
 
 @kernel()
-def _descend_two(values, seen, sums, counts, features, starts, costs, limits):  # type: ignore[no-untyped-def]
+def _settle(rows, features, start, costs, limits):  # type: ignore[no-untyped-def]
+    """As `jump_general._settle` for two states; the path is its changes and its last label."""
+    size, width = rows.values.shape[1], rows.values.shape[0]
+    gaps, of, number = np.empty(size), np.empty((2, width)), np.empty((2, rows.counts.shape[1]))
+    cuts, before = np.empty(size, np.int64), np.empty(size, np.int64)
+    centers = start.copy()
+    previous, taken, held = np.inf, 0, -1
+    while True:
+        _differences(rows, features, centers, gaps)
+        count, last = _changes(gaps, costs, cuts)
+        _totals(rows, cuts[:count], last, of, number)
+        value = _cost(features, centers, of, number, costs, count, last)
+        repeated = count == held and np.array_equal(cuts[:count], before[:count])
+        if taken >= limits[0] or repeated or not previous - value > limits[1]:
+            return cuts[:count], last, centers, value
+        taken += 1
+        held, previous = count, value
+        before[:count] = cuts[:count]
+        _means(of, number, centers)
+
+
+@kernel()
+def _descend(rows, features, starts, costs, limits):  # type: ignore[no-untyped-def]
     """As `jump_general.descend` for two states; costs are enter, leave and the two initial ones."""
-    rows, width = values.shape[1], values.shape[0]
-    gaps, centers = np.empty(rows), np.empty((2, width))
-    of, number = np.empty((2, width)), np.empty((2, counts.shape[1]))
-    cuts, before = np.empty(rows, np.int64), np.empty(rows, np.int64)
-    best, best_centers = np.empty(rows, np.int64), np.empty((2, width))
-    best_value, best_start, best_count, best_last = np.inf, -1, 0, 0
-    for s in range(starts.shape[0]):
-        centers[:] = starts[s]
-        previous, taken, held, value, count, last = np.inf, 0, -1, 0.0, 0, 0
-        while True:
-            _differences(values, seen, features, centers, gaps)
-            count, last = _changes(gaps, costs, cuts)
-            _totals(sums, counts, cuts, count, last, of, number)
-            value = _cost(features, centers, of, number, costs, count, last)
-            repeated = count == held and np.array_equal(cuts[:count], before[:count])
-            if taken >= limits[0] or repeated or not previous - value > limits[1]:
-                break
-            taken += 1
-            held, previous = count, value
-            before[:count] = cuts[:count]
-            _means(of, number, centers)
-        known = best_start >= 0 and count == best_count
-        known = known and np.array_equal(cuts[:count], best[:count])
-        if value < best_value and not known:
-            best[:count] = cuts[:count]
-            best_centers[:] = centers
-            best_value, best_start, best_count, best_last = value, s, count, last
-    labels = np.empty(rows, np.int64)
-    state, end = best_last, rows
-    for i in range(best_count + 1):
-        begin = best[i] if i < best_count else 0
+    best, best_last, best_centers, best_value = _settle(rows, features, starts[0], costs, limits)
+    best_start = 0
+    for s in range(1, starts.shape[0]):
+        cuts, last, centers, value = _settle(rows, features, starts[s], costs, limits)
+        if value < best_value and not np.array_equal(cuts, best):
+            best, best_last, best_centers = cuts, last, centers
+            best_value, best_start = value, s
+    labels = np.empty(rows.values.shape[1], np.int64)
+    state, end = best_last, labels.shape[0]
+    for begin in best:
         labels[begin:end] = state
         state, end = 1 - state, begin
+    labels[:end] = state
     return labels, best_centers, best_value, best_start
 
 

@@ -118,7 +118,7 @@ def online_window(losses, penalty, initial, window):  # type: ignore[no-untyped-
 
 
 @kernel()
-def _relative(values, seen, features, centers, out):  # type: ignore[no-untyped-def]
+def _relative(rows, features, centers, out):  # type: ignore[no-untyped-def]
     """Losses (K, T) less what all states share, half the square of the row."""
     for k in range(centers.shape[0]):
         if centers[k, 0] != centers[k, 0]:
@@ -128,41 +128,40 @@ def _relative(values, seen, features, centers, out):  # type: ignore[no-untyped-
         for j in range(centers.shape[1]):
             slope = -features[j] * centers[k, j]
             level = -0.5 * slope * centers[k, j]
-            add_scaled(slope, values[j], out[k])
-            add_scaled(level, seen[j if seen.shape[0] > 1 else 0], out[k])
+            add_scaled(slope, rows.values[j], out[k])
+            add_scaled(level, rows.seen[j if rows.seen.shape[0] > 1 else 0], out[k])
 
 
 @kernel()
-def _assign(relative, points, discrete, penalty, initial, values, labels):  # type: ignore[no-untyped-def]
+def _assign(relative, states, values, labels):  # type: ignore[no-untyped-def]
     """Cheapest path for given centres; its cost less what all states share."""
-    rows, states = values.shape
-    centers = relative.shape[0]
-    for t in range(rows):
+    for t in range(values.shape[0]):
         if t == 0:
-            values[0] = initial
+            values[0] = states.initial
         else:
-            _step(values[t - 1], penalty, values[t])
-        for n in range(states):
-            if discrete:
+            _step(values[t - 1], states.penalty, values[t])
+        for n in range(values.shape[1]):
+            if states.discrete:
                 values[t, n] += relative[n, t]
             else:
                 mixed = 0.0
-                for k in range(centers):
-                    mixed += points[n, k] * relative[k, t]
+                for k in range(relative.shape[0]):
+                    mixed += states.points[n, k] * relative[k, t]
                 values[t, n] += mixed
-    _backwards(values, penalty, labels)
-    return values[rows - 1, labels[rows - 1]]
+    _backwards(values, states.penalty, labels)
+    return values[-1, labels[-1]]
 
 
 @kernel()
-def _centres(sums, counts, points, labels, centers):  # type: ignore[no-untyped-def]
+def _centres(rows, points, labels, centers):  # type: ignore[no-untyped-def]
     """Means of the rows of every state, weighted by its share in their labels; NaN without rows."""
+    sums, counts = rows.sums, rows.counts
     states, width = centers.shape
     totals = np.zeros((states, counts.shape[1]))
     centers[:] = 0.0
-    begin, rows = 0, labels.shape[0]
-    for t in range(1, rows + 1):
-        if t < rows and labels[t] == labels[begin]:
+    begin, size = 0, labels.shape[0]
+    for t in range(1, size + 1):
+        if t < size and labels[t] == labels[begin]:
             continue
         for k in range(states):
             share = points[labels[begin], k]
@@ -196,40 +195,39 @@ def same_clustering(one, other, states):  # type: ignore[no-untyped-def]
 
 
 @kernel()
-def descend(  # type: ignore[no-untyped-def]
-    values, seen, sums, counts, features, starts, points, discrete, penalty, initial, limits
-):
-    """Alternate paths and means from each start; return the best labels, centres and start.
+def _settle(rows, states, features, start, limits):  # type: ignore[no-untyped-def]
+    """Alternate paths and means from one start until they repeat."""
+    size = rows.values.shape[1]
+    relative, table = np.empty((start.shape[0], size)), np.empty((size, states.points.shape[0]))
+    labels, before = np.empty(size, np.int64), np.empty(size, np.int64)
+    centers = start.copy()
+    previous, taken = np.inf, 0
+    while True:
+        _relative(rows, features, centers, relative)
+        value = _assign(relative, states, table, labels)
+        repeated = taken > 0 and same_clustering(labels, before, table.shape[1])
+        if taken >= limits[0] or repeated or not previous - value > limits[1]:
+            return labels, centers, value
+        taken += 1
+        previous = value
+        before[:] = labels
+        _centres(rows, states.points, labels, centers)
+
+
+@kernel()
+def descend(rows, states, features, starts, limits):  # type: ignore[no-untyped-def]
+    """Settle from each start (S, K, D); return the best labels, centres, cost and start.
 
     ``limits`` is (most iterations, least gain). A start ends when its labels repeat but for names,
     or the cost falls by no more than the least gain. The first of equally good starts is kept.
     The cost returned leaves out half the sum of squares, which all paths share.
     """
-    rows, (states, width) = values.shape[1], starts.shape[1:]
-    relative, table = np.empty((states, rows)), np.empty((rows, points.shape[0]))
-    labels, before = np.empty(rows, np.int64), np.empty(rows, np.int64)
-    best, best_centers = np.empty(rows, np.int64), np.empty((states, width))
-    best_value, best_start = np.inf, -1
-    centers = np.empty((states, width))
-    for s in range(starts.shape[0]):
-        centers[:] = starts[s]
-        _relative(values, seen, features, centers, relative)
-        value = _assign(relative, points, discrete, penalty, initial, table, labels)
-        previous, taken = np.inf, 0
-        while taken < limits[0] and previous - value > limits[1]:
-            if taken > 0 and same_clustering(labels, before, points.shape[0]):
-                break
-            taken += 1
-            before[:] = labels
-            previous = value
-            _centres(sums, counts, points, labels, centers)
-            _relative(values, seen, features, centers, relative)
-            value = _assign(relative, points, discrete, penalty, initial, table, labels)
-        known = best_start >= 0 and same_clustering(labels, best, points.shape[0])
-        if value < best_value and not known:
-            best[:] = labels
-            best_centers[:] = centers
-            best_value, best_start = value, s
+    best, best_centers, best_value = _settle(rows, states, features, starts[0], limits)
+    best_start = 0
+    for s in range(1, starts.shape[0]):
+        labels, centers, value = _settle(rows, states, features, starts[s], limits)
+        if value < best_value and not same_clustering(labels, best, states.points.shape[0]):
+            best, best_centers, best_value, best_start = labels, centers, value, s
     return best, best_centers, best_value, best_start
 
 

@@ -50,7 +50,7 @@ class GaussianHMM(RegimeModel):
     n_init: int = 10
     seed: int = 0
     max_iter: int = 1000
-    tol: float = 1e-4
+    tol: float = 1e-6
     least_variance: float = 1e-4
 
     objective_: float = dataclasses.field(init=False, repr=False)

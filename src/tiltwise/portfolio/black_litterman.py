@@ -114,13 +114,14 @@ class Views:
     @classmethod
     def relative(cls, returns: pd.Series, market: str, assets: pd.Index) -> "Views":
         """Return views on the returns of assets less that of the market."""
-        viewed = assets.get_indexer(returns.index)
-        if (viewed < 0).any() or market not in assets:
-            stranger = market if market not in assets else returns.index[int(viewed.argmin())]
-            raise DataError(f"a view on {stranger}, which is not among the assets")
-        picks = np.zeros((len(viewed), len(assets)))
-        picks[np.arange(len(viewed)), viewed] = 1.0
-        picks[:, assets.get_loc(market)] -= 1.0
+        place = {name: i for i, name in enumerate(assets)}
+        picks = np.zeros((len(returns), len(place)))
+        try:
+            for row, name in enumerate(returns.index):
+                picks[row, place[name]] = 1.0
+            picks[:, place[market]] -= 1.0
+        except KeyError as error:
+            raise DataError(f"a view on {error.args[0]}, which is not among the assets") from None
         return cls(pd.DataFrame(picks, returns.index, assets), returns)
 
 

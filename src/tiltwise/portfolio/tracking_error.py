@@ -90,32 +90,43 @@ class _Search:
 
     def scale_at(self, target: float) -> tuple[float, str]:
         """Return the log scale of a tracking error, or the nearest to it, and a status."""
-        low, high = LOG_SCALES
-        t = self.tilt
-        shift = math.log(t.tau)
-        top = shift + free_scale(
-            t.pull / t.risk_aversion, t.sizes, target, low - shift, high - shift
-        )
+        top = self._free(target)
         gap = self._gap(target, top)
-        if gap > _CLOSE:  # the limits keep the benchmark out: every scale is looked at
-            top, gap = high, self._gap(target, high)
         if abs(gap) <= _CLOSE:
             return top, OPTIMAL
-        return self._down(target, top, gap)
-
-    def _down(self, target: float, top: float, gap: float) -> tuple[float, str]:
-        """Lower the scale until the gap changes its sign."""
-        near = functools.partial(self._gap, target)
+        if gap > 0.0:  # the limits keep the benchmark out: every scale is looked at
+            top, gap = LOG_SCALES[1], self._gap(target, LOG_SCALES[1])
         places, gaps = [top], [gap]
-        while places[-1] > LOG_SCALES[0]:
-            block = np.maximum(places[-1] - _STEP * np.arange(1, _BLOCK + 1), LOG_SCALES[0])
-            found = self.errors(block) / target - 1.0
-            for place, value in zip(block.tolist(), found.tolist(), strict=True):
-                if value * gap <= 0.0:
-                    return root(near, (place, places[-1]), (value, gaps[-1])), OPTIMAL
-                places.append(place)
-                gaps.append(value)
+        while places[-1] > LOG_SCALES[0] and gaps[-1] * gap > 0.0:
+            block = places[-1] - _STEP * np.arange(1, _BLOCK + 1)
+            self._look(target, np.maximum(block, LOG_SCALES[0]), places, gaps)
+        near = functools.partial(self._gap, target)
+        if gaps[-1] * gap <= 0.0:
+            return root(near, (places[-1], places[-2]), (gaps[-1], gaps[-2])), OPTIMAL
+        # No scale below the guess will do. The largest tracking error may be above it, as far up as
+        # a free one is no smaller than what was found.
+        most = max(1.0 + max(gaps), 1e-12) * target
+        rest = np.arange(top + _STEP, min(self._free(most) + _STEP, LOG_SCALES[1]), _STEP)
+        if gap < 0.0 and len(rest):
+            above: tuple[list[float], list[float]] = ([], [])
+            self._look(target, rest[::-1], *above)
+            places, gaps = above[0] + places, above[1] + gaps
         return self._nearest(near, places, gaps)
+
+    def _free(self, target: float) -> float:
+        """Return the log scale of a tracking error without limits, or the nearest bound."""
+        t, shift = self.tilt, math.log(self.tilt.tau)
+        bounds = (bound - shift for bound in LOG_SCALES)
+        return shift + float(free_scale(t.pull / t.risk_aversion, t.sizes, target, *bounds))
+
+    def _look(self, target: float, block: Floats, places: list[float], gaps: list[float]) -> None:
+        """Append falling log scales and their gaps, up to a change of sign."""
+        found = self.errors(block) / target - 1.0
+        for place, value in zip(block.tolist(), found.tolist(), strict=True):
+            places.append(place)
+            gaps.append(value)
+            if value * gaps[0] <= 0.0:
+                break
 
     def _nearest(
         self, near: Callable[[float], float], places: list[float], gaps: list[float]
@@ -146,7 +157,8 @@ class _Search:
 
     def errors(self, log_scales: Floats) -> Floats:
         """Return tracking errors at log scales (g,)."""
-        scales, out = np.exp(log_scales), np.full(len(log_scales), np.nan)
+        scales, out = np.exp(log_scales), np.empty(len(log_scales))
+        out.fill(np.nan)
         if self.simple:
             t, space = self.tilt, self.space
             tilted_errors(

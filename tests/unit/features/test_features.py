@@ -65,7 +65,7 @@ def test_risk(market):
     )
     down = np.sqrt((gaps.clip(upper=0) ** 2).ewm(halflife=21).mean())
     np.testing.assert_allclose(
-        volatility.log_downside(market).iloc[21:], np.log(down).iloc[21:], rtol=1e-9
+        volatility.log_downside(market).iloc[21:], np.log(down.iloc[21:]), rtol=1e-9
     )
     base = prices()["MKT"].pct_change()
     fading = {"halflife": 21}

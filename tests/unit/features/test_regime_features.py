@@ -89,15 +89,15 @@ def test_scaling_uses_the_training_window_alone():
     scaled = scaling.apply(training)
     np.testing.assert_allclose(scaled.mean(), 0.0, atol=1e-12)
     np.testing.assert_allclose(scaled.std(ddof=0), 1.0, rtol=1e-12)
-    extreme = later * 1000
-    assert (scaling.apply(extreme) <= scaling.apply(high.to_frame().T).to_numpy()).all().all()
+    most = scaling.apply(high.to_frame().T).to_numpy()
+    assert (scaling.apply(later * 1000) <= most + 1e-12).all().all()
     # A row is scaled the same whatever stands beside it.
     assert scaling.apply(later).iloc[:7].equals(scaling.apply(later.iloc[:7]))
 
 
 def test_a_column_that_never_moved_becomes_zero():
     table = pd.DataFrame({"a": [1.0, 2.0, 3.0], "b": [0.1, 0.1, 0.1]})
-    assert (Scaling.fit(table).apply(table)["b"] == 0.0).all()
+    assert (Scaling.fit(table).apply(table)["b"].abs() < 1e-15).all()
     holed = table.assign(a=[np.nan, 2.0, 3.0])
     assert Scaling.fit(holed).apply(holed).isna().sum().sum() == 1
 
