@@ -1,17 +1,14 @@
 """``tiltwise audit``: whether a recipe, a strategy or a function looks ahead."""
 
-import importlib.util
 import inspect
-import sys
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from tiltwise import recipes
 from tiltwise.audit import AuditReport, audit
 from tiltwise.cli import inputs, show
 from tiltwise.cli.exits import UsageError
-from tiltwise.errors import MissingData, StrategyError
+from tiltwise.errors import MissingData
 from tiltwise.market.market import Market
 from tiltwise.strategy import Strategy
 
@@ -61,7 +58,7 @@ def found(target: str) -> Any:
         return recipes.load(target)
     text, _, name = target.partition(".py")
     name = name.lstrip(":")
-    module = _module(Path(f"{text}.py"))
+    module = recipes.module(Path(f"{text}.py"))
     known = {
         k: v
         for k, v in vars(module).items()
@@ -84,22 +81,6 @@ def _auditable(value: Any, home: str) -> bool:
     ):
         return False
     return (inspect.isclass(value) or inspect.isfunction(value)) and value.__module__ == home
-
-
-def _module(path: Path) -> ModuleType:
-    """Return a file as a module."""
-    if not path.is_file():
-        raise MissingData(f"{path}: there is no such file")
-    spec = importlib.util.spec_from_file_location(f"audited_{path.stem}", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    try:
-        spec.loader.exec_module(module)
-    except Exception as error:
-        raise StrategyError(f"{path} does not run: {type(error).__name__}: {error}") from error
-    return module
 
 
 def print_report(report: AuditReport, target: str) -> None:

@@ -5,6 +5,7 @@ The two are different types, and neither is the other: a function that decides a
 frame that came out of them.
 """
 
+import abc
 import dataclasses
 from typing import ClassVar
 
@@ -19,7 +20,7 @@ Floats = NDArray[np.float64]
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
-class _Paths:
+class _Paths(abc.ABC):
     """Loadings by session, asset and factor."""
 
     dates: pd.DatetimeIndex
@@ -66,8 +67,9 @@ class _Paths:
             raise MissingData(f"no asset {asset!r}; there are {', '.join(self.assets)}")
         return self.assets.index(asset)
 
+    @abc.abstractmethod
     def _label(self, frame: pd.DataFrame) -> pd.DataFrame:
-        raise NotImplementedError
+        """Return the frame as what it is: known at the time, or in hindsight."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)

@@ -19,8 +19,8 @@ from tiltwise.strategy import Strategy
 def discover() -> dict[str, type[Strategy]]:
     """Return every strategy in this folder by its name in lower snake case."""
     found: dict[str, type[Strategy]] = {}
-    for module in pkgutil.iter_modules(__path__):
-        for recipe in _strategies(importlib.import_module(f"{__name__}.{module.name}")):
+    for file in pkgutil.iter_modules(__path__):
+        for recipe in _strategies(importlib.import_module(f"{__name__}.{file.name}")):
             found[snake(recipe.__name__)] = recipe
     return dict(sorted(found.items()))
 
@@ -37,9 +37,9 @@ def load(name: str) -> type[Strategy]:
     """
     if ".py" in name:
         return _from_file(name)
-    module = f"{__name__}.{name}"
-    if name.isidentifier() and importlib.util.find_spec(module):
-        found = _strategies(importlib.import_module(module))
+    place = f"{__name__}.{name}"
+    if name.isidentifier() and importlib.util.find_spec(place):
+        found = _strategies(importlib.import_module(place))
         if len(found) == 1:
             return found[0]
     recipes = discover()
@@ -56,34 +56,47 @@ def snake(name: str) -> str:
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
 
 
-def _strategies(module: ModuleType) -> list[type[Strategy]]:
+def _strategies(home: ModuleType) -> list[type[Strategy]]:
     """Return the final strategies that a module defines."""
     return [
         value
-        for value in vars(module).values()
+        for value in vars(home).values()
         if inspect.isclass(value)
         and issubclass(value, Strategy)
         and not inspect.isabstract(value)
-        and value.__module__ == module.__name__
+        and value.__module__ == home.__name__
     ]
 
 
-def _from_file(name: str) -> type[Strategy]:
-    """Return a strategy class from a file that need not be installed."""
-    text, _, wanted = name.partition(".py")
-    path = Path(f"{text}.py")
+def module(path: Path) -> ModuleType:
+    """Return a file of Python as a module; it need not be installed.
+
+    Raises
+    ------
+    MissingData
+        There is no such file.
+    StrategyError
+        It does not run.
+    """
     if not path.is_file():
         raise MissingData(f"{path}: there is no such file")
     spec = importlib.util.spec_from_file_location(f"strategy_{path.stem}", path)
     assert spec is not None
     assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
+    found = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = found
     try:
-        spec.loader.exec_module(module)
+        spec.loader.exec_module(found)
     except Exception as error:
         raise StrategyError(f"{path} does not run: {type(error).__name__}: {error}") from error
-    found = {recipe.__name__: recipe for recipe in _strategies(module)}
+    return found
+
+
+def _from_file(name: str) -> type[Strategy]:
+    """Return a strategy class from a file."""
+    text, _, wanted = name.partition(".py")
+    path = Path(f"{text}.py")
+    found = {recipe.__name__: recipe for recipe in _strategies(module(path))}
     chosen = wanted.lstrip(":") or (next(iter(found)) if len(found) == 1 else "")
     if chosen not in found:
         have = ", ".join(found) or "no strategy at all (a class that subclasses Strategy)"
