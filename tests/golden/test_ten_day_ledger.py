@@ -3,7 +3,7 @@
 Capital 100 000; orders decided in the evening fill at the next open. Per calendar day: cash earns
 1/10 000, debt and shorts pay 2/10 000 and 1/10 000, the funds take 2/100 000 of long holdings.
 Trades pay 10 bps of commission and 5 bps of half-spread. Asset C prints its last price on the third
-day and is sold at it on the eighth, the fifth session without a price.
+day and is sold at it on the ninth, the sixth session without a price.
 """
 
 from decimal import Decimal
@@ -39,16 +39,16 @@ COLUMNS = ["A", "B", "C", "cash", "interest", "commission", "spread", "borrow", 
 COLUMNS += ["expenses", "traded", "nav"]
 # fmt: off
 LEDGER = """
- 1    0.00      0.00     0.00  100000.00   0.00    0.00   0.00   0.00   0.00  0.00       0.00  100000.00
- 2  790.38    798.28  1460.28  -49892.74  10.00  149.68  74.84   0.00   0.00  0.00  149678.22  100507.72
- 3  790.36    798.27  1460.25  -49902.72   0.00    0.00   0.00   0.00   9.98  3.01       0.00  101962.88
- 4  790.35    798.25  1460.22  -49912.70   0.00    0.00   0.00   0.00   9.98  3.04       0.00  104328.81
- 5  790.30    798.20  1460.13  -49942.65   0.00    0.00   0.00   0.00  29.95  9.25       0.00  104281.71
- 6  602.88  -1034.65  1460.10   61927.49   0.00  112.05  56.02   0.00   9.99  3.08  112048.19  102344.80
- 7  602.87  -1034.65  1460.07   61928.30   6.19    0.00   0.00   5.38   0.00  1.88       0.00  104584.12
- 8  602.86  -1034.65     0.00   94001.95   6.19   32.12  16.06   5.28   0.00  1.91   32120.92  104966.73
- 9  602.85  -1034.65     0.00   94006.18   9.40    0.00   0.00   5.17   0.00  1.25       0.00  107210.05
-10    0.00      0.00     0.00  106532.27  37.60  115.11  57.56  20.28   0.00  5.11  115111.79  106532.27
+ 1    0.00     0.00    0.00  100000.00  0.00   0.00  0.00  0.00  0.00 0.00       0.00  100000.00
+ 2  790.38   798.28 1460.28  -49892.74 10.00 149.68 74.84  0.00  0.00 0.00  149678.22  100507.72
+ 3  790.36   798.27 1460.25  -49902.72  0.00   0.00  0.00  0.00  9.98 3.01       0.00  101962.88
+ 4  790.35   798.25 1460.22  -49912.70  0.00   0.00  0.00  0.00  9.98 3.04       0.00  104328.81
+ 5  790.30   798.20 1460.13  -49942.65  0.00   0.00  0.00  0.00 29.95 9.25       0.00  104281.71
+ 6  602.88 -1034.65 1460.10   61927.49  0.00 112.05 56.02  0.00  9.99 3.08  112048.19  102344.80
+ 7  602.87 -1034.65 1460.07   61928.30  6.19   0.00  0.00  5.38  0.00 1.88       0.00  104584.12
+ 8  602.86 -1034.65 1460.04   61929.21  6.19   0.00  0.00  5.28  0.00 1.91       0.00  105014.92
+ 9  602.85 -1034.65    0.00   94002.33  6.19  32.12 16.06  5.17  0.00 1.90   32120.28  107206.20
+10    0.00     0.00    0.00  106528.42 37.60 115.11 57.56 20.28  0.00 5.11  115111.79  106528.42
 """  # noqa: E501
 # fmt: on
 
@@ -81,7 +81,7 @@ def by_hand() -> list[dict[str, Decimal]]:
             shares |= {a: target[a] * after / price[a] for a in prints}
             cash = after - sum(shares[a] * price[a] for a in "ABC")
             line["traded"] = traded
-        if t == 7:
+        if t == 8:
             line["traded"] = shares["C"] * mark["C"]
             cash, shares["C"] = cash + line["traded"] * (1 - side), Decimal(0)
         line["commission"], line["spread"] = line["traded"] * 10 * bp, line["traded"] * 5 * bp
@@ -155,6 +155,6 @@ def test_the_simulator_agrees_to_the_cent(simulated, table, day):
 def test_the_dropped_order_is_counted_and_the_forced_sale_priced(simulated):
     tape, paths = simulated
     assert np.flatnonzero(paths.unfilled[:, 0]).tolist() == [5]
-    row, asset = np.array([7]), np.array([2])
-    cost, price = tape.trading_cost(row, asset, paths.trades[7, 2])
+    row, asset = np.array([8]), np.array([2])
+    cost, price = tape.trading_cost(row, asset, paths.trades[8, 2])
     assert (cost[0], price[0]) == (pytest.approx(48.18, abs=0.005), 22.0)

@@ -94,7 +94,7 @@ def record(market: Any, first: int, resolved: Resolved, costs: Costs) -> Tape:
 
     if not 0 <= first < len(market.dates):
         raise DataError(f"first is row {first} of a market of {len(market.dates)} rows")
-    base = max(first - TRAILING - ALIVE_SESSIONS, 0)
+    base = max(first - TRAILING - ALIVE_SESSIONS - 1, 0)
     closes = market.array("prices")[base:]
     marks, printed, alive = _carry(closes)
     fills = np.where(printed, closes, np.nan)
@@ -160,7 +160,10 @@ def _impact(
 
 
 def _carry(closes: Floats) -> tuple[Floats, npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
-    """Return last printed prices (0 before the first), what printed, and what is alive."""
+    """Return last printed prices (0 before the first), what printed, and what can be held.
+
+    A position outlives five missing sessions; the sixth closes it.
+    """
     printed = closes > 0
     if printed.all():
         return closes.copy(), printed, printed
@@ -168,7 +171,7 @@ def _carry(closes: Floats) -> tuple[Floats, npt.NDArray[np.bool_], npt.NDArray[n
     last = np.maximum.accumulate(np.where(printed, row, -1), axis=0)
     marks = np.take_along_axis(closes, np.maximum(last, 0), axis=0)
     known = last >= 0
-    return np.where(known, marks, 0.0), printed, known & (row - last < ALIVE_SESSIONS)
+    return np.where(known, marks, 0.0), printed, known & (row - last <= ALIVE_SESSIONS)
 
 
 def _trailing(values: Floats, ddof: int) -> Floats:

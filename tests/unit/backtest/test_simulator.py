@@ -275,28 +275,28 @@ def test_impact_needs_volumes():
 # ------------------------------------------------------------------------- gaps and refusals
 
 
-def test_prices_are_carried_four_sessions_and_sold_at_on_the_fifth():
+def test_prices_are_carried_five_sessions_and_sold_at_on_the_sixth():
     market = make()
     prices = market.array("prices").copy()
-    prices[10:14, 0] = np.nan  # back after four
+    prices[10:15, 0] = np.nan  # back after five
     prices[20:, 1] = np.nan  # gone
     prices[:6, 2] = np.nan  # not yet there
     market.array = {"prices": prices}.get
     tape = Simulator().tape(market)
     arrays = tape.arrays
     assert arrays.alive[:, 0].all()
-    assert arrays.marks[13, 0] == prices[9, 0]
-    assert np.isnan(arrays.fills[10:14, 0]).all()
-    assert np.flatnonzero(~arrays.alive[:, 1]).tolist() == list(range(24, 30))
+    assert arrays.marks[14, 0] == prices[9, 0]
+    assert np.isnan(arrays.fills[10:15, 0]).all()
+    assert np.flatnonzero(~arrays.alive[:, 1]).tolist() == list(range(25, 30))
     assert (~arrays.alive[:6, 2]).all()
     assert (arrays.marks[:6, 2] == 0).all()
-    assert np.flatnonzero(arrays.deaths).tolist() == [24]
+    assert np.flatnonzero(arrays.deaths).tolist() == [25]
     simulator = Simulator(costs=Costs(0, 10))
     _, paths = simulator.run(tape, one_order(market, [0, 1, 0], row=15))
-    sold = paths.trades[24, 1, 0]
+    sold = paths.trades[25, 1, 0]
     assert sold < 0
-    assert paths.held[23, 1, 0] == pytest.approx(1.0)
-    assert paths.held[24].sum() == 0.0
+    assert paths.held[24, 1, 0] == pytest.approx(1.0)
+    assert paths.held[25].sum() == 0.0
 
 
 def test_an_asset_that_does_not_print_is_left_as_it_is_and_counted():
