@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from tiltwise.market.market import Market
     from tiltwise.market.store import Store
     from tiltwise.research.sweep import compare
+    from tiltwise.research.tune import tune
     from tiltwise.strategy import Decision, Strategy
 
 __version__ = "0.1.0"
@@ -43,6 +44,7 @@ _HOME = {
     "YEARLY": "calendar",
     "propose": "backtest.walk_forward",
     "summary": "evaluate.metrics",
+    "tune": "research.tune",
     "walk_forward": "backtest.walk_forward",
 }
 
@@ -67,6 +69,7 @@ __all__ = [
     "compare",
     "propose",
     "summary",
+    "tune",
     "walk_forward",
 ]
 

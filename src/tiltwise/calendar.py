@@ -21,13 +21,15 @@ import pandas as pd
 from tiltwise.errors import DataError, StrategyError
 
 When: TypeAlias = pd.Timestamp | dt.date | str
-Kind: TypeAlias = Literal["daily", "weekly", "monthly", "quarterly", "yearly", "dates"]
+Kind: TypeAlias = Literal[
+    "daily", "weekly", "monthly", "quarterly", "half_yearly", "yearly", "dates"
+]
 _Integers: TypeAlias = npt.NDArray[np.int64]
 
 _FIRST_DAY = pd.Timestamp("1990-01-01")
 _UNTIL_UNSTATED = pd.Timestamp("2029-12-31")  # a constant: the clock is never read
 _DAY_NS = 86_400_000_000_000
-_MONTHS = {"monthly": 1, "quarterly": 3, "yearly": 12}
+_MONTHS = {"monthly": 1, "quarterly": 3, "half_yearly": 6, "yearly": 12}
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -229,7 +231,7 @@ class Schedule:
     Parameters
     ----------
     kind
-        ``daily``, ``weekly``, ``monthly``, ``quarterly``, ``yearly`` or ``dates``.
+        ``daily``, ``weekly``, ``monthly``, ``quarterly``, ``half_yearly``, ``yearly`` or ``dates``.
     dates
         ISO dates for ``dates``, kept ascending and unique; empty for the other kinds. Without any,
         ``dates`` is never due: only the first session of a run decides.
@@ -316,6 +318,7 @@ DAILY = Schedule("daily")
 WEEKLY = Schedule("weekly")
 MONTHLY = Schedule("monthly")
 QUARTERLY = Schedule("quarterly")
+HALF_YEARLY = Schedule("half_yearly")
 YEARLY = Schedule("yearly")
 
 

@@ -72,20 +72,25 @@ class Rescaling(Overlay):
 
 @dataclasses.dataclass(frozen=True)
 class TurnoverLimit(Overlay):
-    """Trade at most `cap` (one-way, share of net asset value) a decision, straight to the target.
+    """Trade at most `cap` a session on average (one-way), straight to the target.
 
-    ``w = held + min(1, cap / turnover) * (target - held)``, turnover half the sum of absolute
-    changes. Prices move between the decision and its fill, so what is traded can differ from the
-    cap by that drift.
+    ``w = held + min(1, room / turnover) * (target - held)``, turnover half the sum of absolute
+    changes. Prices move between a decision and its fill, and the order then trades that drift too:
+    at most as much again as the drift is, by the triangle inequality. So ``room`` is `cap` less
+    what a session's prices moved today's book on average over the last `window` sessions. An
+    order is then within the cap when it is decided, and what is traded is so on average, as long
+    as it is filled within a session. A book that drifts by more than the cap is held.
     """
 
     strategy: Strategy
     cap: float = DAILY_TURNOVER
+    window: int = 63
 
     def __post_init__(self) -> None:
         """Refuse a cap that never trades."""
         _positive(self, "cap")
-        self._join((self.strategy,))
+        _window(self, self.window)
+        self._join((self.strategy,), self.window)
 
     def decide(self, model: Answers, past: Market, held: pd.Series) -> Decision:
         """Go part of the way."""
@@ -93,12 +98,15 @@ class TurnoverLimit(Overlay):
         name = f"{self.name}.turnover"
         if answer.weights is None:
             return Decision.hold({**answer.evidence, name: math.nan})
-        wanted = one_way(answer.weights, held)
-        weights = part_way(answer.weights, held, self.cap)
+        evidence = {**answer.evidence, name: one_way(answer.weights, held)}
+        room = self.cap - _drift(held, past)
+        if room <= 0.0:
+            return Decision.hold(evidence)
+        weights = part_way(answer.weights, held, room)
         if not past.alive_rows()[-1].all():
             # What no longer trades may not be weighed, only sold.
             weights = weights.where(past.alive, 0.0)
-        return Decision(weights, {**answer.evidence, name: wanted})
+        return Decision(weights, evidence)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -270,6 +278,20 @@ def _excess(overlay: Overlay, weights: pd.Series, past: Market) -> Floats:
             f"a return of every asset held; {columns[chosen[int(gaps.argmax())]]} lacks most"
         )
     return np.asarray(known)
+
+
+def _drift(held: pd.Series, past: Market) -> float:
+    """Return the mean one-way turnover that undoes a session's moves of a book.
+
+    ``mean over s of sum of |h[i] (1 + r[i,s]) / (1 + h . r[s]) - h[i]| / 2``; a price that was not
+    printed did not move.
+    """
+    share = held.reindex(past.prices.columns, fill_value=0.0).to_numpy(np.float64)
+    returns = past.array("returns")
+    assert returns is not None
+    gains = np.where(np.isnan(returns), 0.0, returns) * share
+    whole = gains.sum(axis=1, keepdims=True)  # row by row, however many rows there are
+    return float(np.abs((gains - share * whole) / (1.0 + whole)).sum(axis=1).mean()) / 2.0
 
 
 def _cash(past: Market) -> Floats:

@@ -206,6 +206,18 @@ class Strategy(abc.ABC):
         """Fewest rows before the first decision."""
         return self.warmup or self.lookback or 1
 
+    def shorter(self, rows: int) -> Self:
+        """Return the strategy with a history that fits into `rows`; itself if it does.
+
+        For trying out a protocol of many years on little data: a result of it is another rule's.
+        """
+        if self.needs <= rows:
+            return self
+        back = self.lookback if self.lookback is None else min(self.lookback, rows)
+        given = {"warmup": rows, "lookback": back}
+        own = {field.name for field in dataclasses.fields(self)}  # type: ignore[arg-type]
+        return dataclasses.replace(self, **{k: v for k, v in given.items() if k in own})  # type: ignore[type-var]
+
     def describe(self) -> dict[str, Any]:
         """Return name and fields as plain JSON values; a field "strategy" is called "part".
 

@@ -10,7 +10,8 @@ FLOORS = (
     ("errors",),
     ("calendar", "kernels"),
     ("market", "ledger"),
-    ("features", "models", "portfolio"),
+    ("features",),
+    ("models", "portfolio"),
     ("strategy",),
     ("overlays",),
     ("recipes",),
@@ -90,10 +91,10 @@ def test_there_is_a_package():
 @pytest.mark.parametrize(
     ("room", "source", "fault"),
     [
-        ("market", "from tiltwise.strategy import Decision", "floor 4"),
+        ("market", "from tiltwise.strategy import Decision", "floor 5"),
         ("market", "import tiltwise.ledger", "floor 2"),
         ("features", "def f():\n    from tiltwise.models import factors", "line 2"),
-        ("market", "import importlib\nimportlib.import_module('tiltwise.cli')", "floor 12"),
+        ("market", "import importlib\nimportlib.import_module('tiltwise.cli')", "floor 13"),
         ("market", "from . import panel", "relative"),
         ("cli", "from ..market import panel", "relative"),
         ("cli", "from tiltwise import Market", "no room"),

@@ -25,6 +25,7 @@ NAMES = [
     "compare",
     "propose",
     "summary",
+    "tune",
     "walk_forward",
 ]
 

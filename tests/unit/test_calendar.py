@@ -6,6 +6,7 @@ import pytest
 
 from tiltwise.calendar import (
     DAILY,
+    HALF_YEARLY,
     MONTHLY,
     QUARTERLY,
     WEEKLY,
@@ -239,6 +240,9 @@ class TestSchedules:
             "2024-09-30",
             "2024-12-31",
         ]
+        halves = HALF_YEARLY.sessions(xnys, "2023-01-01", "2024-12-31")
+        assert list(halves.astype(str)) == ["2023-06-30", "2023-12-29", "2024-06-28", "2024-12-31"]
+        assert HALF_YEARLY.last(xnys, "2024-06-27") == day("2023-12-29")
         assert list(MONTHLY.sessions(xnys, "2012-10-01", "2012-11-30").astype(str)) == [
             "2012-10-31",
             "2012-11-30",

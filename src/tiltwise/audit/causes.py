@@ -93,6 +93,8 @@ def has(market: Market, group: str) -> bool:
     """Whether a market has data of a group."""
     if group == "benchmark":
         return market.benchmark is not None
+    if group == "macro":
+        return market.macro is not None or market.vintages is not None
     if group in ("prices", "volumes"):
         return market.array(group) is not None
     return getattr(market, group) is not None

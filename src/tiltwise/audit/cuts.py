@@ -122,11 +122,15 @@ def regimes(market: Market) -> Rows:
 
 
 def publications(market: Market) -> Rows:
-    """Return rows just before a macro value became known."""
-    macro = market.macro
-    if macro is None or macro.empty:
+    """Return rows just before a macro value or a vintage became known."""
+    days = []
+    if market.macro is not None:
+        days.append(market.macro["known"].to_numpy().astype("int64"))
+    if market.vintages is not None:
+        days.append(market.vintages.known)
+    if not sum(map(len, days)):
         return np.empty(0, dtype=np.int64)
-    known = np.searchsorted(market.dates.asi8, macro["known"].to_numpy().astype("int64"))
+    known = np.searchsorted(market.dates.asi8, np.concatenate(days))
     return np.unique(np.clip(known - 1, 0, len(market) - 1))
 
 

@@ -14,13 +14,16 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from tiltwise.market.market import Market
+from tiltwise.market.nodes import Nodes
 from tiltwise.market.panel import Cache, Floats, Panel
+from tiltwise.market.vintages import KEPT, Vintages
 
 STYLES = ("noise", "mirror", "silence")
 GROUPS = ("prices", "volumes", "benchmark", "rates", "factors", "macro")
 WIGGLE = 0.05  # standard deviation of the noise of one price, as a share of it
 JUMP = 0.4  # standard deviation of the log jump of one asset after a cut
 SLIP = 0.02  # standard deviation of the noise of a rate
+REVISION = 0.3  # largest noise of a value of a macro vintage, as a share of it
 SILENT_WITHIN = 6  # sessions after the cut within which a silenced asset stops printing
 POWERS = (2.0, 0.5, 4.0, 0.25)  # powers of two rescale a price without rounding
 
@@ -28,18 +31,23 @@ POWERS = (2.0, 0.5, 4.0, 0.25)  # powers of two rescale a price without rounding
 def rebased(market: Market, cache: Callable[[], Cache] = Cache) -> Market:
     """Return the market on arrays of its own, with nothing hidden before or after its rows."""
     panel, first, stop = market._panel, market._first, market._stop
-    return Market(_cut(panel, first, stop, market.macro, cache, market), 0, stop - first)
+    return Market(_cut(panel, first, stop, stop - 1, cache, market), 0, stop - first)
 
 
 def _cut(
     panel: Panel,
     first: int,
     stop: int,
-    macro: pd.DataFrame | None,
+    known: int,
     cache: Callable[[], Cache],
     market: Market,
 ) -> Panel:
-    """Return rows `first` to `stop` copied, so that no view leads back to the rest."""
+    """Return rows `first` to `stop` copied, so that no view leads back to the rest.
+
+    Macro records and vintages are those known at row `known`. Vintages are large and keep their
+    array: what was known is a prefix of it.
+    """
+    macro, vintages = panel.macro, panel.vintages
 
     def own(array: Floats) -> Floats:
         return _locked(array[first:stop].copy())
@@ -52,8 +60,10 @@ def _cut(
         calendar=market.calendar.asof(panel.index[stop - 1]),
         rates=None if panel.rates is None else own(panel.rates),
         factors=None if panel.factors is None else panel.factors.iloc[first:stop].copy(),
-        macro=None if macro is None else macro.copy(),
+        macro=None if macro is None else macro.iloc[: panel.known_rows[known]].copy(),
+        vintages=None if vintages is None else vintages.upto(panel.known_vintages[known]),
         cache=cache(),
+        nodes=Nodes(),
     )
 
 
@@ -79,10 +89,7 @@ class Futures:
         """Return the rows up to `cut` and `stale` more that repeat what was known at the cut."""
         market, panel = self.market, self.market._panel
         stop = min(cut + 1 + stale, len(market))
-        macro = panel.macro
-        if macro is not None:
-            macro = macro.iloc[: panel.known_rows[cut]]
-        short = _cut(panel, 0, stop, macro, self._cache, market)
+        short = _cut(panel, 0, stop, cut, self._cache, market)
         if stop > cut + 1:
             for array in [*short.fields.values(), *short.benchmark_fields.values()]:
                 _repeat(array, cut)
@@ -113,7 +120,9 @@ class Futures:
         if "benchmark" in only or ("prices" in only and panel.benchmark in panel.assets):
             for name, array in panel.benchmark_fields.items():
                 bench[name] = change.benchmark(name, array)
-        new = dataclasses.replace(panel, fields=fields, benchmark_fields=bench, cache=self._cache())
+        new = dataclasses.replace(
+            panel, fields=fields, benchmark_fields=bench, cache=self._cache(), nodes=Nodes()
+        )
         return Market(self._companions(new, panel, a, only), 0, len(self.market))
 
     def _companions(self, new: Panel, panel: Panel, a: int, only: Collection[str]) -> Panel:
@@ -136,7 +145,23 @@ class Futures:
             rng = np.random.default_rng([self._seed, a])
             values[known:] += spread * rng.standard_normal(len(values) - known)
             changed["macro"] = panel.macro.assign(value=values)
+        if panel.vintages is not None and "macro" in only:
+            published = int(panel.known_vintages[a - 1]) if a else 0
+            changed["vintages"] = self._revised(panel.vintages, published, a)
         return dataclasses.replace(new, **changed) if changed else new  # type: ignore[arg-type]
+
+    def _revised(self, known: Vintages, n: int, a: int) -> Vintages:
+        """Return vintages of which the first `n` are as they were and the later ones noisy.
+
+        Each value is scaled by its own share, so that a positive series stays positive.
+        """
+        start = int(known.spans[:n, 1].max(initial=0))
+        levels = known.levels.copy()
+        rng = np.random.default_rng([self._seed, a, 7])
+        share = REVISION * rng.uniform(-1.0, 1.0, len(levels))
+        levels[:, start:] *= 1.0 + share[:, None] * rng.uniform(-1.0, 1.0, levels.shape[1] - start)
+        # A cut shares the frames it has resolved with the whole: noisy ones need a store of theirs.
+        return dataclasses.replace(known, levels=_locked(levels), _cache=Cache(KEPT))
 
     def same(self) -> Market:
         """Return the market again, with nothing remembered."""
@@ -160,7 +185,9 @@ class Futures:
                 fields[name] = _locked(fields[name] * own)
             if name in bench:
                 bench[name] = _locked(bench[name] * scale[self._place[str(panel.benchmark)]])
-        new = dataclasses.replace(panel, fields=fields, benchmark_fields=bench, cache=self._cache())
+        new = dataclasses.replace(
+            panel, fields=fields, benchmark_fields=bench, cache=self._cache(), nodes=Nodes()
+        )
         return Market(new, 0, len(self.market))
 
 

@@ -8,7 +8,7 @@ import contextlib
 import dataclasses
 import functools
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Self
 
@@ -19,6 +19,8 @@ from tiltwise.backtest.plan import Plan, shown
 from tiltwise.errors import StrategyError, WeightsError
 from tiltwise.market.market import Market
 from tiltwise.strategy import Decision, Decisions, Strategy, Vectorised, on_assets
+
+Progress = Callable[[int, int], None]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -42,8 +44,17 @@ class Desk:
     known: Decisions | None = None
 
     @classmethod
-    def open(cls, strategy: Strategy, market: Market, start: Any, jobs: int | None = None) -> Self:
+    def open(
+        cls,
+        strategy: Strategy,
+        market: Market,
+        start: Any,
+        jobs: int | None = None,
+        progress: Progress | None = None,
+    ) -> Self:
         """Plan the sessions from `start` to the newest row and fit all models they need.
+
+        `progress` is called with (refits done, all) of each strategy that fits.
 
         Raises
         ------
@@ -52,8 +63,10 @@ class Desk:
         """
         view = shown(strategy, market)
         plan = Plan.make(strategy, view, start)
-        parts = tuple(cls.open(part, view, plan.dates[0], jobs) for part in strategy.parts)
-        models = () if parts else _fit_all(strategy, view, plan, jobs)
+        parts = tuple(
+            cls.open(part, view, plan.dates[0], jobs, progress) for part in strategy.parts
+        )
+        models = () if parts else _fit_all(strategy, view, plan, jobs, progress)
         return cls(strategy, view, plan, models, parts)
 
     @property
@@ -145,13 +158,38 @@ def _fit(strategy: Strategy, view: Market, t: pd.Timestamp) -> Any:
         return window.cached(("fit", strategy.key), lambda: strategy.fit(window))
 
 
-def _fit_all(strategy: Strategy, view: Market, plan: Plan, jobs: int | None) -> list[Any]:
+def _fit_all(
+    strategy: Strategy, view: Market, plan: Plan, jobs: int | None, progress: Progress | None
+) -> list[Any]:
     """Return the models of all refit sessions, learned in parallel."""
-    workers = min(jobs or os.cpu_count() or 1, len(plan.fit_dates))
-    if workers == 1 or not strategy.fits:
-        return [_fit(strategy, view, t) for t in plan.fit_dates]
-    with ThreadPoolExecutor(workers) as pool:
-        return list(pool.map(functools.partial(_fit, strategy, view), plan.fit_dates))
+    dates = plan.fit_dates
+    if not strategy.fits:
+        return [None] * len(dates)
+    workers, models = min(jobs or os.cpu_count() or 1, len(dates)), dict[int, Any]()
+
+    def fitted(place: int) -> None:
+        models[place] = _fit(strategy, view, dates[place])
+        if progress:
+            progress(len(models), len(dates))
+
+    if workers == 1:
+        for place in range(len(dates)):
+            fitted(place)
+    else:
+        with ThreadPoolExecutor(workers) as pool:
+            list(pool.map(fitted, _scattered(len(dates))))
+    return [models[place] for place in range(len(dates))]
+
+
+def _scattered(count: int) -> list[int]:
+    """Return 0 to count - 1, neighbours far apart: halves, quarters, eighths and so on.
+
+    Refits of neighbouring sessions often need the same costly numbers; workers that are far apart
+    do not wait for each other's.
+    """
+    bits = max((count - 1).bit_length(), 1)
+    turned = (int(f"{n:0{bits}b}"[::-1], 2) for n in range(1 << bits))
+    return [n for n in turned if n < count]
 
 
 @functools.cache

@@ -7,13 +7,12 @@ same answers, and is checked.
 
 import dataclasses
 import random
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from tiltwise.backtest.desk import Desk
+from tiltwise.backtest.desk import Desk, Progress
 from tiltwise.backtest.plan import Plan, first_start, shown
 from tiltwise.backtest.result import Backtest
 from tiltwise.backtest.simulator import Simulated, Simulator
@@ -25,7 +24,6 @@ from tiltwise.strategy import Decision, Decisions, Strategy, on_assets
 __all__ = ["Plan", "Progress", "first_start", "propose", "same_bits", "shown", "walk_forward"]
 
 REPLAYS = 8
-Progress = Callable[[int, int], None]
 
 
 def walk_forward(
@@ -50,7 +48,7 @@ def walk_forward(
     simulator : fills and costs.
     jobs : threads for the refits; the result does not depend on it.
     vectorised : use `decide_many` where the strategy has it, replaying sampled sessions.
-    progress : called with (decision sessions done, all) from time to time.
+    progress : called with (refits done, all), then with (decision sessions done, all).
 
     Raises
     ------
@@ -62,7 +60,7 @@ def walk_forward(
         A weight that cannot be held: NaN, unknown or dead asset, borrowing without a rate.
     """
     simulator = simulator or Simulator()
-    desk = Desk.open(strategy, market if end is None else market.asof(end), start, jobs)
+    desk = Desk.open(strategy, market if end is None else market.asof(end), start, jobs, progress)
     tape = simulator.tape(desk.view, desk.plan.first)
     checked = not simulator.allow_lookahead
     if vectorised and desk.fast:

@@ -5,14 +5,20 @@ import math
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
+import pandas as pd
+
 from tiltwise.backtest.simulator import Simulator
 from tiltwise.claims.card import Card, Claim
 from tiltwise.claims.evidence import Estimate, Evaluated
 from tiltwise.claims.lab import Lab, gap
+from tiltwise.claims.periods import PERIOD, nothing, within
+from tiltwise.claims.relative import BASES, base, information_ratio
 from tiltwise.claims.study import Study
 
 Cell = Mapping[str, Any]
 Key = tuple[Any, ...]
+ONE_PATH = "history"
+"""Fix from which on all periods are cut from one path that knows all history."""
 
 
 @dataclasses.dataclass(eq=False)
@@ -30,20 +36,31 @@ class Bench:
     lab: Lab
     told: Callable[[], None]
     done: dict[Key, Evaluated] = dataclasses.field(default_factory=dict)
+    bases: dict[str, pd.Series] = dataclasses.field(default_factory=dict)
 
     def run(self, variant: str, cell: Cell, fixed: Collection[str] = ()) -> Evaluated:
         """Return a configuration after some fixes."""
         fixes = tuple(f for f in fixed if self.system.applies(f, cell))
+        if PERIOD in cell and self.one_path(fixes):
+            whole = {name: value for name, value in cell.items() if name != PERIOD}
+            return within(self.run(variant, whole, fixes), cell)
         key = (variant, tuple(sorted(cell.items())), fixes)
         if key not in self.done:
             self.done[key] = self._evaluate(variant, cell, fixes)
             self.told()
         return self.done[key]
 
+    def one_path(self, fixes: Collection[str]) -> bool:
+        """Whether periods are cut from one path, not run each by itself: on stand-ins always."""
+        told = bool(self.system.in_simulator(fixes)) or ONE_PATH in fixes
+        return told or bool(self.study.substitutes)
+
     def _evaluate(self, variant: str, cell: Cell, fixes: tuple[str, ...]) -> Evaluated:
         if self.system.in_simulator(fixes):
             return self.lab.backtest(self.system.backtest(self.study, variant, cell, fixes))
         account = self.system.as_written(self.study, variant, cell, fixes)
+        if account is None:
+            return nothing(self.run(variant, cell, self.fixes(variant)))
         return self.lab.as_written(account, self.study.whole_until)
 
     def under(self, variant: str, cell: Cell, using: Simulator) -> Evaluated:
@@ -82,6 +99,8 @@ class Bench:
             return Estimate(found)
         if metric == "sharpe_gap":
             return gap(self.path(claim, fixed), self.other(claim, fixed))
+        if metric in BASES:
+            return information_ratio(self.path(claim, fixed), self._base(claim, metric), self.lab)
         return self.lab.estimate(self.path(claim, fixed), metric)
 
     def complete(self, claim: Claim, metric: str) -> float:
@@ -94,4 +113,11 @@ class Bench:
             return float(found)
         if metric == "sharpe_gap":
             return own["sharpe"] - self.other(claim).complete["sharpe"]
-        return own[metric]
+        return own.get(metric, math.nan)
+
+    def _base(self, claim: Claim, metric: str) -> pd.Series:
+        """Return the book that an active return is measured against, with the claim's fills."""
+        if metric not in self.bases:
+            using = self.system.simulator(self.fixes(claim.variant))
+            self.bases[metric] = base(self.study, metric, using)
+        return self.bases[metric]

@@ -12,6 +12,7 @@ from tiltwise.backtest.walk_forward import walk_forward
 from tiltwise.claims.bench import Bench
 from tiltwise.claims.card import NO_DATA, Card, Claim
 from tiltwise.claims.evidence import Evaluated, FoldRow, Measured
+from tiltwise.claims.periods import PERIOD, covers
 from tiltwise.recipes.benchmarks import BuyAndHold, EqualWeight, InverseVolatility, Trend
 from tiltwise.strategy import Strategy
 
@@ -27,6 +28,8 @@ def money(card: Card) -> list[Claim]:
 def rules(bench: Bench) -> dict[str, Strategy]:
     """Return the simple rules that every claim is measured against."""
     names = bench.study.traded
+    if bench.card.holds_market:
+        names = (*names, bench.study.reference)
     return {
         bench.study.reference: BuyAndHold(universe=(bench.study.reference,)),
         "buy and hold": BuyAndHold(universe=names),
@@ -45,7 +48,7 @@ def baseline(bench: Bench, rule: Strategy) -> Evaluated:
 
 def by_fold(bench: Bench) -> tuple[FoldRow, ...]:
     """Return what each fold earned, as written and corrected."""
-    claims = money(bench.card)
+    claims = covering(bench)
     written = {c.id: bench.path(c).returns for c in claims}
     corrected = {c.id: bench.path(c, bench.fixes(c.variant)).returns for c in claims}
     dates = pd.DatetimeIndex(bench.study.returns.index)
@@ -61,6 +64,12 @@ def by_fold(bench: Bench) -> tuple[FoldRow, ...]:
         )
         for fold in bench.study.folds
     )
+
+
+def covering(bench: Bench) -> list[Claim]:
+    """Return the claims about money over all test years, not over a period of them."""
+    dates = bench.study.test_dates
+    return [c for c in money(bench.card) if covers(str(c.cell.get(PERIOD, "")), dates)]
 
 
 def _total(returns: pd.Series, fold: Any) -> float:
@@ -79,7 +88,8 @@ def growth(bench: Bench, baselines: Mapping[str, Evaluated]) -> dict[str, pd.Ser
             fixes = bench.fixes(variant)
             paths[f"{entry.title}, corrected"] = bench.path(first, fixes).returns
     paths[bench.study.reference] = baselines[bench.study.reference].returns
-    return {name: (1.0 + r).cumprod() for name, r in paths.items()}
+    shown = {name: r.loc[bench.study.test_dates[0] :] for name, r in paths.items()}
+    return {name: (1.0 + r).cumprod() for name, r in shown.items() if len(r)}
 
 
 def sweeps(bench: Bench) -> tuple[dict[str, Any], ...]:
@@ -87,7 +97,7 @@ def sweeps(bench: Bench) -> tuple[dict[str, Any], ...]:
     made = []
     settings = [("cost", c, Simulator(costs=Costs(half_spread_bps=c))) for c in SWEPT_COSTS]
     settings += [("delay", float(d), Simulator("close", d)) for d in SWEPT_DELAYS]
-    for claim in money(bench.card):
+    for claim in covering(bench):
         cell = bench.cell(claim.variant, claim.cell)
         for kind, setting, using in settings:
             found = bench.lab.estimate(bench.under(claim.variant, cell, using), "sharpe")

@@ -16,7 +16,7 @@ from tiltwise.errors import MissingData
 SHARE = frozenset({"total_return", "max_drawdown", "explained", "turnover"})
 """Metrics that are shares of one; the others are ratios."""
 
-BOASTS = frozenset({"sharpe", "gross_sharpe", "total_return"})
+BOASTS = frozenset({"sharpe", "gross_sharpe", "total_return", "ir_market", "ir_equal"})
 """Metrics of money made, where they are positive."""
 
 NO_DATA = "none"
@@ -59,6 +59,10 @@ class Claim:
     claimed : value by metric, in the unit of the metric.
     rule : see `Number`.
     exact : whether it follows from arithmetic alone, so that any data can tell.
+    unknown : why no data here can tell; empty where they can.
+    fall : whether its way from published to corrected is shown step by step.
+
+    A field ``period`` of the cell cuts a longer path to an ISO interval (see `periods`).
     """
 
     id: str
@@ -70,6 +74,8 @@ class Claim:
     against: Mapping[str, Any] | None = None
     rule: str = "close"
     exact: bool = False
+    unknown: str = ""
+    fall: bool = True
 
     @property
     def numbers(self) -> tuple[Number, ...]:
@@ -122,6 +128,8 @@ class Card:
     variants, fixes, claims : see their classes.
     data : "own", or "none" if the source names no data, so that no number of money can be tested;
         `unknown` says what is missing.
+    holds_market : whether the fund of the market is held like the others.
+    stand_ins : most assets that stand in for the source's; None for all there are.
     """
 
     system: str
@@ -140,6 +148,8 @@ class Card:
     claims: tuple[Claim, ...]
     data: str = "own"
     unknown: str = ""
+    holds_market: bool = False
+    stand_ins: int | None = None
 
 
 def names() -> tuple[str, ...]:

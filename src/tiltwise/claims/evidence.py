@@ -112,6 +112,7 @@ class Row:
     complete_folds : `as_written` without the fold that the data cut.
     low, high : 90 % interval of `corrected`.
     dsr, trials : deflated Sharpe ratio of the corrected path and the trials counted behind it.
+    gross_sharpe, net_sharpe : of the corrected path, before and after costs, whatever the metric.
     baselines : the same metric of simple rules over the same sessions.
     reproduced, survives : verdicts; None where the data cannot tell.
     verdict, reason : in words.
@@ -132,6 +133,8 @@ class Row:
     high: float
     dsr: float
     trials: int
+    gross_sharpe: float
+    net_sharpe: float
     baselines: Mapping[str, float]
     reproduced: bool | None
     survives: bool | None

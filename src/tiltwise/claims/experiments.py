@@ -26,7 +26,7 @@ Cell = Mapping[str, Any]
 Progress = Callable[[int, int], None]
 
 YEAR = 252.0
-FOLD_METRICS = ("total_return", "sharpe", "max_drawdown", "var_95", "cvar_95")
+FOLD_METRICS = ("total_return", "sharpe", "gross_sharpe", "max_drawdown", "var_95", "cvar_95")
 SET, LIKELY, WEEKLY = "corrected-set", "corrected", "corrected-weekly"
 """Corrected with the noises of the source's grid; with the likeliest; and so every week."""
 
@@ -161,14 +161,16 @@ def per_fold(experiments: Sequence[Experiment], folds: Sequence[Fold]) -> pd.Dat
 def _by_fold(e: Experiment, folds: Sequence[Fold]) -> Iterator[dict[str, Any]]:
     costs = e.result.costs.sum(axis=1)
     for number, fold in enumerate(folds, start=1):
-        net, turnover, cost = (
+        net, gross, turnover, cost = (
             s[(s.index >= fold.test) & (s.index < fold.stop)]
-            for s in (e.result.returns, e.result.turnover, costs)
+            for s in (e.result.returns, e.result.gross_returns, e.result.turnover, costs)
         )
         values = dict.fromkeys(FOLD_METRICS, float("nan"))
         if len(net):
-            measured = path(net.to_numpy(dtype=np.float64), YEAR)
-            values = {name: METRICS[name].function(measured) for name in FOLD_METRICS}
+            before, after = (path(s.to_numpy(dtype=np.float64), YEAR) for s in (gross, net))
+            own = [name for name in FOLD_METRICS if name != "gross_sharpe"]
+            values |= {name: METRICS[name].function(after) for name in own}
+            values["gross_sharpe"] = METRICS["sharpe"].function(before)
         yield {
             "variant": e.variant,
             "strategy": f"{e.label}, {e.cell['signal']}",

@@ -4,6 +4,7 @@ import dataclasses
 import math
 import os
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -19,6 +20,7 @@ from tiltwise.evaluate.sharpe_difference import sharpe_difference
 from tiltwise.ledger import Ledger, Run
 
 LEVEL = 0.9
+HALF = 0.5  #: share of settings that must change their mind for a change of regime
 PATH_NUMBERS = ("sharpe", "total_return", "max_drawdown")
 NORMAL_95 = inference.NORMAL.inv_cdf(0.95)
 
@@ -37,10 +39,11 @@ class Lab:
     ledger: Ledger
     data: str
     jobs: int | None = None
-    _bounds: dict[str, pd.DataFrame] = dataclasses.field(default_factory=dict)
+    _bounds: dict[tuple[Any, ...], pd.DataFrame] = dataclasses.field(default_factory=dict)
 
     @property
-    def _threads(self) -> int:
+    def threads(self) -> int:
+        """Threads of the resampling."""
         return self.jobs or os.cpu_count() or 1
 
     def backtest(self, result: Backtest) -> Evaluated:
@@ -52,6 +55,7 @@ class Lab:
         values["gross_sharpe"] = METRICS["sharpe"].function(path(gross))
         values["turnover"] = float(result.turnover.mean())
         values["one_way"] = values["turnover"] / 2.0
+        values["shifts"] = _shifts(result)
         run = run_of(result, _table(values), data=self.data)
         self.ledger.add(run)
         return Evaluated(run, live, live, values, gross=gross)
@@ -69,13 +73,16 @@ class Lab:
         """Return a number of a path with its interval, if it has one."""
         value = found.points[metric]
         if metric == "gross_sharpe" and found.gross is not None:
-            bounds = inference.interval(path(found.gross), ["sharpe"], LEVEL, jobs=self._threads)
+            bounds = inference.interval(path(found.gross), ["sharpe"], LEVEL, jobs=self.threads)
             return Estimate(value, *bounds.loc["sharpe", ["low", "high"]].astype(float))
         if metric not in PATH_NUMBERS:
             return Estimate(value)
-        if found.run.id not in self._bounds:
-            self._bounds[found.run.id] = intervals(found.returns, found.scored, self._threads)
-        bounds = self._bounds[found.run.id]
+        if len(found.returns) < inference.SHORTEST:
+            return Estimate(value)
+        key = (found.run.id, found.returns.index[0], len(found.returns))
+        if key not in self._bounds:
+            self._bounds[key] = intervals(found.returns, found.scored, self.threads)
+        bounds = self._bounds[key]
         low, high = bounds.loc[[metric], ["low", "high"]].to_numpy(dtype=np.float64)[0]
         return Estimate(value, float(low), float(high))
 
@@ -138,6 +145,16 @@ def gap(first: Evaluated, second: Evaluated) -> Estimate:
     found = sharpe_difference(both[:, 0].copy(), both[:, 1].copy(), draws=1)
     error = NORMAL_95 * found.error * math.sqrt(YEAR)
     return Estimate(value, value - error, value + error)
+
+
+def _shifts(result: Backtest) -> float:
+    """Return changes of regime a year, on average over what the evidence has a regime of."""
+    states = result.decisions.evidence.get("stress")
+    if states is None:
+        return math.nan
+    table = pd.DataFrame(states).dropna(axis=1, how="all").to_numpy(np.float64)
+    changes = np.abs(np.diff(table, axis=0)) > HALF
+    return float(changes.mean()) * YEAR if changes.size else math.nan
 
 
 def _table(values: Mapping[str, float]) -> pd.DataFrame:

@@ -24,6 +24,7 @@ from tiltwise.claims.evidence import (
     Waterfall,
 )
 from tiltwise.claims.lab import Lab
+from tiltwise.claims.periods import out_of_data, within
 from tiltwise.claims.study import study
 from tiltwise.claims.variants import SYSTEMS
 from tiltwise.claims.verdict import judge, untestable
@@ -68,7 +69,7 @@ def run_card(
     told = _counter(progress, expected)
     bench = Bench(card, cut, system, Lab(ledger, data, jobs), told)
     written = {v: _grid(bench, v) for v in dict.fromkeys(c.variant for c in card.claims)}
-    falls = tuple(_waterfall(bench, claim) for claim in card.claims)
+    falls = tuple(_waterfall(bench, claim) for claim in card.claims if claim.fall)
     corrected = _corrected_grids(bench)
     baselines = {name: beside.baseline(bench, rule) for name, rule in beside.rules(bench).items()}
     sweeps = beside.sweeps(bench) if profile == "full" else ()
@@ -125,8 +126,10 @@ def _grid(bench: Bench, variant: str) -> Grid:
     for cell in bench.system.grid(variant):
         label, signal = bench.system.label(cell)
         claims = tuple(claim for claim, wanted in named.items() if wanted == cell)
-        cells.append(Cell(label, signal, bench.run(variant, cell).points, claims))
-    ceiling = noise_ceiling(len(cells), bench.study.years)
+        points = bench.run(variant, cell).points
+        if math.isfinite(points["sharpe"]):  # else the data hold nothing of it
+            cells.append(Cell(label, signal, points, claims))
+    ceiling = noise_ceiling(max(len(cells), 1), bench.study.years)
     return Grid(variant, bench.card.variants[variant].title, tuple(cells), ceiling)
 
 
@@ -177,7 +180,9 @@ def _rows(
 ) -> list[Row]:
     """Return each number of a claim with its verdict."""
     fixes = bench.fixes(claim.variant)
-    chosen: Selection = counted(bench.path(claim, fixes).run)
+    path = bench.path(claim, fixes)
+    chosen: Selection = counted(path.run)
+    beside_it = {name: within(e, claim.cell) for name, e in baselines.items()}
     found = []
     for number in claim.numbers:
         written = bench.estimate(claim, number.metric).value
@@ -200,9 +205,11 @@ def _rows(
                 high=corrected.high,
                 dsr=chosen.dsr if number.metric in ("sharpe", "total_return") else math.nan,
                 trials=chosen.trials,
+                gross_sharpe=path.points.get("gross_sharpe", math.nan),
+                net_sharpe=path.points.get("sharpe", math.nan),
                 baselines={
                     name: e.points[number.metric]
-                    for name, e in baselines.items()
+                    for name, e in beside_it.items()
                     if number.metric in e.points
                 },
                 reproduced=verdict.reproduced,
@@ -217,14 +224,17 @@ def _rows(
 def _verdict(
     bench: Bench, claim: Claim, number: Number, written: float, corrected: Estimate, dsr: float
 ) -> Any:
-    if math.isnan(written):
+    if claim.unknown:
+        return untestable(claim.unknown, "not testable")
+    short = "" if claim.exact else out_of_data(claim.cell, bench.study.test_dates)
+    if math.isnan(written) and not short:
         return untestable("what the source ran is not installed here", "not testable")
     if not claim.exact:
         if bench.card.data == NO_DATA:
             return untestable(bench.card.unknown, "not testable")
         if bench.study.substitutes:
             return untestable(f"substitutes ({bench.study.substitutes})")
-        if bench.study.shortfall:
-            return untestable(bench.study.shortfall)
+        if short or bench.study.shortfall:
+            return untestable(short or bench.study.shortfall)
     tolerance = bench.card.variants[claim.variant].tolerance.get(number.metric, 0.0)
     return judge(number, tolerance, written, corrected, dsr)

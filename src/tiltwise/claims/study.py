@@ -82,6 +82,7 @@ def study(card: Card, market: Market, *, mean: bool = False) -> Study:
     reference = card.market if card.market in known else (market.benchmark or MEAN)
     reference = MEAN if mean else reference
     named = tuple(a for a in names if a != reference)
+    named = named if own else named[: card.stand_ins]
     prices, left_out = _prices(card, market, named, reference)
     returns = _log_returns(prices)
     folds = calendar_folds(
@@ -100,6 +101,7 @@ def study(card: Card, market: Market, *, mean: bool = False) -> Study:
         calendar=market.calendar.name,
         net_of_fees=market.net_of_fees,
         rates=None if market.rates is None else market.rates.reindex(prices.loc[:last].index),
+        macro=market.asof(last).macro,
     )
     return Study(
         market=cut,

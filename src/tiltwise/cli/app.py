@@ -81,7 +81,7 @@ def run(
     end: End = None,
     universe: Universe = None,
     benchmark: Benchmark = None,
-    macro: Annotated[str | None, typer.Option(help="records series, period, known, value")] = None,
+    macro: Annotated[str | None, typer.Option(help="FRED-MD, daily, records: FILE,FILE")] = None,
     rates: Rates = None,
     factors: Annotated[str | None, typer.Option(help="decimal factor returns by date")] = None,
     calendar: Calendar = None,

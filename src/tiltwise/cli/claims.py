@@ -74,8 +74,8 @@ def records(result: CardResult, report: Path) -> list[dict[str, Any]]:
 def print_rows(found: list[dict[str, Any]]) -> None:
     """Print one table of all claims, what stood in for what, and where the report is."""
     title = f"claims on {found[0]['data']}, {found[0]['period'][0]} to {found[0]['period'][1]}"
-    head = ["claim", "claimed", "as written", "corrected, 90 % interval", "DSR", "baseline"]
-    head += ["reproduced", "survives"]
+    head = ["claim", "claimed", "as written", "corrected, 90 % interval", "gross", "net", "DSR"]
+    head += ["baseline", "reproduced", "survives"]
     rows, last = [], ""
     for record in found:
         if record["text"] != last:
@@ -83,6 +83,7 @@ def print_rows(found: list[dict[str, Any]]) -> None:
             rows.append([last, *[""] * (len(head) - 1)])
         rows.append(_cells(record))
     show.table(title, head, rows)
+    print("gross and net: Sharpe ratio of the corrected path before and after costs")
     stands = dict.fromkeys(r["substitutes"] for r in found if r["substitutes"])
     for words in stands:
         print(f"substitutes: {words}; numbers are shown, no money can be called reproduced")
@@ -120,6 +121,8 @@ def _cells(record: dict[str, Any]) -> list[str]:
         claimed,
         _number(metric, record["as_written"]),
         corrected,
+        _number("sharpe", record["gross_sharpe"]),
+        _number("sharpe", record["net_sharpe"]),
         show.number(record["dsr"], "probability"),
         _number(metric, base),
         _word(record["reproduced"]),

@@ -18,7 +18,15 @@ from tiltwise.evaluate.selection import selection
 from tiltwise.ledger import Ledger, Run
 from tiltwise.research.trials import labels
 
-SHOWN = ("sharpe", "cagr", "ann_volatility", "max_drawdown", "turnover_two_way", "cost_drag")
+SHOWN = (
+    "gross_sharpe",
+    "sharpe",
+    "cagr",
+    "ann_volatility",
+    "max_drawdown",
+    "turnover_two_way",
+    "cost_drag",
+)
 SHORT = 8
 """Digits of an id that are shown."""
 
@@ -118,7 +126,7 @@ def print_result(done: Done) -> None:
         pair = f"{row['run'][:SHORT]} less {row['less'][:SHORT]}"
         lines.append([pair, *numbers, record, f"{int(row['sessions'])}"])
     head = ["difference", "sharpe", "low 5 %", "high 95 %", "p", "mean a year", "years needed"]
-    show.table("pair by pair", [*head, "sessions"], lines)
+    show.table("pair by pair, net of costs", [*head, "sessions"], lines)
     for text in done.notes:
         print(f"note: {text}")
 

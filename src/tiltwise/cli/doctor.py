@@ -56,7 +56,8 @@ def warm(quiet: bool) -> float:
     found = recipes.discover()
     with show.progress("compiling kernels", quiet) as bar:
         for i, recipe in enumerate(found.values()):
-            strategy = dataclasses.replace(recipe(), universe=market.assets)  # type: ignore[type-var]
+            one = dataclasses.replace(recipe(), universe=market.assets)  # type: ignore[type-var]
+            strategy = one.shorter(800)
             start = first_start(strategy, market)
             stop = market.dates[min(int(market.dates.searchsorted(start)) + 80, len(market) - 1)]
             for vectorised in (True, False):

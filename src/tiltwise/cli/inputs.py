@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tiltwise.calendar import Schedule
+from tiltwise.cli import show
 from tiltwise.cli.exits import UsageError
 from tiltwise.errors import MissingData, TiltwiseError
 
@@ -28,7 +29,10 @@ def market(
 
     given: dict[str, Any] = {}
     if macro:
-        given["macro"] = companions.read_macro(macro)
+        found = companions.read_macros(macro)
+        given |= found.given()
+        for remark in found.notes:
+            show.note(remark)
     if rates:
         given["rates"] = companions.read_rates(rates)
     if factors:
@@ -46,19 +50,26 @@ def market(
         if given:
             raise UsageError("--data synthetic:SEED brings its own benchmark, rates and calendar")
         return Market.synthetic(int(rest))
+    if kind == "french" and rest and Path(rest).exists():
+        from tiltwise.market.factor_funds import read_factor_funds
+
+        return Market.from_frames(**{**read_factor_funds(rest), **given})
     if not Path(data).exists():
         raise MissingData(
             f"{data}: there is no such file or store; --data takes a store, a CSV or Parquet "
-            "file, sample:stocks, sample:factors or synthetic:SEED"
+            "file, french:FILE of the Kenneth French library, sample:stocks, sample:factors or "
+            "synthetic:SEED"
         )
-    found = Market.open(data, **given)
-    if not benchmark and found.benchmark is None and DEFAULT_BENCHMARK in found.assets:
+    opened = Market.open(data, **given)
+    if not benchmark and opened.benchmark is None and DEFAULT_BENCHMARK in opened.assets:
         return Market.open(data, **given, benchmark=DEFAULT_BENCHMARK)
-    return found
+    return opened
 
 
 def label(data: str) -> str:
     """Return how results name the data: without folders, since those differ by machine."""
+    if data.startswith("french:"):
+        return f"french:{Path(data).name}"
     return data if ":" in data and not Path(data).exists() else Path(data).name
 
 

@@ -22,6 +22,7 @@ from tiltwise.cli.options import (
     Recipe,
     Seed,
     Settings,
+    Space,
     Start,
     Universe,
 )
@@ -86,6 +87,9 @@ def audit(
 def sweep(
     recipe: Recipe,
     grid: Grid = None,
+    turnover: Annotated[
+        str | None, typer.Option(help="caps instead of a grid: none,0.16,0.08,0.04,0.02")
+    ] = None,
     data: Data = None,
     settings: Settings = None,
     start: Start = None,
@@ -106,6 +110,8 @@ def sweep(
     """Run every combination of settings; each is a counted trial.
 
     Example: tiltwise sweep residual_momentum --grid factors=1,2,3 --grid signal=momentum,reversion
+
+    What a limit on turnover costs and saves: --turnover none,0.16,0.08,0.04,0.02
     """
     from tiltwise.cli import config as configuration
     from tiltwise.cli import inputs
@@ -121,6 +127,7 @@ def sweep(
         market=market,
         settings=tuple(settings or ()),
         grid=tuple(grid or ()),
+        turnover=turnover,
         universe=universe,
         start=start,
         end=end,
@@ -134,6 +141,79 @@ def sweep(
         show.emit_json(done.summary)
     else:
         sweeping.print_result(done)
+
+
+@lab.command()
+def tune(
+    recipe: Recipe,
+    space: Space = None,
+    data: Data = None,
+    settings: Settings = None,
+    trials: Annotated[int, typer.Option(min=1, help="how many")] = 50,
+    searcher: Annotated[str, typer.Option(help="optuna, grid or random")] = "optuna",
+    objective: Annotated[
+        str, typer.Option(help="sharpe, sortino, calmar, omega, cagr or total_return, after costs")
+    ] = "sharpe",
+    start: Start = None,
+    end: Annotated[
+        str | None, typer.Option(help="last session of validation; default: before the seal")
+    ] = None,
+    seal: Annotated[
+        str | None, typer.Option(help="first day of the holdout; it is never moved")
+    ] = None,
+    embargo: Annotated[int, typer.Option(min=0, help="sessions between periods")] = 21,
+    trained: Annotated[
+        str | None, typer.Option(help="last day of the rows the space was made with")
+    ] = None,
+    case: Annotated[str, typer.Option(help="a name to declare the search by")] = "",
+    universe: Universe = None,
+    benchmark: Benchmark = None,
+    calendar: Calendar = None,
+    fill: Fill = None,
+    delay: Delay = None,
+    cost_bps: CostBps = None,
+    config: Config = None,
+    folder: Folder = None,
+    jobs: Jobs = None,
+    seed: Seed = 0,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Search for the best settings before a sealed period; each trial is counted.
+
+    Example: tiltwise tune residual_momentum --space quantile=.1:.4 --space factors=1..4
+    """
+    from tiltwise.cli import config as configuration
+    from tiltwise.cli import inputs
+    from tiltwise.cli import tune as tuning
+
+    where = configuration.read(config, data=data, folder=folder, jobs=jobs)
+    asked = tuning.Asked(
+        recipe=recipe,
+        data=where.data,
+        market=inputs.market(where.data, benchmark=benchmark, calendar=calendar),
+        settings=tuple(settings or ()),
+        universe=universe,
+        start=start,
+        end=end,
+        simulator=inputs.simulator(fill, delay, cost_bps, False),
+        folder=where.folder,
+        jobs=where.jobs,
+        seed=seed,
+        space=tuple(space or ()),
+        trials=trials,
+        searcher=searcher,
+        objective=objective,
+        trained=trained,
+        seal=seal,
+        embargo=embargo,
+        case=case,
+    )
+    done = tuning.execute(asked, quiet)
+    if json:
+        show.emit_json(done.summary)
+    else:
+        tuning.print_result(done)
 
 
 @lab.command()
@@ -219,6 +299,7 @@ def null(
             start=start,
             end=end,
             simulator=inputs.simulator(None, None, cost_bps, False),
+            folder=where.folder,
             worlds=worlds,
             skill=skill,
             jobs=where.jobs,

@@ -4,32 +4,21 @@ import dataclasses
 from typing import Any
 
 from tiltwise import recipes
-from tiltwise.backtest.simulator import Simulator
 from tiltwise.backtest.walk_forward import first_start
 from tiltwise.cli import inputs, show
+from tiltwise.cli.asked import Asked as Common
 from tiltwise.cli.sweep import combinations
-from tiltwise.market.market import Market
 from tiltwise.research.null_world import BestSharpe, NullResult, null_test
 from tiltwise.research.power import Plant, Power, smallest_skill
 
 
 @dataclasses.dataclass(frozen=True)
-class Asked:
+class Asked(Common):
     """What was typed, with the data already read; `grid` as in ``tiltwise sweep``."""
 
-    recipe: str
-    data: str
-    market: Market
-    settings: tuple[str, ...]
     grid: tuple[str, ...]
-    universe: str | None
-    start: str | None
-    end: str | None
-    simulator: Simulator
     worlds: int
     skill: bool
-    jobs: int | None
-    seed: int
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

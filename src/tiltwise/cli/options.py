@@ -30,6 +30,10 @@ End = Annotated[str | None, typer.Option(help="last session; default: the newest
 Grid = Annotated[
     list[str] | None, typer.Option("--grid", help="k=v1,v2,...: every combination is a trial")
 ]
+Space = Annotated[
+    list[str] | None,
+    typer.Option("--space", help="k=.1,.2 or k=1..3 or k=2:18 or k=5:150:log:8 or k=other*1:4"),
+]
 Fill = Annotated[str | None, typer.Option(help="open or close; default: what the data allow")]
 Delay = Annotated[int | None, typer.Option(min=0, help="first earning session after the decision")]
 CostBps = Annotated[

@@ -8,31 +8,13 @@ from typing import Any
 import pandas as pd
 
 from tiltwise import recipes
-from tiltwise.backtest.simulator import Simulator
 from tiltwise.backtest.walk_forward import first_start, walk_forward
 from tiltwise.cli import inputs, report, show
+from tiltwise.cli.asked import Asked as Asked
 from tiltwise.evaluate.metrics import METRICS, summary
 from tiltwise.evaluate.record import run_of
 from tiltwise.ledger import Ledger, Run
-from tiltwise.market.market import Market
 from tiltwise.research.evidence import Evidence, evidence
-
-
-@dataclasses.dataclass(frozen=True)
-class Asked:
-    """What was typed, with the data already read."""
-
-    recipe: str
-    data: str
-    market: Market
-    settings: tuple[str, ...]
-    universe: str | None
-    start: str | None
-    end: str | None
-    simulator: Simulator
-    folder: Path
-    jobs: int | None
-    seed: int
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -148,8 +130,8 @@ def print_result(done: Done) -> None:
     """Print the metrics, the assumptions and where the report is."""
     facts = done.facts
     rows = [
-        [str(name), *(show.number(float(v), unit(str(name))) for v in values)]
-        for name, values in zip(done.table.index, done.table.to_numpy(), strict=True)
+        [name, *(show.number(float(v), unit(name)) for v in done.table.loc[name].to_numpy())]
+        for name in show.side_by_side(list(map(str, done.table.index)))
     ]
     name = facts["strategy"]["strategy"]
     title = f"{name} on {facts['data']}, {facts['start']} to {facts['end']}"
@@ -180,7 +162,7 @@ def print_evidence(found: Evidence) -> None:
         for point in (curve.points if curve else ())
     ]
     if rows:
-        show.table("Sharpe ratio if", ["", "value", "low 5 %", "high 95 %"], rows)
+        show.table("Sharpe ratio net of costs if", ["", "value", "low 5 %", "high 95 %"], rows)
     for text in told(found):
         print(text)
     columns = ("sharpe", "sharpe_low", "sharpe_high", "sharpe_p", "mean")
@@ -190,7 +172,7 @@ def print_evidence(found: Evidence) -> None:
     ]
     head = ["this run less", "sharpe", "low 5 %", "high 95 %", "p", "mean a year", "years needed"]
     if rows:
-        show.table("against simple rules", head, rows)
+        show.table("against simple rules, net of costs", head, rows)
 
 
 def told(found: Evidence) -> list[str]:

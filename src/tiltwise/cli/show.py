@@ -54,6 +54,15 @@ def number(value: float, unit: str = "ratio") -> str:
     return f"{value:.0f}" if unit == "periods" else f"{value:.3f}"
 
 
+def side_by_side(names: list[str]) -> list[str]:
+    """Return the names with the Sharpe ratio before costs next to the one after them."""
+    if not {"sharpe", "gross_sharpe"} <= set(names):
+        return names
+    others = [name for name in names if name != "gross_sharpe"]
+    place = others.index("sharpe")
+    return [*others[:place], "gross_sharpe", *others[place:]]
+
+
 @contextlib.contextmanager
 def progress(label: str, quiet: bool) -> Iterator[Progress | None]:
     """Show a bar on stderr; it vanishes when done and is plain where there is no terminal."""

@@ -1,16 +1,27 @@
 """The commands of what is kept: data, the ledger and the vault."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from tiltwise.cli import show
 from tiltwise.cli.options import (
+    Benchmark,
     Calendar,
     Config,
+    CostBps,
     Data,
+    Delay,
+    Fill,
     Folder,
     Json,
+    Quiet,
+    Recipe,
+    Seed,
+    Settings,
+    Start,
+    Universe,
 )
 
 data = typer.Typer(help="Look at data before using it.", no_args_is_help=True)
@@ -37,6 +48,46 @@ def data_check(
         check.print_report(report, path)
     if not report.passed:
         raise typer.Exit(3)
+
+
+@data.command("pull")
+def data_pull(
+    source: Annotated[str, typer.Argument(help="french: the daily five factors")],
+    folder: Annotated[Path, typer.Option(help="where downloads are kept")],
+    url: Annotated[str | None, typer.Option(help="another daily archive of the library")] = None,
+    refresh: Annotated[bool, typer.Option(help="download again what is kept")] = False,
+    json: Json = False,
+) -> None:
+    """Download factor returns once, and write them as a file for --factors.
+
+    Example: tiltwise data pull french --folder factors
+    """
+    from tiltwise.cli import pull
+
+    told = pull.execute(source, folder, url, refresh)
+    if json:
+        show.emit_json(told)
+    else:
+        pull.print_result(told)
+
+
+@data.command("revisions")
+def data_revisions(
+    macro: Annotated[str, typer.Option(help="every monthly vintage, and codes: FILE,FILE")],
+    series: Annotated[str | None, typer.Option(help="which series, A,B; default: all")] = None,
+    json: Json = False,
+) -> None:
+    """Compare first releases of macro series with their latest values.
+
+    Example: tiltwise data revisions --macro vintages.parquet --series UNRATE,PAYEMS
+    """
+    from tiltwise.cli import revisions
+
+    told = revisions.examine(macro, series)
+    if json:
+        show.emit_json(told)
+    else:
+        revisions.print_report(told)
 
 
 @ledger.command("list")
@@ -93,6 +144,58 @@ def vault_seal(
         show.emit_json(told)
     else:
         print(f"{told['data']} is sealed from {told['sealed_from']}")
+
+
+@vault.command("score")
+def vault_score(
+    recipe: Recipe,
+    data: Data = None,
+    settings: Settings = None,
+    start: Start = None,
+    end: Annotated[str | None, typer.Option(help="last session; default: before the seal")] = None,
+    universe: Universe = None,
+    benchmark: Benchmark = None,
+    calendar: Calendar = None,
+    fill: Fill = None,
+    delay: Delay = None,
+    cost_bps: CostBps = None,
+    open_vault: Annotated[
+        str | None, typer.Option(help="score the sealed period too; the reason")
+    ] = None,
+    config: Config = None,
+    folder: Folder = None,
+    seed: Seed = 0,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Score a strategy before the seal, by the engine that will score the sealed period.
+
+    Example: tiltwise vault score residual_momentum --data sample:stocks
+    """
+    from tiltwise.cli import config as configuration
+    from tiltwise.cli import inputs
+    from tiltwise.cli import vault as vaults
+    from tiltwise.cli.asked import Asked
+
+    where = configuration.read(config, data=data, folder=folder)
+    asked = Asked(
+        recipe=recipe,
+        data=where.data,
+        market=inputs.market(where.data, benchmark=benchmark, calendar=calendar),
+        settings=tuple(settings or ()),
+        universe=universe,
+        start=start,
+        end=end,
+        simulator=inputs.simulator(fill, delay, cost_bps, False),
+        folder=where.folder,
+        jobs=where.jobs,
+        seed=seed,
+    )
+    rows = vaults.score(asked, open_vault, quiet)
+    if json:
+        show.emit_json(rows)
+    else:
+        vaults.print_scores(rows)
 
 
 @vault.command("status")

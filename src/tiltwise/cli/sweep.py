@@ -3,55 +3,52 @@
 import dataclasses
 import itertools
 import math
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from tiltwise import recipes
-from tiltwise.backtest.simulator import Simulator
 from tiltwise.cli import inputs, show
+from tiltwise.cli.asked import Asked as Common
 from tiltwise.cli.exits import UsageError
+from tiltwise.evaluate.returns import periods_in_year
 from tiltwise.evaluate.selection import Selection, selection
-from tiltwise.ledger import Ledger
-from tiltwise.market.market import Market
+from tiltwise.ledger import Ledger, Run
+from tiltwise.overlays import TurnoverLimit
 from tiltwise.research.doubt import Grid
 from tiltwise.research.sweep import compare, sweep
+from tiltwise.strategy import Strategy
 
 SHARES = frozenset({"cagr", "ann_volatility", "max_drawdown", "cost_drag"})
 
 
 @dataclasses.dataclass(frozen=True)
-class Asked:
+class Asked(Common):
     """What was typed, with the data already read.
 
-    `grid` holds texts such as ``factors=1,2,3``: every combination is one configuration.
+    `grid` holds texts such as ``factors=1,2,3``: every combination is one configuration. `turnover`
+    holds caps such as ``none,0.16,0.08``, and stands instead of a grid.
     """
 
-    recipe: str
-    data: str
-    market: Market
-    settings: tuple[str, ...]
     grid: tuple[str, ...]
-    universe: str | None
-    start: str | None
-    end: str | None
-    simulator: Simulator
-    folder: Path
-    jobs: int | None
-    seed: int
+    turnover: str | None = None
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Done:
-    """What came out: the trials, what the best is worth, and how it compares with simple rules."""
+    """What came out: the trials, what the best is worth, and how it compares with simple rules.
+
+    `limits` is what each turnover cap costs and saves, where caps were asked for.
+    """
 
     title: str
     trials: pd.DataFrame
     best: Selection
     grid: Grid | None
     against: pd.DataFrame
+    limits: pd.DataFrame | None = None
 
     @property
     def summary(self) -> dict[str, Any]:
@@ -62,6 +59,7 @@ class Done:
             "best": {"run": self.trials.index[0], **dataclasses.asdict(self.best)},
             "grid": None if self.grid is None else self.grid.table().to_dict("index"),
             "against": rules,
+            "limits": None if self.limits is None else self.limits.to_dict("records"),
         }
 
 
@@ -69,10 +67,12 @@ def execute(asked: Asked, quiet: bool) -> Done:
     """Run every configuration, record it, and set the best beside the rest and simple rules."""
     recipe = recipes.load(asked.recipe)
     names = inputs.universe(recipe, asked.data, asked.market, asked.universe)
-    strategies = [
+    strategies: list[Strategy] = [
         inputs.strategy(recipe, [*asked.settings, *chosen], universe=names)
         for chosen in combinations(asked.grid)
     ]
+    if asked.turnover is not None:
+        strategies = limited(strategies, asked.turnover)
     ledger = Ledger(asked.folder)
     label = inputs.label(asked.data)
     title = f"{strategies[0].name} on {label}: {len(strategies)} configurations"
@@ -96,7 +96,8 @@ def execute(asked: Asked, quiet: bool) -> Done:
         together = Grid.of([_told(trials, i) for i in range(len(runs))], returns, asked.seed)
     market = asked.market.select(names)
     against = compare({"best": runs[0]}, market, asked.simulator, seed=asked.seed)
-    return Done(title, trials, selection(runs[0], ledger), together, against)
+    limits = None if asked.turnover is None else limits_of(runs)
+    return Done(title, trials, selection(runs[0], ledger), together, against, limits)
 
 
 def combinations(grid: tuple[str, ...]) -> list[tuple[str, ...]]:
@@ -110,6 +111,36 @@ def combinations(grid: tuple[str, ...]) -> list[tuple[str, ...]]:
     return list(itertools.product(*axes))
 
 
+def limited(strategies: list[Strategy], turnover: str) -> list[Strategy]:
+    """Return one strategy under each of the caps of a text such as ``none,0.16,0.08``."""
+    if len(strategies) > 1:
+        raise UsageError("--turnover sweeps one configuration: give its settings with --set")
+    try:
+        caps = [math.inf if w == "none" else float(w) for w in turnover.split(",")]
+    except ValueError:
+        raise UsageError(f"--turnover {turnover}: write it as in none,0.16,0.08") from None
+    return [TurnoverLimit(strategies[0], cap) for cap in caps]
+
+
+def limits_of(runs: Sequence[Run]) -> pd.DataFrame:
+    """Return what each cap costs and saves, the widest first.
+
+    Turnover is one-way, a session, as realised; costs are a share of net asset value a year.
+    """
+    rows = [
+        {
+            "cap": float(run.strategy["cap"]),
+            "one_way": run.metrics["turnover_one_way"]["value"]
+            / periods_in_year(run.returns.index),
+            **{name: run.metrics[name]["value"] for name in ("cost_drag", "gross_sharpe")},
+            "sharpe": run.metrics["sharpe"]["value"],
+            **{side: run.metrics["sharpe"][side] for side in ("low", "high")},
+        }
+        for run in runs
+    ]
+    return pd.DataFrame(rows).sort_values("cap", ascending=False, ignore_index=True)
+
+
 def _told(trials: pd.DataFrame, row: int) -> str:
     fields = trials.columns[: list(trials.columns).index("sharpe")]
     return " ".join(f"{name}={trials[name].iloc[row]}" for name in fields)
@@ -117,12 +148,14 @@ def _told(trials: pd.DataFrame, row: int) -> str:
 
 def print_result(done: Done) -> None:
     """Print the trials, what choosing was worth, and the comparison with simple rules."""
-    columns = list(done.trials.columns)
+    columns = show.side_by_side(list(done.trials.columns))
     rows = [
         [str(key)[:8], *(_cell(name, done.trials.loc[key, name]) for name in columns)]
         for key in done.trials.index
     ]
     show.table(done.title, ["run", *columns], rows)
+    if done.limits is not None:
+        print_limits(done.limits)
     best = done.best
     print(
         f"best of {best.trials} trials counted in this ledger: deflated Sharpe ratio "
@@ -132,7 +165,22 @@ def print_result(done: Done) -> None:
     )
     if done.grid is not None:
         print_frame("chosen against average", done.grid.table())
-    print_frame("the best less a simple rule, a year", done.against.droplevel("run"))
+    print_frame("the best less a simple rule, a year, net of costs", done.against.droplevel("run"))
+
+
+def print_limits(limits: pd.DataFrame) -> None:
+    """Print the curve of cost and benefit, a row for each cap."""
+    head = ["cap, one-way", "realised a session", "cost a year", "Sharpe before costs"]
+    rows = [
+        [
+            "none" if math.isinf(row["cap"]) else show.number(row["cap"], "share"),
+            *(show.number(row[name], "share") for name in ("one_way", "cost_drag")),
+            *(show.number(row[name]) for name in ("gross_sharpe", "sharpe", "low", "high")),
+        ]
+        for row in limits.to_dict("records")
+    ]
+    head += ["after costs", "low 5 %", "high 95 %"]
+    show.table("what a limit on turnover costs and saves", head, rows)
 
 
 def print_frame(title: str, frame: pd.DataFrame) -> None:
@@ -149,5 +197,5 @@ def _cell(name: str, value: Any) -> str:
         return str(value)
     number = float(value)
     if math.isinf(number):
-        return "never"
+        return "none" if name == "cap" else "never"
     return show.number(number, "share" if name in SHARES else "ratio")

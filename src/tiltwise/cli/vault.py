@@ -3,9 +3,12 @@
 from pathlib import Path
 from typing import Any
 
-from tiltwise.cli import inputs
+from tiltwise import recipes
+from tiltwise.cli import inputs, show
+from tiltwise.cli.asked import Asked
 from tiltwise.errors import LookaheadError
-from tiltwise.ledger import Ledger
+from tiltwise.evaluate.metrics import METRICS
+from tiltwise.ledger import Ledger, Run
 from tiltwise.market.market import Market
 from tiltwise.research.vault import Vault
 
@@ -38,6 +41,44 @@ def seal(folder: Path, data: str, start: str) -> dict[str, Any]:
     """Declare the period of a data set that is sealed."""
     found = Vault(Ledger(folder)).seal(inputs.label(data), start)
     return {"data": found.label, "sealed_from": f"{found.start:%Y-%m-%d}", "row": found.row}
+
+
+SHOWN = ("gross_sharpe", "sharpe", "cagr", "max_drawdown", "turnover_one_way", "cost_drag")
+
+
+def score(asked: Asked, reason: str | None, quiet: bool) -> list[dict[str, Any]]:
+    """Score a strategy before the seal and, with a reason, the same way on the sealed period."""
+    recipe, label = recipes.load(asked.recipe), inputs.label(asked.data)
+    names = inputs.universe(recipe, asked.data, asked.market, asked.universe)
+    strategy = inputs.strategy(recipe, list(asked.settings), universe=names)
+    vault, market, using = Vault(Ledger(asked.folder)), asked.market, asked.simulator
+    period, seed = (asked.start, asked.end), asked.seed
+    with show.progress(f"{strategy.name} on {label}", quiet):
+        found = {"validation": vault.validate(strategy, market, label, *period, using, seed=seed)}
+        if reason is not None:
+            opened = vault.evaluate(strategy, market, label, reason, simulator=using, seed=seed)
+            found["sealed"] = opened
+    return [_scored(name, run, vault.statement(label)) for name, run in found.items()]
+
+
+def _scored(period: str, run: Run, statement: str) -> dict[str, Any]:
+    metrics = {name: run.metrics[name] for name in SHOWN}
+    told = {"period": period, "run_id": run.id, "start": run.start, "end": run.end}
+    return {**told, "sessions": len(run.returns), "metrics": metrics, "vault": statement}
+
+
+def print_scores(rows: list[dict[str, Any]]) -> None:
+    """Print a column for each period, Sharpe ratios with their intervals."""
+    table = [["sessions", *(str(row["sessions"]) for row in rows)]]
+    for name in SHOWN:
+        cells = []
+        for found in (row["metrics"][name] for row in rows):
+            words = [show.number(found[k], METRICS[name].unit) for k in ("value", "low", "high")]
+            cells.append(words[0] if words[1] == "-" else f"{words[0]} ({words[1]} to {words[2]})")
+        table.append([name, *cells])
+    head = [f"{row['period']}, {row['start']} to {row['end']}" for row in rows]
+    show.table("one engine, two periods; 90 % intervals", ["", *head], table)
+    print(f"vault: {rows[-1]['vault']}")
 
 
 def status(folder: Path) -> list[dict[str, Any]]:

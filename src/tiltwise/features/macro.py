@@ -6,18 +6,19 @@ is in the data, a revision never rewrites an earlier row, and nothing is filled 
 """
 
 import math
-from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
 
 from tiltwise.errors import MissingData
 from tiltwise.features.momentum import fading
+from tiltwise.market import companions
 from tiltwise.market.market import Market
 
 VIX, TWO_YEAR, TEN_YEAR = "VIXCLS", "DGS2", "DGS10"  #: names of the series, as FRED has them
 SERIES = (VIX, TWO_YEAR, TEN_YEAR)
 STALE_DAYS = 10  #: calendar days after which a daily value counts as missing
+records = companions.dated_records  #: from a daily table to macro records, with a stated lag
 
 
 def as_known(market: Market, series: str) -> pd.Series:
@@ -66,32 +67,6 @@ def slope_change(market: Market, window: int = 21) -> pd.Series:
     """
     long = market.feature(as_known, series=TEN_YEAR)
     return _fading_change(long - market.feature(as_known, series=TWO_YEAR), window)
-
-
-def records(table: pd.DataFrame, lag: int | Mapping[str, int] = 1) -> pd.DataFrame:
-    """Return macro records for `Market.from_frames` from a daily table without its release days.
-
-    Parameters
-    ----------
-    table : (date x series) of values that are not revised: yields, volatility indices.
-    lag : weekdays from a value's day to the day it could be read, for all series or by name (those
-        not named: 1). Yields of a day are published on the next one.
-    """
-    parts = []
-    for name, values in table.items():
-        days = pd.DatetimeIndex(values.dropna().index)
-        wait = lag if isinstance(lag, int) else lag.get(str(name), 1)
-        parts.append(
-            pd.DataFrame(
-                {
-                    "series": str(name),
-                    "period": days,
-                    "known": days + pd.offsets.BusinessDay(wait) if wait else days,
-                    "value": values.dropna().to_numpy(np.float64),
-                }
-            )
-        )
-    return pd.concat(parts, ignore_index=True)
 
 
 def _fading_change(level: pd.Series, window: int) -> pd.Series:

@@ -50,7 +50,7 @@ def discrete_states(
     """
     given = np.asarray(penalty, np.float64)
     if given.ndim == 0:
-        given = given * (1.0 - np.eye(states))
+        given = np.where(np.eye(states, dtype=bool), 0.0, given)
     costs = _costs(given, (states, states), "jump_penalty")
     return States(np.eye(states), True, costs, _initial(states, initial))
 
@@ -87,8 +87,16 @@ def _compositions(total: int, parts: int) -> Iterator[tuple[int, ...]]:
 
 
 def _costs(values: Array, shape: tuple[int, ...], name: str) -> Array:
-    if values.shape != shape or not np.isfinite(values).all() or not (values >= 0.0).all():
-        raise DataError(f"{name} must be finite, not negative and {shape[0]} x {shape[-1]} or one")
+    must = f"{name} must be finite, not negative and {shape[0]} x {shape[-1]} or one"
+    if values.shape != shape:
+        raise DataError(f"{must}; got shape {values.shape}")
+    wrong = ~np.isfinite(values) | (values < 0.0)
+    if wrong.any():
+        row, column = np.argwhere(wrong)[0]
+        cost = values[row, column]
+        # A sparse model asks for a share of its cost, so a negative one is not repeated here.
+        said = "a negative one" if cost < 0.0 else f"{cost:g}"
+        raise DataError(f"{must}; got {said} from state {row} to {column}")
     return np.ascontiguousarray(values)
 
 

@@ -1,5 +1,6 @@
 """The market: everything known after one close, and nothing later."""
 
+import dataclasses
 import functools
 import operator
 import os
@@ -13,7 +14,9 @@ from numpy.typing import NDArray
 from tiltwise.calendar import Calendar
 from tiltwise.errors import DataError, MissingData
 from tiltwise.market import panel as panels
+from tiltwise.market.nodes import Arrays, Nodes, key_of
 from tiltwise.market.panel import Floats, Panel
+from tiltwise.market.vintages import Vintages
 
 
 class Market:
@@ -45,6 +48,7 @@ class Market:
         net_of_fees: bool = True,
         calendar: str = "XNYS",
         sectors: Mapping[str, str] | None = None,
+        vintages: Vintages | None = None,
     ) -> Self:
         """Build a market from frames (date x asset).
 
@@ -60,6 +64,7 @@ class Market:
         benchmark : a column of `prices` that is compared with, not held by default.
         net_of_fees : whether prices already bear the funds' fees (true of traded ETFs).
         calendar : an exchange calendar name, or "rows" for the rows present.
+        vintages : monthly macro tables as each was published (`market.fred_md` reads them).
 
         Raises
         ------
@@ -102,6 +107,7 @@ class Market:
             factors=None if factors is None else panels.tidy(factors, "factors").reindex(index),
             macro=panels.aligned_macro(macro),
             sectors=sectors,
+            vintages=vintages,
         )
         return cls(whole, 0, len(index))
 
@@ -109,10 +115,14 @@ class Market:
     def open(cls, path: str | os.PathLike[str], **given: Any) -> "Market":
         """Read a store folder, a wide CSV or Parquet file, or a long OHLCV table.
 
-        `given` overrides arguments of `from_frames`, such as ``benchmark="SPY"``.
+        `given` overrides arguments of `from_frames`, such as ``benchmark="SPY"``; ``macro`` may
+        also be text, the files that `companions.read_macros` reads.
         """
-        from tiltwise.market import files, store
+        from tiltwise.market import companions, files, store
 
+        if isinstance(given.get("macro"), str | os.PathLike):
+            text = os.fspath(given.pop("macro"))
+            given |= companions.read_macros(text).given()
         if store.is_store(path) and not given:
             return store.Store(path).read()
         frames = store.Store(path).read().frames() if store.is_store(path) else files.read(path)
@@ -318,6 +328,18 @@ class Market:
             return None
         return whole.iloc[: self._panel.known_rows[self._stop - 1]]
 
+    @property
+    def vintages(self) -> Vintages | None:
+        """Monthly macro tables published by `now`, each as it was."""
+        whole = self._panel.vintages
+        return None if whole is None else whole.upto(self._panel.known_vintages[self._stop - 1])
+
+    @property
+    def vintage(self) -> pd.DataFrame | None:
+        """Newest macro table known at `now` (month x series), ragged edge and all."""
+        known = self.vintages
+        return None if known is None else known.frame()
+
     # ------------------------------------------------------------------------------ computing on it
 
     def feature(self, function: Callable[..., Any], **arguments: Any) -> Any:
@@ -328,6 +350,19 @@ class Market:
     def cached(self, key: Any, compute: Callable[[], Any]) -> Any:
         """Return `compute()`, kept for other views that show the same rows of the same data."""
         return self._panel.cache.get((key, self._first, self._stop), compute)
+
+    def node(self, function: Callable[..., Arrays], **arguments: Any) -> Arrays:
+        """Return ``function(self, **arguments)``, named arrays that are costly to compute.
+
+        They are kept for all cuts that show the same data, and in the folder of `keeping`.
+        """
+        key = key_of(self.id, function, arguments)
+        return self._panel.nodes.get(key, lambda: function(self, **arguments))
+
+    def keeping(self, folder: str | os.PathLike[str]) -> "Market":
+        """Return the same market; its nodes are kept in `folder`, and read from there."""
+        panel = dataclasses.replace(self._panel, nodes=Nodes(folder), cache=panels.Cache())
+        return Market(panel, self._first, self._stop)
 
     def frames(self) -> dict[str, Any]:
         """Return the arguments with which `from_frames` builds this market again."""
@@ -348,6 +383,7 @@ class Market:
             "net_of_fees": self.net_of_fees,
             "calendar": self.calendar.name,
             "sectors": self.sectors,
+            "vintages": self.vintages,
         }
 
     def __len__(self) -> int:

@@ -7,7 +7,7 @@ import json
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -15,6 +15,10 @@ from numpy.typing import NDArray
 
 from tiltwise.calendar import Calendar
 from tiltwise.errors import DataError, MissingData
+from tiltwise.market.nodes import Nodes
+
+if TYPE_CHECKING:
+    from tiltwise.market.vintages import Vintages
 
 Floats = NDArray[np.float64]
 FIELDS = ("prices", "opens", "raw", "volumes")
@@ -65,6 +69,7 @@ class Panel:
     rates : annual decimal cash rate in force at each session, or None.
     factors : frame (sessions, factor) of decimal returns, or None.
     macro : records (series, period, known, value) sorted by `known`, or None.
+    vintages : monthly macro tables as each was published, oldest first, or None.
     """
 
     index: pd.DatetimeIndex
@@ -78,7 +83,9 @@ class Panel:
     factors: pd.DataFrame | None = None
     macro: pd.DataFrame | None = None
     sectors: Mapping[str, str] | None = None
+    vintages: "Vintages | None" = None
     cache: Cache = dataclasses.field(default_factory=Cache)
+    nodes: Nodes = dataclasses.field(default_factory=Nodes)
 
     @functools.cached_property
     def ticks(self) -> NDArray[np.int64]:
@@ -96,6 +103,12 @@ class Panel:
         assert self.macro is not None
         known = self.macro["known"].to_numpy().astype("datetime64[ns]").astype(np.int64)
         return np.searchsorted(known, self.ticks, side="right")
+
+    @functools.cached_property
+    def known_vintages(self) -> NDArray[np.int64]:
+        """Number of vintages known at the close of each session."""
+        assert self.vintages is not None
+        return np.searchsorted(self.vintages.known, self.ticks, side="right")
 
     def derived(self, name: str) -> Floats:
         """Return simple or log returns (sessions, assets); row 0 and unprinted closes are NaN."""
@@ -129,10 +142,10 @@ class Panel:
             arrays.append(freeze(self.factors.to_numpy()))
         blocks += [np.ascontiguousarray(a).view(np.uint8) for a in arrays]
         rows = np.ascontiguousarray(np.hstack(blocks))
-        news = self._macro_bytes()
         joined = [hashlib.blake2b(row, digest_size=16) for row in rows]
-        for i, extra in news.items():
-            joined[i].update(extra)
+        for news in (self._macro_bytes(), self._vintage_bytes()):
+            for i, extra in news.items():
+                joined[i].update(extra)
         return np.frombuffer(b"".join(h.digest() for h in joined), np.uint8).reshape(-1, 16)
 
     def _macro_bytes(self) -> dict[int, bytes]:
@@ -144,6 +157,17 @@ class Panel:
         text = self.macro.to_csv(index=False, header=False, float_format="%.17g").splitlines()
         return {
             int(i): "\n".join(text[start[i] : upto[i]]).encode()
+            for i in np.flatnonzero(upto > start)
+        }
+
+    def _vintage_bytes(self) -> dict[int, bytes]:
+        """Digests of vintages, under the session at whose close they became known."""
+        if self.vintages is None:
+            return {}
+        upto = self.known_vintages
+        start = np.concatenate([[0], upto[:-1]])
+        return {
+            int(i): b"".join(self.vintages.digests[start[i] : upto[i]])
             for i in np.flatnonzero(upto > start)
         }
 
@@ -161,13 +185,16 @@ class Panel:
             "net_of_fees": self.net_of_fees,
             "sectors": dict(sorted((self.sectors or {}).items())),
         }
+        if self.vintages is not None:
+            facts["vintages"] = True
         return json.dumps(facts, sort_keys=True).encode()
 
     def identity(self, first: int, stop: int) -> str:
         """Content id of rows `first` to `stop` (exclusive): equal ids show equal data."""
-        macro = self.digests[:first].tobytes() if self.macro is not None else b""
+        older = self.macro is not None or self.vintages is not None  # they show what came before
+        before = self.digests[:first].tobytes() if older else b""
         body = self.digests[first:stop].tobytes()
-        return hashlib.blake2b(self.header + macro + body, digest_size=16).hexdigest()
+        return hashlib.blake2b(self.header + before + body, digest_size=16).hexdigest()
 
     def selection(self, assets: tuple[str, ...]) -> "Panel":
         """Return the panel of other columns of this one; the benchmark may be among them."""

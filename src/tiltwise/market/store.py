@@ -25,13 +25,14 @@ import numpy as np
 import pandas as pd
 
 from tiltwise.errors import DataError, MissingData
+from tiltwise.market import vintages
 
 if TYPE_CHECKING:
     from tiltwise.market.market import Market
 
 FORMAT = 1
 MANIFEST = "manifest.json"
-FRAMES = ("prices", "opens", "raw", "volumes", "factors", "rates", "macro")
+FRAMES = ("prices", "opens", "raw", "volumes", "factors", "rates", "macro", "vintages")
 SCALARS = ("benchmark", "net_of_fees", "calendar", "sectors")
 
 
@@ -239,7 +240,7 @@ def _put(file: Path, content: bytes) -> bool:
 
 
 def _to_bytes(name: str, value: Any) -> bytes:
-    """Parquet bytes of a frame (date and one float column per asset), rates or macro records.
+    """Parquet bytes of a frame (date and one float column per asset), rates or macro data.
 
     The tables carry no pandas metadata, so the bytes do not depend on its version.
     """
@@ -247,6 +248,8 @@ def _to_bytes(name: str, value: Any) -> bytes:
     import pyarrow.parquet as pq
 
     stamp = pa.timestamp("ns")
+    if name == "vintages":
+        return vintages.to_bytes(value)
     if name == "macro":
         columns = [
             pa.array(value["series"].astype(str).tolist(), pa.string()),
@@ -271,6 +274,8 @@ def _from_bytes(name: str, content: bytes) -> Any:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    if name == "vintages":
+        return vintages.from_bytes(content)
     table = pq.read_table(pa.BufferReader(content))
     columns = [column.to_numpy() for column in table.columns]
     if name == "macro":

@@ -1,5 +1,6 @@
 """Named sets of funds, with the sector or factor each one stands for."""
 
+import dataclasses
 from collections.abc import Mapping
 
 SELECT_SECTOR_NAMES: Mapping[str, str] = {
@@ -18,3 +19,60 @@ SELECT_SECTORS: tuple[str, ...] = tuple(SELECT_SECTOR_NAMES)
 
 SELECT_SECTORS_AND_MARKET: Mapping[str, str] = {**SELECT_SECTOR_NAMES, "SPY": "Market"}
 """The ten funds of the residual-momentum source: nine sectors and the market."""
+
+FACTOR_FUND_NAMES: Mapping[str, str] = {
+    "SPY": "Market",
+    "QUAL": "Quality",
+    "MTUM": "Momentum",
+    "USMV": "Low volatility",
+    "VLUE": "Value",
+    "SIZE": "Size",
+    "IWF": "Growth",
+}
+"""The market and the six factor funds of the regime-allocation source.
+
+Its text calls IWF a benchmark only; its code models it like the others, and so does the recipe.
+"""
+
+FACTOR_FUNDS: tuple[str, ...] = tuple(FACTOR_FUND_NAMES)
+
+
+@dataclasses.dataclass(frozen=True)
+class Fund:
+    """What is known of a fund apart from its prices.
+
+    Attributes
+    ----------
+    name : in full.
+    expense : share of assets charged a year.
+    inception : ISO date of its first day; prices before it are of a predecessor.
+    """
+
+    name: str
+    expense: float
+    inception: str
+
+
+def _sector(name: str) -> Fund:
+    return Fund(f"{name} Select Sector SPDR Fund", 0.0013, "1998-12-16")
+
+
+REPLICATION_FUNDS: Mapping[str, Fund] = {
+    "XLE": _sector("Energy"),
+    "XLF": _sector("Financial"),
+    "XLU": _sector("Utilities"),
+    "XLI": _sector("Industrial"),
+    "XLK": _sector("Technology"),
+    "XLV": _sector("Health Care"),
+    "XLY": _sector("Consumer Discretionary"),
+    "XLP": _sector("Consumer Staples"),
+    "XLB": _sector("Materials"),
+    "SMH": Fund("VanEck Semiconductor ETF", 0.0035, "2011-12-20"),
+    "AIQ": Fund("Global X Artificial Intelligence & Technology ETF", 0.0068, "2018-05-11"),
+}
+"""The eleven funds of the replication source; it chose SMH and AIQ after their rise."""
+
+REPLICATED: Mapping[str, Fund] = {
+    "MTUM": Fund("iShares MSCI USA Momentum Factor ETF", 0.0015, "2013-04-16"),
+}
+"""The fund that they are to track."""

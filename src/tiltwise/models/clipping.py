@@ -32,6 +32,9 @@ class ClippedScale:
         mean, spread = rows.mean(), rows.std(ddof=0)
         if mean.isna().any():
             raise DataError(f"no training value of {', '.join(map(str, mean.index[mean.isna()]))}")
+        if np.isinf(mean).any():
+            lost = ", ".join(map(str, mean.index[np.isinf(mean)]))
+            raise DataError(f"an infinite training value of {lost}: mark it missing (NaN)")
         low, high = mean - deviations * spread, mean + deviations * spread
         clipped = rows.clip(low, high, axis=1)
         return cls(low, high, clipped.mean(), clipped.std(ddof=0).replace(0.0, 1.0))

@@ -98,7 +98,8 @@ class LoadingWalk:
         Raises
         ------
         DataError
-            Too few sessions where an asset and all factors are there.
+            Too few sessions where an asset and all factors are there, or a factor that is zero on
+            all of them.
         """
         if method not in METHODS:
             raise ValueError(f"method={method!r} is not one of {METHODS}")
@@ -240,6 +241,13 @@ class _Rows(NamedTuple):
             values = np.column_stack([np.full(len(values), size), values])
             names = (ALPHA, *names)
         if scale is None:
+            still = ~(np.abs(np.nan_to_num(values)) > 0.0).any(axis=0)
+            if still.any() and not still.all():
+                raise DataError(
+                    f"the factor {names[int(still.argmax())]} is zero on all {len(values)} "
+                    f"training rows up to {table.index[-1]:%Y-%m-%d}: it explains nothing; leave "
+                    "it out, or see whether its file is whole"
+                )
             scale = np.ones(len(names))
             scale[0] = values[0, 0] if intercept else 1.0
         dates, assets = pd.DatetimeIndex(table.index), tuple(map(str, table.columns))

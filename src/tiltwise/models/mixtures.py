@@ -15,7 +15,13 @@ from numpy.typing import ArrayLike, NDArray
 from tiltwise.errors import DataError
 from tiltwise.kernels import hmm, jump, jump_general, jump_rows, jump_states, kmeanspp
 from tiltwise.models.hindsight import marked
-from tiltwise.models.regime_model import RegimeModel, aligned, feature_table
+from tiltwise.models.regime_model import (
+    RegimeModel,
+    aligned,
+    check_counts,
+    feature_table,
+    training_rows,
+)
 from tiltwise.models.regime_order import sort_states
 from tiltwise.models.regime_states import FilteredStates, SmoothedStates
 
@@ -68,8 +74,9 @@ class GaussianHMM(RegimeModel):
         ``returns`` (T,) sort the states as in `JumpModel.fit`; by default the feature itself, if
         there is but one.
         """
+        check_counts(self.n_states, self.n_init, least=1)
         table = feature_table(X)
-        values = table.to_numpy(np.float64)
+        values = _moving(table)
         if returns is None and values.shape[1] == 1:
             returns = values[:, 0]
         best = max((self._climb(values, labels) for labels in self._clusters(values)), key=_loglik)
@@ -114,8 +121,6 @@ class GaussianHMM(RegimeModel):
 
     def _clusters(self, values: Floats) -> Iterable[Labels]:
         """Return the different k-means clusters (T,) that the draws grow into."""
-        if self.n_init < 1 or self.n_states < 2:
-            raise DataError("n_init must be at least 1, n_states at least 2")
         still = jump_states.discrete_states(self.n_states, 0.0)
         level = np.ones(values.shape[1])
         found: dict[bytes, Labels] = {}
@@ -163,6 +168,16 @@ class GaussianMixture(GaussianHMM):
 
 def _loglik(found: hmm.Estimate) -> float:
     return float(found.loglik[-1])
+
+
+def _moving(table: pd.DataFrame) -> Floats:
+    """Return the training rows; a feature that stands still has no density."""
+    values = training_rows(table)
+    still = np.nanmin(values, axis=0) == np.nanmax(values, axis=0)
+    if still.any():
+        names = ", ".join(map(str, table.columns[still]))
+        raise DataError(f"feature {names} never moves, so it tells no state: leave it out")
+    return values
 
 
 def _first_seen(labels: Labels) -> Labels:

@@ -118,13 +118,67 @@ def feature_table(X: pd.DataFrame | pd.Series | ArrayLike) -> pd.DataFrame:
     return table
 
 
+def check_counts(n_states: int, n_init: int, least: int = 0) -> None:
+    """Refuse numbers of states and starts that are not whole, or too small."""
+    for name, value, floor in (("n_states", n_states, 2), ("n_init", n_init, least)):
+        if not isinstance(value, int | np.integer) or value < floor:
+            raise DataError(f"{name}={value} must be a whole number, at least {floor}")
+
+
+def training_rows(table: pd.DataFrame) -> Floats:
+    """Return the rows (T, D) of a frame to learn from; every feature must have a value.
+
+    Raises
+    ------
+    DataError
+        A feature is no number, infinite, or missing in every row; the message names it.
+    """
+    try:
+        rows = table.to_numpy(np.float64)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"features must be numbers, NaN where missing: {error}") from error
+    names, index = table.columns, table.index
+    if np.isinf(rows).any():
+        row, column = np.argwhere(np.isinf(rows))[0]
+        raise DataError(
+            f"feature {names[column]} is infinite at {index[row]}: mark it missing (NaN)"
+        )
+    nowhere = np.isnan(rows).all(axis=0)
+    if nowhere.any():
+        lacking = ", ".join(map(str, names[nowhere]))
+        raise DataError(
+            f"feature {lacking} has no value in {len(rows)} rows ({_span(index)}): leave it out, "
+            "or take rows that have it"
+        )
+    return rows
+
+
 def aligned(returns: pd.Series | ArrayLike | None, table: pd.DataFrame) -> Floats | None:
-    """Return the returns (T,) of the rows; a series is matched by label."""
+    """Return the returns (T,) of the rows; a series is matched by label.
+
+    Raises
+    ------
+    DataError
+        There are not as many as rows, one is infinite, or no row has one.
+    """
     if returns is None:
         return None
+    given = returns.index if isinstance(returns, pd.Series) else table.index
     if isinstance(returns, pd.Series):
         returns = returns.reindex(table.index)
     values = np.asarray(returns, np.float64)
     if values.shape != (len(table),):
         raise DataError(f"{len(table)} rows need as many returns, got shape {values.shape}")
+    if np.isinf(values).any():
+        place = table.index[int(np.argmax(np.isinf(values)))]
+        raise DataError(f"the return at {place} is infinite: mark it missing (NaN)")
+    if np.isnan(values).all():
+        raise DataError(
+            f"no row has a return to sort states by: rows are {_span(table.index)}, returns "
+            f"{_span(given)}; give matching ones, or none to sort by frequency"
+        )
     return values
+
+
+def _span(index: pd.Index) -> str:
+    return f"{index[0]} to {index[-1]}" if len(index) else "none"

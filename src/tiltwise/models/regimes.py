@@ -23,7 +23,13 @@ from tiltwise.kernels import jump, jump_rows, jump_states
 from tiltwise.kernels.jump_rows import Rows
 from tiltwise.kernels.jump_states import States
 from tiltwise.models.regime_fit import Lesson, Order, SortedFit, fit_sorted
-from tiltwise.models.regime_model import RegimeModel, aligned, feature_table
+from tiltwise.models.regime_model import (
+    RegimeModel,
+    aligned,
+    check_counts,
+    feature_table,
+    training_rows,
+)
 from tiltwise.models.regime_order import transitions
 from tiltwise.models.regime_states import FilteredStates, SmoothedStates
 from tiltwise.models.sparse_regimes import Search, fit_sparse
@@ -102,7 +108,8 @@ class JumpModel(RegimeModel):
         row_weights: ArrayLike | None = None,
         start: ArrayLike | None = None,
     ) -> Lesson:
-        rows = jump_rows.prepare(table.to_numpy(np.float64), row_weights)
+        check_counts(self.n_states, self.n_init)
+        rows = jump_rows.prepare(training_rows(table), row_weights)
         return Lesson(rows, Order(aligned(returns, table), sort_by), self._start(start, rows))
 
     def _learn(self, table: pd.DataFrame, lesson: Lesson) -> Self:
@@ -145,8 +152,6 @@ class JumpModel(RegimeModel):
         return SmoothedStates.of(pd.DataFrame(self.states_.points[labels], table.index), cost)
 
     def _states(self, scale: float = 1.0) -> States:
-        if self.n_states < 2:
-            raise DataError(f"n_states={self.n_states} must be at least 2")
         penalty = np.asarray(self.jump_penalty, np.float64) * scale
         if not self.continuous:
             initial = self.initial_cost
@@ -207,6 +212,10 @@ class SparseJumpModel(JumpModel):
     converged_: bool = dataclasses.field(init=False, repr=False)
 
     def _search(self, lesson: Lesson) -> SortedFit:
+        if not self.max_features >= 1.0:
+            raise DataError(f"max_features={self.max_features} must be at least 1")
+        if self.max_rounds < 1:
+            raise DataError(f"max_rounds={self.max_rounds} must be at least 1")
         search = Search(
             kappa=float(np.sqrt(self.max_features)),
             n_init=self.n_init,

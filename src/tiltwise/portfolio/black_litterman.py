@@ -64,6 +64,9 @@ class Prior:
             raise DataError("covariance and benchmark must have the same assets in the same order")
         if not (np.isfinite(self.sigma).all() and np.isfinite(self.weights).all()):
             raise DataError("a covariance or benchmark weight is missing; leave the asset out")
+        skew = np.abs(self.sigma - self.sigma.T).max(axis=1, initial=0.0)
+        if (skew > 1e-8 * np.abs(self.sigma).max(initial=0.0)).any():
+            raise DataError(f"the covariance of {assets[int(skew.argmax())]} is not symmetric")
         if not (self.risk_aversion > 0 and self.tau > 0):
             raise StrategyError(
                 f"risk_aversion={self.risk_aversion} and tau={self.tau} must be positive"
@@ -251,6 +254,12 @@ def tilt(prior: Prior, views: Views) -> Tilt:
     omega = between.diagonal()
     if views.variance is not None:
         omega = _by_view(views.variance, picks.index, "variance")
+    if (between.diagonal() < -1e-10 * np.abs(between).max(initial=0.0)).any():
+        worst = picks.index[int(np.argmin(between.diagonal()))]
+        raise DataError(
+            f"the book of the view {worst} has a negative variance: the covariance is not positive "
+            "semidefinite; estimate it from returns without gaps"
+        )
     if not (omega > 0).all():
         raise DataError(
             f"the view {picks.index[int(np.argmin(omega))]} has no uncertainty: its book has no "

@@ -49,8 +49,10 @@ class DynamicLoadings(Strategy):
         for field, known in (("factors", SOURCES), ("noises", METHODS)):
             if getattr(self, field) not in known:
                 raise StrategyError(f"{field}={getattr(self, field)!r} is not one of {known}")
+        if self.embargo < 0:
+            raise StrategyError(f"embargo={self.embargo} must not be negative")
         n = len(self.universe)
-        if n and n * self.cap < 1.0:
+        if n and not n * self.cap >= 1.0:
             told = (
                 f"cap={self.cap:g} of {n} assets adds up to {n * self.cap:g}, not to a whole book"
             )

@@ -12,6 +12,7 @@ decides weekly on the change of scaled residuals: signal="change", scale="recent
 """
 
 import dataclasses
+import math
 from typing import Any
 
 import numpy as np
@@ -52,7 +53,7 @@ class ResidualMomentum(Strategy):
     decide_on: Schedule = DAILY
 
     def __post_init__(self) -> None:
-        """Refuse words that name no variant."""
+        """Refuse words that name no variant, and numbers that mean nothing."""
         for field, known in CHOICES.items():
             if getattr(self, field) not in known:
                 raise StrategyError(f"{field}={getattr(self, field)!r} is not one of {known}")
@@ -60,6 +61,14 @@ class ResidualMomentum(Strategy):
             raise StrategyError(f"{self.residual} residuals have no forecast: use scale='recent'")
         if self.horizon < 1:
             raise StrategyError(f"horizon={self.horizon} must be at least one session")
+        ratio = 0.0 if self.adaptation is None else self.adaptation
+        for field, sound, needed in (
+            ("adaptation", 0.0 <= ratio < math.inf, "a ratio of variances: zero or more, finite"),
+            ("quantile", 0.0 < self.quantile <= 1.0, "above 0 and at most 1"),
+            ("gross", 0.0 < self.gross < math.inf, "positive and finite"),
+        ):
+            if not sound:
+                raise StrategyError(f"{field}={getattr(self, field)} must be {needed}")
 
     def fit(self, past: Market) -> ResidualFactors:
         """Return the components of the training window, and how fast loadings adapt."""

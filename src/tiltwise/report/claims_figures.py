@@ -30,6 +30,11 @@ METRICS: Mapping[str, str] = {
     "kept_growth": "Growth kept",
     "kept_volatility": "Volatility kept",
     "weight_sum": "Sum of the weights",
+    "ir_market": "Information ratio to the market",
+    "ir_equal": "Information ratio to equal weights",
+    "shifts": "Changes of regime a year",
+    "tracking_error": "Tracking error",
+    "blended_fee": "Fees, basis points a year",
 }
 SHORT: Mapping[str, str] = {
     **METRICS,
@@ -37,7 +42,10 @@ SHORT: Mapping[str, str] = {
     "total_return": "Return",
     "max_drawdown": "Drawdown",
 }
-RATIOS = frozenset({"sharpe", "gross_sharpe", "sharpe_gap", "weight_sum"})
+RATIOS = frozenset(
+    {"sharpe", "gross_sharpe", "sharpe_gap", "weight_sum", "ir_market", "ir_equal"}
+    | {"shifts", "blended_fee"}
+)
 COUNTS = frozenset({"windows", "embargo"})
 POINTS = 2500
 """Sessions above which a path is thinned before it is drawn."""
@@ -203,14 +211,20 @@ def luck(system: str, card: Record) -> Figure:
     curve = line(
         counts, [noise_ceiling(n, years) for n in counts], "Best of N, no skill", "@ink", width=1.4
     )
-    ratios = [row for row in card["rows"] if row["metric"] in ("sharpe", "gross_sharpe")]
+    ratios = [
+        row
+        for row in card["rows"]
+        if row["metric"] in ("sharpe", "gross_sharpe") and math.isfinite(row["corrected"])
+    ]
     boasts = [row for row in ratios if row["claimed"] > 0]
     marks = [
         _points(boasts, grids, "claimed", "Claimed", "@loss", "circle-open"),
         _points(ratios, grids, "corrected", "Corrected", "@accent", "circle"),
     ]
     ceilings = ", ".join(
-        f"{number(g['ceiling'])} for {len(g['cells'])}" for g in grids.values() if _named(g, ratios)
+        f"{number(g['ceiling'])} for {len(g['cells'])}"
+        for g in grids.values()
+        if g["cells"] and _named(g, ratios)
     )
     trials = max((row["trials"] for row in card["rows"]), default=1)
     return Figure(

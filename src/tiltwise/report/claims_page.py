@@ -124,7 +124,7 @@ def _sections(card: Record, prefix: str) -> list[Section]:
     grids = Section(
         f"{prefix}All that was tried",
         figures=(
-            *(figures.grid(system, g, card["years"]) for g in card["grids"]),
+            *(figures.grid(system, g, card["years"]) for g in card["grids"] if g["cells"]),
             figures.luck(system, card),
         ),
         lead="A result picked from a grid must be seen beside the rest of it.",
@@ -178,6 +178,8 @@ def _claims_table(card: Record) -> str:
         (f"{complete} complete folds", "more"),
         ("Corrected", ""),
         ("90 % interval", "more"),
+        ("Sharpe before costs", "more"),
+        ("After costs", "more"),
         ("Deflated Sharpe", "more"),
         (reference, "more"),
         ("Repro\u00adduced", ""),
@@ -214,6 +216,8 @@ def _claim_row(row: Record, reference: str) -> str:
         ("more", show(metric, row["complete_folds"])),
         ("", f"<b>{show(metric, row['corrected'])}</b>"),
         ("more", f"{interval}{drawing}" if interval else NONE),
+        ("more", number(row["gross_sharpe"])),
+        ("more", number(row["net_sharpe"])),
         ("more", f"{deflated}<small>{row['trials']} trials</small>" if dsr == dsr else NONE),
         ("more", show(metric, base)),
     ]
@@ -283,10 +287,12 @@ def _fold_table(card: Record) -> str:
 
 
 def _baseline_table(card: Record) -> str:
-    head = ("Rule", "Sharpe ratio", "90 % interval", "Total return", "Max. drawdown")
+    head = ["Rule", "Sharpe before costs", "After costs", "90 % interval", "Total return"]
+    head.append("Max. drawdown")
     rows = [
         [
             escape(name),
+            number(found["gross_sharpe"]["value"]),
             number(found["sharpe"]["value"]),
             span("sharpe", found["sharpe"]["low"], found["sharpe"]["high"]),
             percent(found["total_return"]["value"]),

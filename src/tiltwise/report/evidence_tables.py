@@ -87,7 +87,7 @@ def comparison(results: Sequence[Record]) -> str:
             ]
             rows.append([escape(f"{name}, {signal}"), *cells])
     head = ("Residual and signal", *(v[0].upper() + v[1:] for v in VARIANTS.values()))
-    title = "Sharpe ratio, its 90 % interval, and total return, net of costs"
+    title = "Sharpe ratio, its 90 % interval, and total return, net of costs; and before costs"
     return tables.table(head, rows, title, "sides")
 
 
@@ -99,8 +99,9 @@ def _compared(cells: Sequence[Record]) -> str:
     low, high = row["sharpe_low"], row["sharpe_high"]
     interval = f"{number(low)} to {number(high)}" if low == low else NONE
     of = f"<small>best of {len(cells)}</small>" if len(cells) > 1 else ""
-    total = percent(row["total_return"])
-    return f"<b>{number(row['sharpe'])}</b><small>{interval}</small><small>{total}</small>{of}"
+    total, before = percent(row["total_return"]), f"before costs {number(row['gross_sharpe'])}"
+    small = "".join(f"<small>{text}</small>" for text in (interval, total, before))
+    return f"<b>{number(row['sharpe'])}</b>{small}{of}"
 
 
 def folds(record: Record) -> str:
@@ -124,6 +125,7 @@ def _fold_table(record: Record, row: Record) -> str:
         "Sessions",
         "Return",
         "Sharpe",
+        "Before costs",
         "Drawdown",
         "VaR",
         "ES",
@@ -136,6 +138,7 @@ def _fold_table(record: Record, row: Record) -> str:
             str(r["sessions"]),
             percent(r["total_return"]),
             number(r["sharpe"]),
+            number(r["gross_sharpe"]),
             percent(r["max_drawdown"]),
             percent(r["var_95"], 2),
             percent(r["cvar_95"], 2),

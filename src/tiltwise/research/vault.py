@@ -1,5 +1,9 @@
 """A sealed final period that is opened once per family, and a record of every look into it.
 
+`score` measures a strategy over a period, and is the only thing here that does: `Vault.validate`
+asks it about the time before the seal, as often as one likes, and `Vault.evaluate` about the sealed
+period. So a validation score and the final one differ by their sessions and nothing else.
+
 The seal is declared before tuning begins and never moved. Tuning is given `Vault.cut`, which ends
 before it. Opening needs a reason, goes into the ledger's chain, and is told by `Vault.statement` in
 every report that follows. Runs on the same data that reach into the sealed period are counted by
@@ -14,11 +18,40 @@ from typing import Any
 
 import pandas as pd
 
-from tiltwise.errors import LedgerError, LookaheadError
-from tiltwise.ledger import Ledger
+from tiltwise.backtest.simulator import Simulator
+from tiltwise.backtest.walk_forward import first_start, walk_forward
+from tiltwise.errors import LedgerError, LookaheadError, MissingData
+from tiltwise.evaluate.metrics import summary
+from tiltwise.evaluate.record import run_of
+from tiltwise.ledger import Ledger, Run
 from tiltwise.market.market import Market
+from tiltwise.strategy import Strategy
 
 SEALED, OPENED = "vault-seal", "vault-open"
+
+
+def score(
+    strategy: Strategy,
+    market: Market,
+    start: Any = None,
+    end: Any = None,
+    simulator: Simulator | None = None,
+    *,
+    label: str = "",
+    seed: int = 0,
+) -> Run:
+    """Backtest and measure a strategy; nothing is recorded here.
+
+    Parameters
+    ----------
+    strategy, market, simulator : as of `walk_forward`.
+    start, end : first decision session, None for the first that is feasible, and last session.
+    label : what readers call the data.
+    seed : of the intervals.
+    """
+    begin = first_start(strategy, market) if start is None else start
+    result = walk_forward(strategy, market, begin, end, simulator)
+    return run_of(result, summary(result, seed=seed), data=label, seed=seed)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -103,6 +136,68 @@ class Vault:
                 "Vault.open"
             )
         return market
+
+    def validate(
+        self,
+        strategy: Strategy,
+        market: Market,
+        label: str,
+        start: Any = None,
+        end: Any = None,
+        simulator: Simulator | None = None,
+        *,
+        seed: int = 0,
+    ) -> Run:
+        """Return and record the `score` of a period before the seal; it can be asked for again.
+
+        Arguments are those of `score`; `end` None is the last session before the seal.
+
+        Raises
+        ------
+        LookaheadError
+            `end` lies in the sealed period.
+        """
+        seal = self.sealed(label)
+        if end is not None and pd.Timestamp(end) >= seal.start:
+            raise LookaheadError(
+                f"{label} is sealed from {seal.start.date()}: a validation score cannot end on "
+                f"{pd.Timestamp(end).date()}"
+            )
+        cut = self.cut(market, label)
+        found = score(strategy, cut, start, end, simulator, label=label, seed=seed)
+        self.ledger.add(found)
+        return found
+
+    def evaluate(
+        self,
+        strategy: Strategy,
+        market: Market,
+        label: str,
+        reason: str,
+        start: Any = None,
+        end: Any = None,
+        simulator: Simulator | None = None,
+        *,
+        seed: int = 0,
+    ) -> Run:
+        """Open the vault, return and record the `score` of the sealed period.
+
+        Arguments are those of `score`; `start` None is the first sealed session.
+
+        Raises
+        ------
+        LedgerError
+            No reason is given or nothing is sealed.
+        """
+        first = self.sealed(label).start
+        if market.now < first:
+            raise MissingData(f"{label} ends on {market.now.date()}, before {first.date()}")
+        begin = market.dates[int(market.dates.searchsorted(first))] if start is None else start
+        with self.open(label, reason):
+            shown = self.read(market, label)
+            found = score(strategy, shown, begin, end, simulator, label=label, seed=seed)
+            self.ledger.add(found)
+        return found
 
     @contextlib.contextmanager
     def open(self, label: str, reason: str, when: str | None = None) -> Iterator[int]:

@@ -281,7 +281,7 @@ def test_no_recipe_looks_ahead(name):
     """2.42: decisions, evidence and fitted records on both sides."""
     recipe = discover()[name]
     m = _wide()
-    strategy = dataclasses.replace(recipe(), universe=m.assets)
+    strategy = dataclasses.replace(recipe(), universe=m.assets).shorter(760)
     report = audit(strategy, m, cuts=12)
     assert [str(f) for f in report.findings] == []
 

@@ -46,7 +46,10 @@ def test_claims_prints_one_record_for_each_number(tiltwise, workplace):
     assert list(dict.fromkeys(r["system"] for r in found)) == list(cards.names())
     assert found[0]["claimed"] == 0.16
     assert found[0]["reproduced"] is None
+    own = [r for r in found if r["system"] in ("residual_momentum", "dynamic_loadings")]
+    assert all(r["gross_sharpe"] > r["net_sharpe"] for r in own)  # 1.15
     page = (workplace / found[0]["report"]).read_text("utf-8")
+    assert page.count("Sharpe before costs</th>") >= 2 * len(cards.names())
     assert "Published claims against the evidence" in page
     assert page.count("<section") == 5 * len(cards.names()) + 1
 
@@ -55,6 +58,8 @@ def test_the_table_ends_with_the_report(tiltwise):
     code, out, _ = tiltwise("claims", "residual_momentum", "--data", "funds.csv")
     assert code == 0
     for word in ("claimed", "as written", "corrected", "reproduced", "survives", "not testable"):
+        assert word in out
+    for word in (" gross ", " net ", "Sharpe ratio of the corrected path before and after costs"):
         assert word in out
     assert out.rstrip().endswith("claims-residual_momentum.html")
 
@@ -110,4 +115,4 @@ def test_what_a_variant_cannot_do(tiltwise, words, said):
 def test_an_unknown_system_is_refused(tiltwise):
     code, _, err = tiltwise("claims", "alchemy", "--data", "funds.csv")
     assert code == 3
-    assert "there are cards of dynamic_loadings, residual_momentum" in err
+    assert f"there are cards of {', '.join(sorted(cards.names()))}" in err

@@ -1,6 +1,8 @@
 """``tiltwise sweep`` without the command line around it."""
 
+import dataclasses
 import json
+import math
 from pathlib import Path
 
 import pytest
@@ -62,6 +64,32 @@ def test_a_grid_is_run_recorded_and_printed(
     assert "best of 4 trials counted in this ledger" in out
     assert "equal shares in all" in out
     assert "InverseVolatility" in out
+
+
+def test_a_limit_on_turnover_has_its_price(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """1.14: realised turnover is within each cap, less of it costs less; the curve is printed."""
+    caps = dataclasses.replace(asked(tmp_path), turnover="none,0.16,0.08,0.04,0.02")
+    done = sweep.execute(caps, quiet=True)
+    curve = done.limits
+    assert curve is not None
+    assert curve["cap"].tolist() == [math.inf, 0.16, 0.08, 0.04, 0.02]
+    assert (curve["one_way"] <= curve["cap"]).all()
+    assert (curve["one_way"].iloc[1:] > 0.8 * curve["cap"].iloc[1:]).all()
+    assert curve["cost_drag"].is_monotonic_decreasing
+    run = next(r for r in Ledger(tmp_path).runs() if r.strategy["cap"] == 0.08)
+    assert curve["sharpe"].iloc[2] == run.metrics["sharpe"]["value"]
+    assert (curve["gross_sharpe"] > curve["sharpe"]).all()
+    sweep.print_result(done)
+    out = capsys.readouterr().out
+    table = out.split("what a limit on turnover costs and saves")[1]
+    for word in ("realised a session", "cost a year", "Sharpe before costs", "after costs", "none"):
+        assert word in table
+    with pytest.raises(UsageError, match=r"none,0\.16,0\.08"):
+        sweep.execute(dataclasses.replace(caps, turnover="much"), quiet=True)
+    with pytest.raises(UsageError, match="one configuration"):
+        sweep.execute(dataclasses.replace(caps, grid=("factors=1,2",)), quiet=True)
 
 
 def test_one_configuration_has_no_average(tmp_path: Path) -> None:

@@ -56,6 +56,27 @@ def test_the_vault_keeps_a_final_period_shut(tiltwise: Command) -> None:
     assert "cannot be moved" in err
 
 
+def test_vault_score_asks_one_engine_twice(tiltwise: Command) -> None:
+    """1.18, 1.15: the score before the seal is that of a run up to it; with a reason, both."""
+    where = ("equal_weight", "--data", "synthetic:3", "-q", "--json")
+    assert tiltwise("vault", "score", *where)[0] == 2  # nothing is sealed yet
+    assert tiltwise("vault", "seal", "2012-01-03", "--data", "synthetic:3")[0] == 0
+    code, out, _ = tiltwise("vault", "score", *where)
+    (validation,) = json.loads(out)
+    assert code == 0
+    alone = json.loads(tiltwise("run", *where, "--end", validation["end"])[1])
+    assert validation["run_id"] == alone["run_id"]
+    for name in ("sharpe", "gross_sharpe", "max_drawdown"):
+        assert validation["metrics"][name] == alone["metrics"][name]
+    assert validation["vault"].endswith("vault opened 0 times")
+    code, out, _ = tiltwise("vault", "score", *where[:-1], "--open-vault", "final")
+    assert code == 0
+    assert "validation, " in out
+    assert "sealed, 2012-01-03 to" in out
+    assert "vault opened 1 time" in out
+    assert out.index("gross_sharpe") < out.index(" sharpe")
+
+
 def test_null_worlds_rank_the_real_search(tiltwise: Command) -> None:
     """H.15: the p-value is the rank of the real score among worlds without skill."""
     words = ("null", "trend", "--data", "synthetic:3", "--worlds", "19", "--json", "-q")

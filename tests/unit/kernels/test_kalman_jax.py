@@ -1,5 +1,6 @@
 """The JAX engine beside the numba one. Skipped, and said so, where JAX is not installed."""
 
+import os
 import subprocess
 import sys
 
@@ -79,6 +80,26 @@ def test_the_graphics_card_agrees(jax):
 
 
 @pytest.mark.usefixtures("jax")
+def test_without_a_graphics_card_the_processor_gives_the_same_answer(tmp_path):
+    """`0.19`: with every card hidden the engine falls back to the processor, equal to 1e-8."""
+    y, x = panel(gaps=True)
+    np.savez(tmp_path / "given.npz", y=y, x=x, deltas=DELTAS)
+    program = (
+        "import numpy as np\n"
+        "from tiltwise.kernels import kalman, kalman_jax\n"
+        f"given = np.load({str(tmp_path / 'given.npz')!r})\n"
+        "got = kalman.grid(given['y'], given['x'], given['deltas'], 1e-4, engine='jax')\n"
+        f"np.save({str(tmp_path / 'got.npy')!r}, got)\n"
+        "print(kalman_jax.device())\n"
+    )
+    hidden = {"CUDA_VISIBLE_DEVICES": "", "HIP_VISIBLE_DEVICES": "", "ROCR_VISIBLE_DEVICES": ""}
+    assert run(program, **hidden).split()[-1] == "cpu"
+    got = np.load(tmp_path / "got.npy")
+    assert got.shape == (len(DELTAS), 250, 9)
+    assert largest_difference(kalman.grid(y, x, DELTAS, 1e-4), got) < 1e-8
+
+
+@pytest.mark.usefixtures("jax")
 def test_results_go_where_they_are_asked_to():
     y, x = panel(rows=20)
     place = np.zeros((5, 20, 9))
@@ -94,9 +115,14 @@ def test_what_numba_refuses_the_other_engine_refuses():
         kalman.grid(y, x[1:], DELTAS, 1e-4, engine="jax")
 
 
-def run(program):
+def run(program, **environment):
     done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=120
+        [sys.executable, "-c", program],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
     )
     assert done.returncode == 0, done.stderr[-2000:]
     return done.stdout

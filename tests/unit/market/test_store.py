@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from tiltwise.errors import DataError, MissingData
+from tiltwise.market import fred_md
 from tiltwise.market import store as stores
 from tiltwise.market.market import Market
 from tiltwise.market.store import Store, is_store
@@ -30,8 +31,16 @@ def market(seed: int = 0, **changes: Any) -> Market:
         "known": [pd.Timestamp("2024-02-16"), pd.Timestamp("2024-03-08")],
         "value": [102.1, 3.7],
     })  # fmt: skip
+    vintages = fred_md.every_vintage(
+        pd.DataFrame({
+            "vintage": ["2024-01", "2024-01", "2024-02", "2024-02"],
+            "date": pd.to_datetime(["2023-11-01", "2023-12-01", "2023-12-01", "2024-01-01"]),
+            "UNRATE": [3.7, np.nan, 3.8, 3.7],
+        }), "test",
+    )  # fmt: skip
     given = {
         "prices": prices, "opens": prices * 1.001, "raw": prices * 2, "volumes": frame(9),
+        "vintages": vintages,
         "macro": macro, "rates": 0.05, "factors": frame(4, ("Mkt-RF", "SMB")) / 1e4,
         "benchmark": "SPY", "net_of_fees": False, "sectors": {"XLK": "Technology"},
     }  # fmt: skip
@@ -57,6 +66,8 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
             pd.testing.assert_frame_equal(other, value, check_exact=True)
         elif isinstance(value, pd.Series):
             pd.testing.assert_series_equal(other, value, check_exact=True)
+        elif name == "vintages":
+            assert other.digests == value.digests
         else:
             assert other == value
     Store(tmp_path / "s").verify()
@@ -65,7 +76,8 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("changes", [
-    {"macro": None, "rates": None, "factors": None, "opens": None, "raw": None, "volumes": None},
+    {"macro": None, "rates": None, "factors": None, "opens": None, "raw": None, "volumes": None,
+     "vintages": None},
     {"calendar": "rows", "benchmark": None, "sectors": None},
 ])  # fmt: skip
 def test_fields_that_are_absent_stay_absent(tmp_path: Path, changes: dict[str, Any]) -> None:

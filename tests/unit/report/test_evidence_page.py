@@ -3,16 +3,25 @@
 import copy
 import re
 
+import numpy as np
+import pandas as pd
 import pytest
 
 import evidence_demo
+from tiltwise.ledger import Ledger
 from tiltwise.report import evidence_figures as figures
 from tiltwise.report.evidence_page import render
+from tiltwise.report.text import number
 
 
 @pytest.fixture(scope="module")
-def record(tmp_path_factory):
-    return evidence_demo.exported(tmp_path_factory.mktemp("evidence"))
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("evidence")
+
+
+@pytest.fixture(scope="module")
+def record(folder):
+    return evidence_demo.exported(folder)
 
 
 def words(page):
@@ -72,3 +81,39 @@ def test_the_heat_map_is_drawn_on_the_ratio(record):
 def test_substitutes_are_called_so(record):
     other = {**record, "substitutes": "6 other assets for 9 funds"}
     assert "substitutes: 6 other assets" in render(other)
+
+
+def test_the_wealth_curves_are_net_of_costs(record, folder):
+    """0.42: what is drawn is the growth of recorded net returns, which lies below the gross."""
+    figure = figures.growth(record["growth"])
+    runs = {tuple(run.returns): run for run in Ledger(folder / "ledger").runs()}
+    wealth = {run.id: (1.0 + run.returns).cumprod() for run in runs.values()}
+    *strategies, market = figure.data
+    assert len(strategies) == 6
+    for trace in strategies:
+        path = record["growth"][trace["name"]]
+        own = [w for w in wealth.values() if len(w) == len(path) and np.allclose(w, path, 1e-12)]
+        assert own, f"no recorded net returns grow as {trace['name']}"
+        drawn = pd.Series(trace["y"], pd.DatetimeIndex(trace["x"]))
+        np.testing.assert_allclose(drawn, own[0].loc[drawn.index], rtol=1e-4)
+        assert drawn.index[-1] == path.index[-1]
+        # The row of the table that ends where the curve does: costs are in it.
+        total = path.iloc[-1] - 1.0
+        near = [r for r in record["results"] if abs(r["total_return"] - total) < 1e-9]
+        assert near
+        assert all(r["cost_impact"] > 0.0 for r in near)
+    assert market["name"] == record["reference"]
+    assert "net of costs" in figure.caption
+
+
+def test_sharpe_ratios_stand_before_and_after_costs(record):
+    """1.15: the table of strategies and that of folds show both."""
+    page = render(record)
+    best = max(
+        (r for r in record["results"] if (r["variant"], r["residual"]) == ("corrected", "fixed")),
+        key=lambda r: r["sharpe"],
+    )
+    assert f"before costs {number(best['gross_sharpe'])}" in page
+    assert best["gross_sharpe"] > best["sharpe"]
+    assert page.count(">Before costs</th>") == 2
+    assert all(r["gross_sharpe"] >= r["sharpe"] for r in record["per_fold"])

@@ -2,13 +2,15 @@
 
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 
-from tiltwise import Ledger, Market, walk_forward
-from tiltwise.errors import LedgerError, LookaheadError
+from tiltwise import Ledger, Market, summary, walk_forward
+from tiltwise.errors import LedgerError, LookaheadError, MissingData
 from tiltwise.evaluate.record import run_of
 from tiltwise.recipes.benchmarks import EqualWeight
-from tiltwise.research.vault import Vault
+from tiltwise.research.vault import Vault, score
 
 MARKET = Market.synthetic(8, sessions=400, assets=3)
 SEAL = MARKET.dates[300]
@@ -100,3 +102,48 @@ def test_openings_need_a_seal_and_a_reason(vault: Vault) -> None:
     ):
         pass
     assert vault.openings(LABEL) == ("once",)
+
+
+def test_one_engine_scores_both_periods(vault: Vault) -> None:
+    """1.18: asked about the same period, validation and lock box give one run, to the bit."""
+    rule = EqualWeight(universe=MARKET.assets)
+    a, b = MARKET.dates[50], MARKET.dates[280]
+    open_score = vault.validate(rule, MARKET, LABEL, a, b)
+    with vault.open(LABEL, "to compare"):
+        behind_the_door = score(rule, vault.read(MARKET, LABEL), a, b, label=LABEL)
+    assert open_score.id == behind_the_door.id
+    np.testing.assert_array_equal(open_score.returns, behind_the_door.returns)
+    one, other = (pd.DataFrame(run.metrics) for run in (open_score, behind_the_door))
+    np.testing.assert_array_equal(one, other)
+    assert abs(one.loc["value", "sharpe"]) > 0.1
+    again = vault.evaluate(rule, MARKET, LABEL, "the same days", a, b)
+    assert again.id == open_score.id
+    assert vault.ledger.count(again.family) == 1  # one trial, however it was asked
+
+
+def test_the_validation_score_ends_before_the_seal(vault: Vault) -> None:
+    """1.18, 1.11: it is that of the rows before the seal, and needs no opening."""
+    rule = EqualWeight(universe=MARKET.assets)
+    found = vault.validate(rule, MARKET, LABEL, MARKET.dates[50])
+    assert found.end == f"{MARKET.dates[299]:%Y-%m-%d}"
+    alone = walk_forward(rule, MARKET.asof(MARKET.dates[299]), MARKET.dates[50])
+    np.testing.assert_array_equal(found.returns, alone.returns)
+    assert found.metrics["sharpe"]["value"] == summary(alone).loc["sharpe", "value"]
+    assert (vault.openings(LABEL), vault.evaluations(LABEL)) == ((), {})
+    assert vault.ledger.get(found.id).id == found.id
+    with pytest.raises(LookaheadError, match="cannot end on"):
+        vault.validate(rule, MARKET, LABEL, MARKET.dates[50], MARKET.dates[310])
+
+
+def test_the_lock_box_is_scored_once_and_on_record(vault: Vault) -> None:
+    """1.18, H.11: sealed sessions only; the opening and the look are counted."""
+    rule = EqualWeight(universe=MARKET.assets)
+    found = vault.evaluate(rule, MARKET, LABEL, "final")
+    assert found.start == f"{SEAL:%Y-%m-%d}"
+    assert len(found.returns) == 99
+    assert vault.openings(LABEL) == ("final",)
+    assert list(vault.evaluations(LABEL).values()) == [1]
+    with pytest.raises(MissingData, match="before"):
+        vault.evaluate(rule, MARKET.asof(MARKET.dates[299]), LABEL, "again")
+    with pytest.raises(LedgerError, match="no sealed period"):
+        vault.evaluate(rule, MARKET, "other", "why")

@@ -1,0 +1,148 @@
+"""What a classifier is taught: which assets the best tracking book of the *next* month would hold.
+
+At each month end m the tracking problem is solved on the sessions after m up to the next month
+end; an asset whose weight there exceeds a threshold has label 1. Features are those known at the
+close of m. A fit at session d takes the rows whose label ends at d or before, and no others: what
+is learned at d rests on closes up to d alone, and months that are not over are purged.
+
+Source: "MTUM Replica Portfolio", label creation. Departure: there the labels are of the month that
+the features describe; here of the month that follows, which is what is to be told.
+"""
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from tiltwise.errors import InfeasibleError, MissingData
+from tiltwise.features.momentum import market_prices
+from tiltwise.features.replication import feature_rows, feature_set, month_ends
+from tiltwise.market.market import Market
+
+Labeller = Callable[[pd.DataFrame, pd.Series, float, float], Any]
+"""``(returns, benchmark, cap, threshold)`` -> what has ``weights`` and ``labels`` by asset."""
+
+
+@dataclasses.dataclass(frozen=True)
+class LabelRule:
+    """How a month is labelled.
+
+    Attributes
+    ----------
+    cap : most weight of one asset in the tracking book.
+    threshold : weight above which an asset is included.
+    horizon : months that a label spans.
+    purge : month ends left out before the fit on top of those whose label is not over.
+    """
+
+    cap: float = 0.3
+    threshold: float = 0.005
+    horizon: int = 1
+    purge: int = 0
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class TrainingTable:
+    """Rows to learn from, by month end and asset.
+
+    Attributes
+    ----------
+    features : (date, asset) x column; a value that was not yet known is NaN.
+    labels : 1 for included, 0 for not, by row.
+    weights : in the tracking book, by row.
+    ends : last session whose close the label rests on, by row.
+    notes : the columns used, and what was left out and why.
+    """
+
+    features: pd.DataFrame
+    labels: pd.Series
+    weights: pd.Series
+    ends: pd.Series
+    notes: tuple[str, ...]
+
+    @property
+    def dates(self) -> pd.DatetimeIndex:
+        """Month end of each row."""
+        return pd.DatetimeIndex(self.features.index.get_level_values("date"))
+
+
+def training_table(
+    market: Market,
+    at: pd.Timestamp | str,
+    labeller: Labeller,
+    rule: LabelRule | None = None,
+    columns: Sequence[str] | None = None,
+) -> TrainingTable:
+    """Return the rows of a fit at session `at`: no feature and no label looks beyond its close.
+
+    Parameters
+    ----------
+    labeller : solves the tracking problem, as `portfolio.tracking.tracking_labels` does. It is
+        given the simple returns of the assets that printed on every session of the span.
+    rule : None for caps of 30 %, a threshold of half a percent and a month.
+    columns : features; None for those the data allows.
+
+    Raises
+    ------
+    MissingData
+        There is no benchmark, or not one month with its label is over.
+    """
+    known, rule = market.asof(at), rule or LabelRule()
+    chosen = feature_set(known)
+    names = tuple(columns or chosen.columns)
+    ends = known.feature(month_ends)
+    last = len(ends) - rule.horizon - rule.purge
+    parts: list[pd.DataFrame] = []
+    notes = [chosen.notice if columns is None else f"{len(names)} columns, as asked for"]
+    for start, end in zip(ends[: max(last, 0)], ends[rule.horizon :], strict=False):
+        try:
+            parts.append(_kept(known, start, end, labeller, rule))
+        except InfeasibleError as error:
+            notes.append(f"{start.date()} left out: {error}")
+    if not parts:
+        raise MissingData(
+            f"no month with a label is over on {known.now.date()}: {known!r} shows {len(ends)} "
+            f"month ends, {rule.horizon + rule.purge + 1} are needed"
+        )
+    rows = pd.concat(parts)
+    table = feature_rows(known, pd.DatetimeIndex(rows.index.unique("date")), names)
+    table = table.reindex(rows.index)
+    empty = table.isna().all(axis=1)
+    if empty.any():
+        notes.append(f"{int(empty.sum())} rows left out: not one feature is known")
+    rows, table = rows[~empty], table[~empty]
+    return TrainingTable(table, rows["label"], rows["weight"], rows["end"], tuple(notes))
+
+
+def _kept(
+    known: Market, start: pd.Timestamp, end: pd.Timestamp, labeller: Labeller, rule: LabelRule
+) -> pd.DataFrame:
+    """Return the labels of a month, worked out once for all fits: they rest on its rows alone."""
+    month = known.asof(end, since=start)
+    key = ("labels", labeller, rule)
+    found: pd.DataFrame = month.cached(key, lambda: _labelled(month, start, end, labeller, rule))
+    return found
+
+
+def _labelled(
+    known: Market, start: pd.Timestamp, end: pd.Timestamp, labeller: Labeller, rule: LabelRule
+) -> pd.DataFrame:
+    """Return label, weight and end of the assets at one month end."""
+    base = market_prices(known).loc[start:end]
+    both = base.notna()
+    prices = known.prices.loc[start:end][both]
+    table = prices.pct_change(fill_method=None).iloc[1:]
+    track = base[both].pct_change(fill_method=None).iloc[1:]
+    assets = table.columns[table.notna().all()]
+    if len(table) < 2 or not len(assets):
+        raise InfeasibleError(
+            f"{len(table)} sessions with a return of the benchmark and {len(assets)} assets with "
+            f"one on each of them, up to {end.date()}: no book can be fitted"
+        )
+    found = labeller(table[assets], track, rule.cap, rule.threshold)
+    index = pd.MultiIndex.from_product([[start], assets], names=["date", "asset"])
+    labels = np.asarray(found.labels).astype(np.int64)
+    weights = np.asarray(found.weights, dtype=np.float64)
+    return pd.DataFrame({"label": labels, "weight": weights, "end": end}, index)

@@ -1,0 +1,223 @@
+"""The features from which it is told whether an asset belongs into a replica of the benchmark.
+
+With P_m the close of the last session of month m, and m the last month that is over::
+
+    mom_k   = ln(P_{m-1} / P_{m-k-1})        k = 1, 3, 6, 12 months; the latest month is skipped
+    vol_n   = std of the last n daily log returns * sqrt(252)         n = 20, 60
+    corr_60 = correlation of the last 60 daily log returns with those of the benchmark
+
+A month end is the last session of the month by the calendar, so it never falls on a weekend;
+`mom_12` needs fourteen of them and is missing before, never zero. Each asset is computed from its
+own closes and those of the benchmark alone. `mom_12` is twelve months of change that end a month
+ago: the source's formula, which its label "12-2" does not fit.
+
+Optional columns (`market_cap`, `pe`, `surprise`) are read from the market's macro records, in which
+an asset's value is the series ``"pe:XLE"`` and so has its own day of release. `weighted` and
+`earnings_surprise` make such values; `feature_set` says which columns there are and which not.
+
+Source: "MTUM Replica Portfolio", feature engineering framework.
+"""
+
+import contextlib
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from tiltwise.calendar import MONTHLY
+from tiltwise.errors import DataError, MissingData
+from tiltwise.features import rolling
+from tiltwise.features.momentum import market_prices
+from tiltwise.market.market import Market
+
+Floats = NDArray[np.float64]
+
+MONTHS = (1, 3, 6, 12)
+WINDOWS = (20, 60)
+CORRELATION_WINDOW = 60
+YEAR = 252
+OPTIONAL = ("market_cap", "pe", "surprise")
+ALWAYS = (*(f"mom_{k}" for k in MONTHS), *(f"vol_{n}" for n in WINDOWS), "corr_60")
+STALE_DAYS = 400  #: calendar days after which an optional value counts as missing
+
+
+def month_ends(market: Market) -> pd.DatetimeIndex:
+    """Return the sessions shown that were the last of their month."""
+    due = MONTHLY.sessions(market.calendar, market.dates[0], market.now)
+    return market.dates[market.dates.isin(due)]
+
+
+def month_momentum(market: Market, months: int = 12) -> pd.DataFrame:
+    """Return ``ln(P_{m-1} / P_{m-months-1})`` as of the last month end up to each session."""
+    ends = market.dates.get_indexer(market.feature(month_ends))
+    prices = market.prices.to_numpy()
+    known = np.full((len(ends) + 1, prices.shape[1]), np.nan)
+    if len(ends) > months + 1:
+        ratio = prices[ends[months:-1]] / prices[ends[: -months - 1]]
+        known[months + 2 :] = rolling.logs(ratio)
+    over = np.searchsorted(ends, np.arange(len(prices)), side="right")
+    return _frame(market, known[over])
+
+
+def log_return(market: Market) -> pd.DataFrame:
+    """Return daily log returns; the first row is NaN."""
+    return _frame(market, rolling.log_changes(market.prices.to_numpy()))
+
+
+def realised_volatility(market: Market, window: int = 20) -> pd.DataFrame:
+    """Return the standard deviation of the last `window` log returns, per root year."""
+    rows = market.feature(log_return).to_numpy()
+    return _frame(market, rolling.deviation(rows, window) * np.sqrt(float(YEAR)))
+
+
+def benchmark_correlation(
+    market: Market, window: int = CORRELATION_WINDOW, against: str | None = None
+) -> pd.DataFrame:
+    """Return the correlation of the last `window` log returns with the benchmark's.
+
+    Raises
+    ------
+    MissingData
+        There is no benchmark.
+    """
+    base = rolling.log_changes(market_prices(market, against).to_numpy()[:, None])
+    return _frame(market, rolling.correlation(market.feature(log_return).to_numpy(), base, window))
+
+
+def released(market: Market, field: str) -> pd.DataFrame:
+    """Return an optional value of each asset as known at each session; NaN where it is not.
+
+    Raises
+    ------
+    MissingData
+        No asset has records of that field yet.
+    """
+    records = market.macro
+    names = {f"{field}:{asset}": column for column, asset in enumerate(market.assets)}
+    given = None if records is None else records[records["series"].isin(names.keys())]
+    if given is None or given.empty:
+        raise MissingData(
+            f"no records '{field}:{market.assets[0]}' are known on {market.now.date()}; load the "
+            "market with macro= (columns series, period, known, value)"
+        )
+    days = market.dates.to_numpy().astype("datetime64[ns]")
+    out = np.full((len(days), len(names)), np.nan)
+    for name, part in given[given["value"].notna()].groupby("series"):
+        out[:, names[str(name)]] = _as_known(part, days)
+    return _frame(market, out)
+
+
+def weighted(weights: pd.Series, values: pd.Series) -> float:
+    """Return ``sum w_i v_i`` over the holdings of a fund: its market capitalisation or its P/E.
+
+    Raises
+    ------
+    DataError
+        The weights do not sum to one.
+    MissingData
+        A holding has no value.
+    """
+    held = weights[weights != 0]
+    if abs(float(held.sum()) - 1.0) > 1e-6:
+        raise DataError(f"the weights of the holdings sum to {held.sum():.6g}, not to one")
+    found = values.reindex(held.index)
+    if found.isna().any():
+        raise MissingData(f"no value of {found.index[found.isna()][0]}, which the fund holds")
+    return float((held * found).sum())
+
+
+def earnings_surprise(actual: float, estimate: float) -> float:
+    """Return ``(actual - estimate) / estimate`` in percent, NaN for an estimate of zero.
+
+    The source's formula: of a loss that was expected it turns the sign.
+    """
+    return 100.0 * (actual - estimate) / estimate if estimate else float("nan")
+
+
+@dataclasses.dataclass(frozen=True)
+class FeatureSet:
+    """Which columns there are, and what is said about those that are not.
+
+    Attributes
+    ----------
+    columns : `ALWAYS` and those of `OPTIONAL` that have records.
+    notice : a sentence for the report.
+    """
+
+    columns: tuple[str, ...]
+    notice: str
+
+
+def feature_set(market: Market) -> FeatureSet:
+    """Return the columns that the data of the training window allows."""
+    there = []
+    for field in OPTIONAL:
+        with contextlib.suppress(MissingData):
+            market.feature(released, field=field)
+            there.append(field)
+    columns, absent = (*ALWAYS, *there), [field for field in OPTIONAL if field not in there]
+    notice = f"{len(columns)} columns"
+    if absent:
+        record = f"'{absent[0]}:{market.assets[0]}'"
+        notice += f"; {', '.join(absent)} skipped: no macro records such as {record} are known"
+    return FeatureSet(columns, notice)
+
+
+def replication_features(market: Market, columns: Sequence[str] | None = None) -> pd.DataFrame:
+    """Return all features, session x (feature, asset).
+
+    Parameters
+    ----------
+    columns : those of the `FeatureSet` that a model was fitted on; None asks `feature_set`.
+    """
+    names = tuple(columns or market.feature(feature_set).columns)
+    whole: pd.DataFrame = pd.concat({name: _column(market, name) for name in names}, axis=1)
+    return whole
+
+
+def feature_rows(
+    market: Market, dates: pd.DatetimeIndex, columns: Sequence[str] | None = None
+) -> pd.DataFrame:
+    """Return the features of some sessions, (date, asset) x feature, by date and then by asset."""
+    names = tuple(columns or market.feature(feature_set).columns)
+    row = market.dates.get_indexer(dates)
+    if (row < 0).any():
+        raise MissingData(f"{dates[row < 0][0].date()} is no session of {market!r}")
+    cells = [_column(market, name).to_numpy()[row].ravel() for name in names]
+    index = pd.MultiIndex.from_product([dates, market.assets], names=["date", "asset"])
+    return pd.DataFrame(dict(zip(names, cells, strict=True)), index)
+
+
+def _column(market: Market, name: str) -> pd.DataFrame:
+    """Return one feature by its name."""
+    kind, _, number = name.partition("_")
+    if name in OPTIONAL:
+        frame = market.feature(released, field=name)
+    elif kind == "mom" and number.isdigit():
+        frame = market.feature(month_momentum, months=int(number))
+    elif kind == "vol" and number.isdigit():
+        frame = market.feature(realised_volatility, window=int(number))
+    elif kind == "corr" and number.isdigit():
+        frame = market.feature(benchmark_correlation, window=int(number))
+    else:
+        raise MissingData(f"no feature {name!r}; there are {', '.join((*ALWAYS, *OPTIONAL))}")
+    assert isinstance(frame, pd.DataFrame)
+    return frame
+
+
+def _as_known(records: pd.DataFrame, days: NDArray[np.datetime64]) -> Floats:
+    """Return the newest period's value known on each day, NaN before the first and when stale."""
+    period = records["period"].to_numpy().astype("datetime64[ns]")
+    known = records["known"].to_numpy().astype("datetime64[ns]")
+    news = period == np.maximum.accumulate(period)  # a late revision of an old period is no news
+    period, known, value = period[news], known[news], records["value"].to_numpy(np.float64)[news]
+    row = np.searchsorted(known, days, side="right") - 1
+    fresh = (row >= 0) & (days - period[row] <= np.timedelta64(STALE_DAYS, "D"))
+    return np.where(fresh, value[row], np.nan)
+
+
+def _frame(market: Market, values: Floats) -> pd.DataFrame:
+    columns = pd.Index(market.assets, name="asset", dtype=object)
+    return pd.DataFrame(values, market.dates, columns)

@@ -1,0 +1,97 @@
+"""Costly numbers of a cut, kept by what they were computed from: in memory, or in a folder as well.
+
+A node is a function of a `Market` and of plain arguments that returns named arrays. Its key is made
+of the content id of the cut, the name of the function and its arguments; so a run that was killed
+finds what it had, another cut that shows the same data shares it, and other data cannot. The
+package's code is not part of the key: keep one folder for each version of it.
+"""
+
+import dataclasses
+import hashlib
+import io
+import json
+import os
+import threading
+import zipfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Arrays = Mapping[str, NDArray[Any]]
+
+
+class Nodes:
+    """Named arrays by key; without a folder they live as long as the market.
+
+    Parameters
+    ----------
+    folder : where they are kept as well, one file each; made when the first is written.
+    """
+
+    def __init__(self, folder: str | os.PathLike[str] | None = None) -> None:
+        self._folder = None if folder is None else Path(folder)
+        self._items: dict[str, Arrays] = {}
+        self._busy: dict[str, threading.Lock] = {}
+        self._lock = threading.Lock()
+
+    def get(self, key: str, compute: Callable[[], Arrays]) -> Arrays:
+        """Return what is kept under `key`, computing it if absent: once, whoever else asks."""
+        found = self._items.get(key)
+        if found is not None:
+            return found
+        with self._lock:
+            mine = self._busy.setdefault(key, threading.Lock())
+        with mine:
+            found = self._items.get(key) or self._read(key)
+            if found is None:
+                found = {name: _frozen(value) for name, value in compute().items()}
+                self._write(key, found)
+            self._items[key] = found
+        with self._lock:
+            self._busy.pop(key, None)
+        return found
+
+    def _read(self, key: str) -> Arrays | None:
+        """Return what the folder holds; a file that is damaged counts as absent."""
+        if self._folder is None:
+            return None
+        try:
+            stored = io.BytesIO((self._folder / f"{key}.npz").read_bytes())
+            with np.load(stored, allow_pickle=False) as file:
+                return {name: _frozen(file[name]) for name in file.files}
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+            return None
+
+    def _write(self, key: str, arrays: Arrays) -> None:
+        if self._folder is None:
+            return
+        self._folder.mkdir(parents=True, exist_ok=True)
+        buffer = io.BytesIO()
+        named: dict[str, Any] = dict(arrays)
+        np.savez(buffer, **named)
+        # Several processes may write the same node: each its own part, and the last one stands.
+        part = self._folder / f"{key}.{os.getpid()}-{threading.get_ident()}.part"
+        part.write_bytes(buffer.getvalue())
+        part.replace(self._folder / f"{key}.npz")
+
+
+def key_of(market_id: str, function: Callable[..., Any], arguments: Mapping[str, Any]) -> str:
+    """Return the key of a node; arguments are JSON values or dataclasses of them."""
+    told = json.dumps(arguments, sort_keys=True, default=_plain)
+    text = f"{market_id} {function.__module__}.{function.__qualname__} {told}"
+    return hashlib.blake2b(text.encode(), digest_size=20).hexdigest()
+
+
+def _plain(value: Any) -> Any:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return dataclasses.asdict(value)
+    raise TypeError(f"{value!r} is no JSON value, so it cannot be part of a node's key")
+
+
+def _frozen(values: Any) -> NDArray[Any]:
+    array = np.array(values)
+    array.setflags(write=False)
+    return array

@@ -1,0 +1,140 @@
+"""Macro files on the command line: which layout a file has, joined, and the sample."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from test_vintages import prices, table, with_codes
+from typer.testing import CliRunner
+
+from tiltwise.cli.app import app
+from tiltwise.errors import DataError
+from tiltwise.market import companions, sample
+from tiltwise.market.market import Market
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """One file of each layout."""
+    rows = table()
+    rows.to_parquet(tmp_path / "all.parquet")
+    rows.assign(HWI=np.nan).to_csv(tmp_path / "all.csv", index=False)
+    pd.DataFrame({"vintage": rows["vintage"].unique(), "UNRATE": 1}).to_csv(
+        tmp_path / "codes.csv", index=False
+    )
+    one = rows[rows["vintage"] == "2020-05"].drop(columns="vintage").reset_index(drop=True)
+    with_codes(one).to_csv(tmp_path / "one.csv", index=False)
+    days = pd.bdate_range("2019-10-01", "2020-06-30", name="date")
+    pd.DataFrame({"DGS2": np.linspace(1, 2, len(days))}, days).to_csv(tmp_path / "daily.csv")
+    pd.DataFrame({"DGS2": np.arange(9.0)}, pd.date_range("2019-10-31", periods=9, freq="ME",
+                 name="date")).to_csv(tmp_path / "monthly.csv")  # fmt: skip
+    pd.DataFrame({
+        "series": ["X"], "period": ["2020-01-01"], "known": ["2020-02-14"], "value": [3.5],
+    }).to_csv(tmp_path / "records.csv", index=False)  # fmt: skip
+    prices().to_csv(tmp_path / "prices.csv")
+    return tmp_path
+
+
+def test_files_of_all_layouts_join(folder: Path) -> None:
+    """3.02, 3.06: records, daily values and vintages come as one, each with its own policy."""
+    text = ",".join(str(folder / f"{n}") for n in ("all.parquet", "codes.csv", "daily.csv",
+                                                   "records.csv"))  # fmt: skip
+    market = Market.open(folder / "prices.csv", macro=text, calendar="rows")
+    cut = market.asof("2020-02-14")
+    assert cut.vintages.labels[-1] == "2020-01"
+    assert int(cut.vintages.tcodes()["UNRATE"]) == 1
+    assert int(cut.vintages.tcodes()["INDPRO"]) == 5
+    assert cut.macro.loc[cut.macro["series"] == "X", "value"].tolist() == [3.5]
+    # A daily value is known on the next weekday: on Friday the 14th, that of Thursday.
+    daily = cut.macro[cut.macro["series"] == "DGS2"]
+    assert daily["period"].iloc[-1] == pd.Timestamp("2020-02-13")
+    assert not (market.asof("2020-02-13").macro["series"] == "X").any()
+
+
+def test_notes_say_what_was_assumed(folder: Path) -> None:
+    daily = companions.read_macros(str(folder / "daily.csv"))
+    assert daily.vintages is None
+    assert daily.notes[0].endswith("taken as never revised and known on the next weekday")
+    single = companions.read_macros(str(folder / "one.csv"))
+    assert single.records is None
+    assert "revised, lag only" in single.notes[0]
+    empty = companions.read_macros(str(folder / "all.csv"))
+    assert empty.notes[0].endswith("HWI has no value and is dropped")
+
+
+@pytest.mark.parametrize(("names", "message"), [
+    (("all.parquet", "one.csv"), "both hold monthly macro tables"),
+    (("codes.csv",), "codes without the table of vintages"),
+    (("monthly.csv",), "a row every .* days and no day of publication"),
+])  # fmt: skip
+def test_files_that_cannot_be_used_are_refused(
+    folder: Path, names: tuple[str, ...], message: str
+) -> None:
+    with pytest.raises(DataError, match=message):
+        companions.read_macros(",".join(str(folder / name) for name in names))
+
+
+def test_a_file_without_its_line_of_codes_is_refused(folder: Path) -> None:
+    lines = (folder / "one.csv").read_text().splitlines(keepends=True)
+    (folder / "bare.csv").write_text("".join([lines[0], *lines[2:]]))
+    with pytest.raises(DataError, match="must be 'Transform:'"):
+        companions.read_macros(str(folder / "bare.csv"))
+
+
+def test_records_that_lack_a_column_are_refused(folder: Path) -> None:
+    text = (folder / "records.csv").read_text().replace("known", "seen")
+    (folder / "bad.csv").write_text(text)
+    with pytest.raises(DataError, match="known is missing"):
+        companions.read_macros(str(folder / "bad.csv"))
+
+
+def test_the_sample_has_real_series_with_lags(tmp_path: Path) -> None:
+    """3.06: nothing is known before its period ends; quarterly series say that they are revised."""
+    records, notes = sample.macro()
+    if records is None:
+        pytest.skip("neither arch nor statsmodels is installed")
+    assert (records["known"] >= records["period"]).all()
+    assert records["value"].notna().all()
+    assert "revised, lag only" in notes[0]
+    prices("2016-01-01", "2016-12-30").to_csv(tmp_path / "prices.csv")
+    market = Market.open(tmp_path / "prices.csv", macro="sample", calendar="rows")
+    shown = market.asof("2016-07-01").macro
+    last = shown.groupby("series")["period"].max()
+    assert last["AAA"] == pd.Timestamp("2016-05-01")
+    assert last["CPILFESL"] == pd.Timestamp("2016-05-01")
+    assert last["VIXCLS"] == pd.Timestamp("2016-07-01")
+    assert last["DCOILWTICO"] == pd.Timestamp("2016-06-24")
+
+
+def test_without_the_packages_there_is_a_sentence_and_no_macro(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sample, "_installed", lambda _: None)
+    records, notes = sample.macro()
+    assert records is None
+    assert len(notes) == 2
+    assert "arch is not installed" in notes[0]
+    found = companions.read_macros("sample")
+    assert found.given() == {}
+
+
+def test_the_command_compares_first_with_latest(folder: Path) -> None:
+    """`tiltwise data revisions` prints counts, groups and revisions."""
+    text = f"{folder / 'all.parquet'},{folder / 'codes.csv'}"
+    run = CliRunner().invoke(app, ["data", "revisions", "--macro", text, "--series", "UNRATE",
+                                   "--json"])  # fmt: skip
+    assert run.exit_code == 0, run.output
+    told = json.loads(run.stdout)
+    assert (told["vintages"], told["series"]["all"]) == (8, 3)
+    assert told["series"]["activity"] == 2
+    (row,) = told["revisions"]
+    rows = table()
+    first = [float(g["UNRATE"].iloc[-1]) for _, g in rows.groupby("vintage")][1:]
+    latest = rows[rows["vintage"] == "2020-05"]["UNRATE"].to_numpy()[-7:]
+    assert row["months"] == 7
+    assert row["revision"] == pytest.approx(np.abs(latest - first).mean())
+    assert row["largest"] == pytest.approx(np.abs(latest - first).max())
+    table_run = CliRunner().invoke(app, ["data", "revisions", "--macro", text])
+    assert "3 series: commodity 0" in table_run.stdout

@@ -1,0 +1,60 @@
+"""Costly numbers of a cut: shared by content, kept in a folder, never mistaken for others."""
+
+import numpy as np
+import pytest
+
+from tiltwise import Market
+from tiltwise.models.factor_regimes import Setting
+
+CALLS: list[str] = []
+
+
+def node(market: Market, asset: str, scale: float = 1.0, setting: Setting | None = None):
+    CALLS.append(asset)
+    return {"sum": np.array(market.prices[asset].sum() * scale), "rows": np.arange(3.0)}
+
+
+@pytest.fixture
+def market():
+    CALLS.clear()
+    return Market.synthetic(5, sessions=300)
+
+
+def test_one_computation_for_the_same_rows(market):
+    t = market.dates[200]
+    first = market.asof(t, 100).node(node, asset="A01")
+    again = market.asof(market.dates[250], since=101).asof(t).node(node, asset="A01")
+    assert CALLS == ["A01"]
+    assert again is first
+    assert float(first["sum"]) == market.prices["A01"].iloc[101:201].sum()
+
+
+def test_other_rows_arguments_or_data_are_other_nodes(market):
+    market.node(node, asset="A01")
+    market.node(node, asset="A01", scale=2.0)
+    market.node(node, asset="A01", setting=Setting(3.0))
+    market.asof(market.dates[-2]).node(node, asset="A01")
+    Market.synthetic(6, sessions=300).node(node, asset="A01")
+    assert len(CALLS) == 5
+
+
+def test_a_folder_outlives_the_process_and_damage(market, tmp_path):
+    """H.17: what was computed before a kill is found again, bit for bit; a torn file is redone."""
+    first = market.keeping(tmp_path).node(node, asset="A02")
+    again = market.keeping(tmp_path).node(node, asset="A02")
+    assert CALLS == ["A02"]
+    np.testing.assert_array_equal(first["sum"], again["sum"])
+    (file,) = tmp_path.iterdir()
+    file.write_bytes(file.read_bytes()[:40])
+    redone = market.keeping(tmp_path).node(node, asset="A02")
+    assert CALLS == ["A02", "A02"]
+    np.testing.assert_array_equal(first["sum"], redone["sum"])
+    assert [f.suffix for f in tmp_path.iterdir()] == [".npz"]
+
+
+def test_nodes_are_read_only_and_arguments_are_plain(market):
+    found = market.node(node, asset="A01")
+    with pytest.raises(ValueError, match="read-only"):
+        found["rows"][0] = 1.0
+    with pytest.raises(TypeError, match="JSON"):
+        market.node(node, asset=object())
