@@ -122,7 +122,8 @@ def _typed(key: str, text: str, hint: Any) -> Any:
         if Schedule in kinds:
             return Schedule.parse(text)
         if typing.get_origin(hint) is tuple:
-            return tuple(text.split(","))
+            kind = typing.get_args(hint)[0]
+            return tuple(kind(word) for word in text.split(","))
         if text.lower() in ("none", "null") and type(None) in kinds:
             return None
         if bool in kinds:

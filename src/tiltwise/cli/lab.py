@@ -13,12 +13,15 @@ from tiltwise.cli.options import (
     Data,
     Delay,
     End,
+    Factors,
     Fill,
     Folder,
     Grid,
     Jobs,
     Json,
+    Macro,
     Quiet,
+    Rates,
     Recipe,
     Seed,
     Settings,
@@ -37,6 +40,9 @@ def audit(
     settings: Settings = None,
     universe: Universe = None,
     benchmark: Benchmark = None,
+    macro: Macro = None,
+    rates: Rates = None,
+    factors: Factors = None,
     calendar: Calendar = None,
     rows: Annotated[
         str, typer.Option(help='row t of a frame is "decided" after t, or "held" in t')
@@ -65,7 +71,14 @@ def audit(
     report = auditing.examine(
         target,
         where.data,
-        inputs.market(where.data, benchmark=benchmark, calendar=calendar),
+        inputs.market(
+            where.data,
+            benchmark=benchmark,
+            macro=macro,
+            rates=rates,
+            factors=factors,
+            calendar=calendar,
+        ),
         settings=tuple(settings or ()),
         universe=universe,
         quiet=quiet,
@@ -96,6 +109,9 @@ def sweep(
     end: End = None,
     universe: Universe = None,
     benchmark: Benchmark = None,
+    macro: Macro = None,
+    rates: Rates = None,
+    factors: Factors = None,
     calendar: Calendar = None,
     fill: Fill = None,
     delay: Delay = None,
@@ -119,7 +135,14 @@ def sweep(
     from tiltwise.cli import vault as vaults
 
     where = configuration.read(config, data=data, folder=folder, jobs=jobs)
-    market = inputs.market(where.data, benchmark=benchmark, calendar=calendar)
+    market = inputs.market(
+        where.data,
+        benchmark=benchmark,
+        macro=macro,
+        rates=rates,
+        factors=factors,
+        calendar=calendar,
+    )
     vaults.admitted(where.folder, where.data, market, end, None)
     asked = sweeping.Asked(
         recipe=recipe,
@@ -168,6 +191,9 @@ def tune(
     case: Annotated[str, typer.Option(help="a name to declare the search by")] = "",
     universe: Universe = None,
     benchmark: Benchmark = None,
+    macro: Macro = None,
+    rates: Rates = None,
+    factors: Factors = None,
     calendar: Calendar = None,
     fill: Fill = None,
     delay: Delay = None,
@@ -191,7 +217,14 @@ def tune(
     asked = tuning.Asked(
         recipe=recipe,
         data=where.data,
-        market=inputs.market(where.data, benchmark=benchmark, calendar=calendar),
+        market=inputs.market(
+            where.data,
+            benchmark=benchmark,
+            macro=macro,
+            rates=rates,
+            factors=factors,
+            calendar=calendar,
+        ),
         settings=tuple(settings or ()),
         universe=universe,
         start=start,
@@ -271,6 +304,9 @@ def null(
     end: End = None,
     universe: Universe = None,
     benchmark: Benchmark = None,
+    macro: Macro = None,
+    rates: Rates = None,
+    factors: Factors = None,
     calendar: Calendar = None,
     cost_bps: CostBps = None,
     config: Config = None,
@@ -292,7 +328,14 @@ def null(
         nothing.Asked(
             recipe=recipe,
             data=where.data,
-            market=inputs.market(where.data, benchmark=benchmark, calendar=calendar),
+            market=inputs.market(
+                where.data,
+                benchmark=benchmark,
+                macro=macro,
+                rates=rates,
+                factors=factors,
+                calendar=calendar,
+            ),
             settings=tuple(settings or ()),
             grid=tuple(grid or ()),
             universe=universe,

@@ -40,3 +40,5 @@ CostBps = Annotated[
     float | None, typer.Option("--cost-bps", min=0, help="half-spread per side; default 2")
 ]
 Rates = Annotated[str | None, typer.Option(help="FILE:COLUMN, or FILE:COLUMN% for percent")]
+Macro = Annotated[str | None, typer.Option(help="FRED-MD, daily, records: FILE,FILE")]
+Factors = Annotated[str | None, typer.Option(help="decimal factor returns by date")]

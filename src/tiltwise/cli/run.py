@@ -12,7 +12,7 @@ from tiltwise.backtest.walk_forward import first_start, walk_forward
 from tiltwise.cli import inputs, report, show
 from tiltwise.cli.asked import Asked as Asked
 from tiltwise.evaluate.metrics import METRICS, summary
-from tiltwise.evaluate.record import run_of
+from tiltwise.evaluate.record import code_version, run_of
 from tiltwise.ledger import Ledger, Run
 from tiltwise.research.evidence import Evidence, evidence
 
@@ -39,11 +39,13 @@ def execute(asked: Asked, quiet: bool) -> Done:
     strategy = inputs.strategy(recipe, list(asked.settings), universe=names)
     start = asked.start or first_start(strategy, asked.market)
     Ledger(asked.folder)  # refuses a folder that cannot hold one before anything is computed
+    # What was costly to compute is found again, by this code: a run that was killed goes on.
+    market = asked.market.keeping(asked.folder / "nodes" / code_version(recipe))
     label = inputs.label(asked.data)
     with show.progress(f"{strategy.name} on {label}", quiet) as bar:
         result = walk_forward(
             strategy,
-            asked.market,
+            market,
             start,
             asked.end,
             asked.simulator,
@@ -52,7 +54,7 @@ def execute(asked: Asked, quiet: bool) -> Done:
         )
         table = summary(result, seed=asked.seed)
     with show.progress("what stands behind it", quiet) as bar:
-        found = evidence(result, asked.market, asked.seed, asked.jobs, bar)
+        found = evidence(result, market, asked.seed, asked.jobs, bar)
     files = report.stored(result, found, asked.market.benchmark)
     run = run_of(result, table, data=label, seed=asked.seed, files=files)
     return conclude(asked, result, run, found)

@@ -1,6 +1,9 @@
 """Regimes of factors, the paths of their views, and the choice of a setting."""
 
 import dataclasses
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -16,6 +19,7 @@ from tiltwise.models.regime_paths import Rhythm, choose, sharpe, tilt_returns, v
 from tiltwise.models.regimes import SparseJumpModel
 from tiltwise.recipes.regime_tilt import RegimeTilt
 
+ROOT = Path(__file__).resolve().parents[3]
 SETTINGS = tuple(Setting(p, None, k) for k in (3.0, 9.5) for p in (5.0, 40.0))
 RHYTHM = Rhythm(lookback=504, least=400)
 
@@ -107,6 +111,24 @@ def test_views_refuse_smoothed_states(market):
     smoothed = SparseJumpModel().fit(rows).smooth(rows)
     with pytest.raises(LookaheadError, match="SmoothedStates"):
         regimes.expected(smoothed)  # type: ignore[arg-type]
+
+
+def test_the_type_checker_refuses_smoothed_states(tmp_path):
+    """The same before anything runs."""
+    file = tmp_path / "wrong.py"
+    file.write_text(
+        "from tiltwise.models.factor_regimes import FactorRegimes\n"
+        "from tiltwise.models.regime_states import FilteredStates, SmoothedStates\n"
+        "def view(regimes: FactorRegimes, good: FilteredStates, bad: SmoothedStates) -> None:\n"
+        "    regimes.expected(good)\n"
+        "    regimes.expected(bad)\n"
+    )
+    asked = [sys.executable, "-m", "mypy", "--config-file", str(ROOT / "pyproject.toml"), str(file)]
+    done = subprocess.run(asked, cwd=ROOT, capture_output=True, text=True, check=False)
+    wrong = [line for line in done.stdout.splitlines() if "wrong.py" in line and "error" in line]
+    assert len(wrong) == 1
+    assert ":5:" in wrong[0]
+    assert 'expected "FilteredStates"' in wrong[0]
 
 
 def test_paths_are_out_of_sample_and_equal_the_strategy_itself(market):

@@ -10,6 +10,8 @@ from tiltwise import Market, walk_forward
 from tiltwise.backtest.walk_forward import first_start
 from tiltwise.overlays import FractionalKelly, TurnoverLimit
 from tiltwise.recipes import discover
+from tiltwise.recipes.dynamic_loadings import DynamicLoadings
+from tiltwise.recipes.loading_views import LoadingViews
 
 CAP, GROSS = 0.05, 0.9
 RECIPES = list(discover())
@@ -49,3 +51,23 @@ def test_kelly_and_the_turnover_limit_wrap_every_recipe(name):
         np.testing.assert_array_equal(table, linked.decisions.evidence[kind])
     told = linked.strategy.describe()
     assert told["part"]["part"] == alone.strategy.describe()
+
+
+def test_kalman_loadings_are_views_of_black_litterman():
+    """H.16: returns that filtered loadings expect tilt equal weights, at the tracking error."""
+    m = market()
+    linked = LoadingViews(universe=m.assets, target=0.03)
+    start = first_start(linked, m)
+    end = m.dates[m.dates.searchsorted(start) + 120]
+    alone = walk_forward(DynamicLoadings(universe=m.assets, cap=1.0), m, start, end)
+    result = walk_forward(linked, m, start, end)
+    told = result.decisions.evidence
+    np.testing.assert_allclose(told["expected"], alone.decisions.evidence["expected"] * 252)
+    weights = result.weights
+    np.testing.assert_allclose(weights.sum(axis=1), 1.0, atol=1e-9)
+    assert weights.to_numpy().min() > -1e-12
+    reached = told["status"] == "optimal"
+    assert reached.any()
+    np.testing.assert_allclose(told["tracking_error"][reached], 0.03, atol=1e-9)
+    tilt, views = weights - 1.0 / len(m.assets), told["expected"]
+    assert (tilt * views.sub(views.mean(axis=1), axis=0)).sum(axis=1)[reached].gt(0.0).all()

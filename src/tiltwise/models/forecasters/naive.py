@@ -1,0 +1,74 @@
+"""Forecasts that know nothing of features: the ones that a model has to beat.
+
+Persistence is a weak opponent: of returns without memory it has about sqrt(2) times the error of
+their mean.
+"""
+
+import dataclasses
+from typing import ClassVar
+
+import numpy as np
+import pandas as pd
+
+from tiltwise.errors import DataError
+from tiltwise.models.forecasters.contract import Floats, Forecast, Forecaster, table_of
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Constant(Forecast):
+    """The same forecast for every row: `values` by target; `rows` bounds how many may be asked."""
+
+    values: pd.Series
+    rows: int | None = None
+
+    def predict(self, x: pd.DataFrame) -> pd.DataFrame:
+        """Return the values in every row.
+
+        Raises
+        ------
+        DataError
+            More rows are asked for than the values hold for.
+        """
+        if self.rows is not None and len(x) > self.rows:
+            raise DataError(
+                f"the last return holds for {self.rows} row, not for {len(x)}: fit anew for each"
+            )
+        told: Floats = np.tile(self.values.to_numpy(np.float64), (len(x), 1))
+        return table_of(told, x.index, tuple(self.values.index))
+
+
+@dataclasses.dataclass(frozen=True)
+class Zero(Forecaster):
+    """No return at all."""
+
+    def fit(self, x: pd.DataFrame, y: pd.DataFrame) -> Constant:
+        """Learn nothing but the names of the targets."""
+        return Constant(pd.Series(0.0, list(map(str, y.columns))))
+
+
+@dataclasses.dataclass(frozen=True)
+class HistoricalMean(Forecaster):
+    """The mean of all returns so far, target by target; missing ones are left out."""
+
+    def fit(self, x: pd.DataFrame, y: pd.DataFrame) -> Constant:
+        """Learn the means."""
+        return Constant(_known(y, y.mean()))
+
+
+@dataclasses.dataclass(frozen=True)
+class Persistence(Forecaster):
+    """Last month's return once more: the last row of the targets known."""
+
+    each_row: ClassVar[bool] = True
+
+    def fit(self, x: pd.DataFrame, y: pd.DataFrame) -> Constant:
+        """Learn the last row."""
+        if not len(y):
+            raise DataError("persistence needs the return of one row")
+        return Constant(_known(y, y.iloc[-1]), rows=1)
+
+
+def _known(y: pd.DataFrame, values: pd.Series) -> pd.Series:
+    if values.isna().any():
+        raise DataError(f"{values.index[values.isna()][0]} has no return to learn from")
+    return pd.Series(values.to_numpy(np.float64), list(map(str, y.columns)))
