@@ -12,13 +12,18 @@ therefore belongs outside one that scales, as above.
 
 import dataclasses
 import math
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from tiltwise.errors import MissingData, StrategyError
+from tiltwise.calendar import MONTHLY, YEARLY, Schedule
+from tiltwise.errors import StrategyError
+from tiltwise.features.fear import fear, realised
+from tiltwise.features.held import drift, excess
 from tiltwise.market.market import Market
+from tiltwise.models.market_regime import RegimeRule
 from tiltwise.portfolio.kelly import FRACTION
 from tiltwise.portfolio.turnover import one_way, part_way
 from tiltwise.strategy import Decision, Decisions, Strategy
@@ -99,7 +104,7 @@ class TurnoverLimit(Overlay):
         if answer.weights is None:
             return Decision.hold({**answer.evidence, name: math.nan})
         evidence = {**answer.evidence, name: one_way(answer.weights, held)}
-        room = self.cap - _drift(held, past)
+        room = self.cap - drift(held, past)
         if room <= 0.0:
             return Decision.hold(evidence)
         weights = part_way(answer.weights, held, room)
@@ -159,7 +164,7 @@ class VolatilityTarget(Rescaling):
         if answer.weights is None or not answer.weights.any():
             return _scaled(self, answer, 1.0 if answer.weights is not None else math.nan)
         most = self.gross / float(answer.weights.abs().sum())
-        volatility = self._volatility(_excess(self, answer.weights, past))
+        volatility = self._volatility(excess(answer.weights, past, self.name))
         return _scaled(self, answer, min(self.target / volatility, most) if volatility else most)
 
     def _volatility(self, path: Floats) -> float:
@@ -202,7 +207,7 @@ class FractionalKelly(Rescaling):
         if answer.weights is None or not answer.weights.any():
             return _scaled(self, answer, 1.0 if answer.weights is not None else math.nan)
         most = self.gross / float(answer.weights.abs().sum())
-        path = _excess(self, answer.weights, past)
+        path = excess(answer.weights, past, self.name)
         mean, variance = float(path.mean()), float(path.var(ddof=1))
         wanted = self.fraction * mean / variance if variance > 0 else most * (mean > 0)
         return _scaled(self, answer, min(max(wanted, 0.0), most))
@@ -230,19 +235,9 @@ class Blend(Rescaling):
 
     def decide(self, model: Answers, past: Market, held: pd.Series) -> Decision:
         """Average; evidence is numbered by part."""
-        evidence = {
-            f"{i}.{name}": value
-            for i, answer in enumerate(model)
-            for name, value in answer.evidence.items()
-        }
-        holding = [p.name for p, a in zip(self.parts, model, strict=True) if a.weights is None]
-        if len(holding) == len(model):
+        evidence = _numbered(model)
+        if _all_hold(self, model, past):
             return Decision.hold(evidence)
-        if holding:
-            raise StrategyError(
-                f"{holding[0]} holds on {past.now.date()} while other parts trade; how much of "
-                "the book is its own is not known, so it must state weights on each decision"
-            )
         shares = self.shares or (1.0 / len(model),) * len(model)
         total = pd.Series(0.0, index=past.prices.columns)
         for share, answer in zip(shares, model, strict=True):
@@ -251,56 +246,179 @@ class Blend(Rescaling):
         return Decision(total, evidence)
 
 
+@dataclasses.dataclass(frozen=True)
+class AdaptiveLeverage(Rescaling):
+    """Hold more than the strategy does when all is quieter than usual, less when it is wilder.
+
+    ``scale = usual / level``, at least `least` and at most `most`. The level is the volatility
+    index as known on the day (without it the last month's volatility of the benchmark), the usual
+    one its median over the last `window` sessions; or a number among the strategy's evidence that
+    says how unsure it is, such as the "error" of its forecasts. Where no level is known, nothing is
+    levered.
+
+    Attributes
+    ----------
+    by : "volatility", or the name of the evidence.
+    usual : level at which the scale is one; None for the median, evidence has none.
+    """
+
+    strategy: Strategy
+    by: str = "volatility"
+    usual: float | None = None
+    most: float = 2.0
+    least: float = 0.0
+    window: int = 252
+
+    def __post_init__(self) -> None:
+        """Refuse bounds that leave nothing, and evidence without its usual level."""
+        _positive(self, "most", *(["usual"] if self.usual is not None else []))
+        if not 0.0 <= self.least <= self.most:
+            raise StrategyError(f"{self.name}: least={self.least} must lie between 0 and most")
+        if self.by != "volatility" and self.usual is None:
+            raise StrategyError(f"{self.name}: say which {self.by} is usual, as in usual=0.05")
+        _window(self, self.window)
+        self._join((self.strategy,), self.window)
+
+    def decide(self, model: Answers, past: Market, held: pd.Series) -> Decision:
+        """Scale by usual over level."""
+        (answer,) = model
+        usual, what = self.usual, self.by
+        if self.by == "volatility":
+            path, what = past.feature(fear)
+            level = float(path.iloc[-1]) if len(path) else math.nan
+            usual = usual or float(path.median())
+        elif self.by in answer.evidence:
+            level = float(answer.evidence[self.by])
+        else:
+            raise StrategyError(f"{self.name}: {self.strategy.name} has no evidence {self.by!r}")
+        assert usual is not None
+        wanted = usual / level if level > 0.0 and not math.isnan(usual) else 1.0
+        scale = min(max(wanted, self.least), self.most)
+        told = {f"{self.name}.level": level, f"{self.name}.of": what}
+        return _scaled(self, Decision(answer.weights, {**answer.evidence, **told}), scale)
+
+
+@dataclasses.dataclass(frozen=True)
+class Triggered(Overlay):
+    """Trade when the schedule says so, and on a day on which the market turns wild; else hold.
+
+    The market turns wild on the session whose last `fast` returns first have more than `trigger`
+    times the volatility of the last `slow`. The strategy must decide on every session that may
+    trigger: give it ``decide_on=DAILY``. Weekly and quarterly trading is a strategy's `decide_on`.
+    """
+
+    strategy: Strategy
+    schedule: Schedule = MONTHLY
+    trigger: float = 1.5
+    fast: int = 10
+    slow: int = 126
+
+    def __post_init__(self) -> None:
+        """Refuse windows that are no faster and slower."""
+        _positive(self, "trigger")
+        _window(self, self.fast)
+        if self.slow <= self.fast:
+            raise StrategyError(f"{self.name}: slow={self.slow} must be above fast={self.fast}")
+        self._join((self.strategy,), self.slow + 1)
+
+    def decide(self, model: Answers, past: Market, held: pd.Series) -> Decision:
+        """Pass the decision on, or hold."""
+        (answer,) = model
+        fast, slow = (past.feature(realised, window=w) for w in (self.fast, self.slow))
+        ratio = (fast / slow).reindex(past.dates[-2:])
+        now, before = float(ratio.iloc[-1]), float(ratio.iloc[0])
+        reasons = {
+            "start": not held.any(),
+            "schedule": self.schedule.last(past.calendar, past.now) == past.now,
+            "trigger": now > self.trigger and not before > self.trigger,
+        }
+        why = next((name for name, due in reasons.items() if due), "hold")
+        told = {**answer.evidence, f"{self.name}.ratio": now, f"{self.name}.why": why}
+        return Decision.hold(told) if why == "hold" else Decision(answer.weights, told)
+
+
+@dataclasses.dataclass(frozen=True)
+class RegimeSwitch(Overlay):
+    """Hold what the first part would in the calmest state of the market, the last in the wildest.
+
+    There are as many states as parts. The state is the likeliest as known at the close
+    (`models.market_regime`): learnt on the rows up to the last session of `relearn`, then filtered.
+
+    Attributes
+    ----------
+    model : "hmm", "mixture" or "jump".
+    against : the market asset; None means the benchmark.
+    warmup : fewest rows that the states are learnt from.
+    """
+
+    parts: tuple[Strategy, ...] = ()
+    model: str = "hmm"
+    against: str | None = None
+    relearn: Schedule = YEARLY
+    warmup: int | None = 504
+
+    def __post_init__(self) -> None:
+        """Refuse a single part, and a model that there is not."""
+        if len(self.parts) < 2 or self.needs < 2:
+            raise StrategyError(f"{self.name} needs two strategies to switch between, and rows")
+        self._rule()
+        self._join(self.parts)
+
+    def decide(self, model: Answers, past: Market, held: pd.Series) -> Decision:
+        """Return the decision of the part whose state it is."""
+        return self._chosen(model, past, self._rule().probabilities(past, past.dates[-1:]).iloc[0])
+
+    def decide_many(
+        self, model: tuple[Decisions, ...], past: Market, dates: pd.DatetimeIndex
+    ) -> Decisions:
+        """Return what `decide` answers at each of `dates`."""
+        known = self._rule().probabilities(past, dates)
+        answers = [
+            self._chosen(tuple(m.at(t) for m in model), past.asof(t), known.iloc[row])
+            for row, t in enumerate(dates)
+        ]
+        return Decisions.stack(dates, answers, past.assets)
+
+    def _chosen(self, answers: Answers, past: Market, known: pd.Series) -> Decision:
+        state = int(known.to_numpy().argmax())
+        told = {
+            **_numbered(answers),
+            f"{self.name}.state": state,
+            f"{self.name}.probability": float(known.iloc[state]),
+        }
+        if _all_hold(self, answers, past):
+            return Decision.hold(told)
+        return Decision(answers[state].weights, told)
+
+    def _rule(self) -> RegimeRule:
+        return RegimeRule(self.model, len(self.parts), self.against, self.relearn, self.needs)
+
+
+def _numbered(answers: Answers) -> dict[str, Any]:
+    """Return the evidence of all parts, numbered by part."""
+    return {
+        f"{i}.{name}": value
+        for i, answer in enumerate(answers)
+        for name, value in answer.evidence.items()
+    }
+
+
+def _all_hold(overlay: Overlay, answers: Answers, past: Market) -> bool:
+    """Return whether all parts hold; refuse that only some do."""
+    parts = zip(overlay.parts, answers, strict=True)
+    holding = [part.name for part, answer in parts if answer.weights is None]
+    if holding and len(holding) < len(answers):
+        raise StrategyError(
+            f"{holding[0]} holds on {past.now.date()} while other parts trade; how much of "
+            "the book is its own is not known, so it must state weights on each decision"
+        )
+    return bool(holding)
+
+
 def _scaled(overlay: Overlay, answer: Decision, scale: float) -> Decision:
     """Return a decision with its weights multiplied; a hold stays one."""
     evidence = {**answer.evidence, f"{overlay.name}.scale": scale}
     return Decision(None if answer.weights is None else answer.weights * scale, evidence)
-
-
-def _excess(overlay: Overlay, weights: pd.Series, past: Market) -> Floats:
-    """Return what today's weights earned over cash in each session of the window.
-
-    ``sum of w[i] (r[i,s] - cash[s])``: the rest of the book is in cash, which earns as in the
-    simulator. Sessions on which a held asset lacks a return are left out, at most half of them.
-    """
-    columns = past.prices.columns
-    held = weights.reindex(columns, fill_value=0.0).to_numpy(np.float64)
-    returns = past.array("returns")
-    assert returns is not None
-    chosen = np.flatnonzero(held)
-    # Products row by row: a sum that does not depend on how many rows there are.
-    path = ((returns[:, chosen] - _cash(past)) * held[chosen]).sum(axis=1)
-    known = path[~np.isnan(path)]
-    if 2 * len(known) < len(path) or len(known) < 2:
-        gaps = np.isnan(returns[:, chosen]).sum(axis=0)
-        raise MissingData(
-            f"{overlay.name}: only {len(known)} of {len(path)} sessions to {past.now.date()} have "
-            f"a return of every asset held; {columns[chosen[int(gaps.argmax())]]} lacks most"
-        )
-    return np.asarray(known)
-
-
-def _drift(held: pd.Series, past: Market) -> float:
-    """Return the mean one-way turnover that undoes a session's moves of a book.
-
-    ``mean over s of sum of |h[i] (1 + r[i,s]) / (1 + h . r[s]) - h[i]| / 2``; a price that was not
-    printed did not move.
-    """
-    share = held.reindex(past.prices.columns, fill_value=0.0).to_numpy(np.float64)
-    returns = past.array("returns")
-    assert returns is not None
-    gains = np.where(np.isnan(returns), 0.0, returns) * share
-    whole = gains.sum(axis=1, keepdims=True)  # row by row, however many rows there are
-    return float(np.abs((gains - share * whole) / (1.0 + whole)).sum(axis=1).mean()) / 2.0
-
-
-def _cash(past: Market) -> Floats:
-    """Return what cash earned to each session after the first: (rows - 1, 1)."""
-    if past.rates is None:
-        return np.zeros((1, 1))
-    days = past.dates.to_numpy().astype("datetime64[D]").astype(np.float64)
-    rates = past.rates.to_numpy(np.float64)
-    return np.asarray(rates[:-1, None] * np.diff(days)[:, None] / 365.0)
 
 
 def _positive(overlay: Overlay, *fields: str) -> None:

@@ -10,10 +10,20 @@ import pytest
 from tiltwise import Market, Simulator, propose, walk_forward
 from tiltwise.backtest.costs import Costs
 from tiltwise.backtest.walk_forward import first_start
-from tiltwise.calendar import MONTHLY, QUARTERLY, Schedule
+from tiltwise.calendar import DAILY, MONTHLY, QUARTERLY, WEEKLY, Schedule
 from tiltwise.errors import LookaheadError, MissingData, StrategyError
+from tiltwise.market import companions
 from tiltwise.market.market import Market as Cut
-from tiltwise.overlays import Blend, FractionalKelly, Leverage, TurnoverLimit, VolatilityTarget
+from tiltwise.overlays import (
+    AdaptiveLeverage,
+    Blend,
+    FractionalKelly,
+    Leverage,
+    RegimeSwitch,
+    Triggered,
+    TurnoverLimit,
+    VolatilityTarget,
+)
 from tiltwise.recipes.benchmarks import BuyAndHold, EqualWeight, InverseVolatility, Trend
 from tiltwise.recipes.dynamic_loadings import DynamicLoadings
 from tiltwise.recipes.residual_momentum import ResidualMomentum
@@ -412,3 +422,162 @@ def test_an_overlay_says_its_name_beside_that_of_its_part(market):
     assert (one["strategy"], two["strategy"]) == ("Leverage", "TurnoverLimit")
     assert one["part"] == two["part"] == part.describe()
     assert Leverage(part).key != Leverage(inverse(market)).key
+
+
+# --------------------------------------------------------------- leverage that adapts, and switches
+
+
+def with_vix(market, level):
+    """The market with a volatility index that is known on the next weekday."""
+    table = pd.DataFrame({"VIXCLS": level}, market.dates)
+    return Market.from_frames(**{**market.frames(), "macro": companions.dated_records(table)})
+
+
+def test_leverage_falls_when_the_volatility_index_rises(market):
+    """3.38: usual over level, as known on the day; twice the level, half the book."""
+    part = inverse(market)
+    level = np.full(len(market), 16.0)
+    level[1001:] = 32.0
+    feared = with_vix(market, level)
+    t, nothing = market.dates[1001], pd.Series(dtype=float)
+    scales = []
+    for day in (t, market.dates[1002]):  # the rise is known a session later
+        answer = propose(AdaptiveLeverage(part, most=3.0), feared, day, nothing)
+        plain = propose(part, feared, day, nothing).weights
+        np.testing.assert_allclose(
+            answer.weights, plain * answer.evidence["AdaptiveLeverage.scale"], atol=1e-15
+        )
+        scales.append(answer.evidence["AdaptiveLeverage.scale"])
+        assert answer.evidence["AdaptiveLeverage.of"] == "volatility index"
+    assert scales == [1.0, 0.5]
+    calm = with_vix(market, np.where(level > 20, 4.0, 16.0))
+    bound = AdaptiveLeverage(part, most=1.5, least=0.8)
+    assert propose(bound, calm, market.dates[1002], nothing).evidence[
+        "AdaptiveLeverage.scale"
+    ] == pytest.approx(1.5)
+    low = propose(bound, feared, market.dates[1002], nothing)
+    assert low.evidence["AdaptiveLeverage.scale"] == pytest.approx(0.8)
+
+
+def test_without_the_index_leverage_follows_realised_volatility(market):
+    """3.38: median of the year over that of the last 21 returns, from prices in pandas."""
+    t = market.dates[1100]
+    answer = propose(AdaptiveLeverage(inverse(market)), market, t, pd.Series(dtype=float))
+    seen = market.benchmark_prices.loc[:t].iloc[-253:].pct_change().dropna()
+    level = seen.rolling(21).std() * math.sqrt(252)
+    assert answer.evidence["AdaptiveLeverage.of"] == "realised volatility"
+    assert answer.evidence["AdaptiveLeverage.level"] == pytest.approx(level.iloc[-1])
+    expected = min(level.median() / level.iloc[-1], 2.0)
+    assert answer.evidence["AdaptiveLeverage.scale"] == pytest.approx(expected)
+
+
+@dataclasses.dataclass(frozen=True)
+class Unsure(Strategy):
+    """Equal weights, and an error that grows with time."""
+
+    universe: tuple[str, ...] = ()
+
+    def decide(self, model, past, held):
+        weights = pd.Series(1.0 / len(past.assets), past.prices.columns)
+        return Decision(weights, {"error": len(past) / 10_000.0})
+
+
+def test_leverage_falls_when_the_forecast_error_rises(market):
+    """3.38: the error that a strategy reports of its own forecasts."""
+    overlay = AdaptiveLeverage(Unsure(market.assets), by="error", usual=0.1)
+    nothing = pd.Series(dtype=float)
+    scales = [
+        propose(overlay, market, t, nothing).evidence["AdaptiveLeverage.scale"]
+        for t in market.dates[[499, 799, 1149]]
+    ]
+    np.testing.assert_allclose(scales, [2.0, 0.1 / 0.08, 0.1 / 0.115])
+    with pytest.raises(StrategyError, match="InverseVolatility has no evidence 'error'"):
+        propose(
+            AdaptiveLeverage(inverse(market), by="error", usual=0.1), market, market.now, nothing
+        )
+
+
+def test_trading_is_triggered_by_volatility():
+    """3.40: monthly, and on the first day on which the last ten returns are twice as wild."""
+    rng = np.random.default_rng(0)
+    moves = rng.standard_normal((700, 3)) * 0.005
+    moves[500:512] *= 6.0
+    days = pd.bdate_range("2020-01-02", periods=700, unit="ns", name="date")
+    table = pd.DataFrame(100 * np.cumprod(1 + moves, axis=0), days, ["A", "B", "MKT"])
+    market = Market.from_frames(table, benchmark="MKT", calendar="rows")
+    part = EqualWeight(universe=("A", "B"), decide_on=DAILY)
+    result = walk_forward(Triggered(part, trigger=2.0), market, days[300], simulator=FREE)
+    why = result.decisions.evidence["Triggered.why"]
+    ratio = result.decisions.evidence["Triggered.ratio"]
+    months = MONTHLY.sessions(market.calendar, days[300], days[-1])
+    assert set(why.index[why == "schedule"]) <= set(months)
+    assert len(months) - (why == "schedule").sum() <= 2  # the first days, on which nothing is held
+    crossed = (ratio > 2.0) & (ratio.shift() <= 2.0)
+    assert set(why.index[why == "trigger"]) == set(ratio.index[crossed]) - set(months)
+    assert days[500] <= why.index[why == "trigger"][0] <= days[504]
+    traded = result.weights.notna().any(axis=1)
+    assert (traded == (why != "hold")).all()
+    seen = market.benchmark_prices.pct_change()
+    t = days[505]
+    told = seen.loc[:t].iloc[-10:].std() / seen.loc[:t].iloc[-126:].std()
+    assert ratio[t] == pytest.approx(told)
+
+
+@pytest.mark.parametrize("schedule", [WEEKLY, QUARTERLY, MONTHLY])
+def test_three_schedules(market, schedule):
+    """3.40: any strategy decides weekly, monthly or quarterly, and not in between."""
+    part = EqualWeight(universe=market.assets, decide_on=schedule)
+    result = walk_forward(part, market, market.dates[400], simulator=FREE)
+    due = schedule.sessions(market.calendar, market.dates[401], market.now)
+    assert list(result.weights.index) == [market.dates[400], *due]
+
+
+@pytest.mark.parametrize("model", ["hmm", "mixture", "jump"])
+def test_the_state_of_the_market_chooses_the_strategy(market, model):
+    """3.41: the calm part in the calm state, the wild part in the wild one, as known each day."""
+    calm = EqualWeight(universe=market.assets, decide_on=MONTHLY)
+    wild = Trend(universe=market.assets, decide_on=MONTHLY)
+    switch = RegimeSwitch((calm, wild), model=model)
+    start, end = market.dates[[520, 1149]]
+    runs = [walk_forward(s, market, start, end, FREE) for s in (switch, calm, wild)]
+    whole, *parts = (r.weights for r in runs)
+    state = runs[0].decisions.evidence["RegimeSwitch.state"]
+    assert 0 < state.mean() < 1
+    for number, part in enumerate(parts):
+        chosen = state.index[state == number]
+        np.testing.assert_array_equal(whole.loc[chosen], part.loc[chosen])
+    slow = walk_forward(switch, market, start, end, FREE, vectorised=False)
+    np.testing.assert_array_equal(slow.weights, whole)
+    cut = walk_forward(switch, market.asof(market.dates[900]), start, simulator=FREE)
+    np.testing.assert_array_equal(cut.weights, whole.loc[: market.dates[900]])
+    told = runs[0].decisions.evidence["RegimeSwitch.probability"]
+    assert told.between(0.5, 1.0).all()
+    assert set(runs[0].decisions.evidence) >= {"1.change", "RegimeSwitch.state"}
+
+
+def test_a_switch_nests_and_refuses_a_part_that_only_holds(market):
+    calm = EqualWeight(universe=market.assets, decide_on=MONTHLY)
+    nested = Leverage(RegimeSwitch((calm, inverse(market))), 1.5)
+    answer = propose(nested, market, market.now, pd.Series(dtype=float))
+    assert answer.weights.sum() == pytest.approx(1.5)
+    buy = BuyAndHold(universe=market.assets)
+    once = EqualWeight(universe=market.assets, decide_on=buy.decide_on)
+    held = pd.Series(0.05, index=market.assets)
+    with pytest.raises(StrategyError, match=r"BuyAndHold holds on .* while other parts trade"):
+        propose(RegimeSwitch((buy, once)), market, market.now, held)
+    assert propose(RegimeSwitch((buy, buy)), market, market.now, held).weights is None
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda s: RegimeSwitch((s,)), "two strategies"),
+        (lambda s: RegimeSwitch((s, s), model="oracle"), "not one of hmm, mixture, jump"),
+        (lambda s: AdaptiveLeverage(s, by="error"), "say which error is usual"),
+        (lambda s: AdaptiveLeverage(s, least=3.0), "between 0 and most"),
+        (lambda s: Triggered(s, slow=10), "slow=10 must be above fast=10"),
+    ],
+)
+def test_senseless_switches_are_refused(market, make, message):
+    with pytest.raises(StrategyError, match=message):
+        make(inverse(market))

@@ -130,6 +130,7 @@ class Card:
         `unknown` says what is missing.
     holds_market : whether the fund of the market is held like the others.
     stand_ins : most assets that stand in for the source's; None for all there are.
+    young : assets of the universe listed within the period; they have no prices before.
     """
 
     system: str
@@ -150,6 +151,7 @@ class Card:
     unknown: str = ""
     holds_market: bool = False
     stand_ins: int | None = None
+    young: tuple[str, ...] = ()
 
 
 def names() -> tuple[str, ...]:
@@ -175,7 +177,10 @@ def read(system: str) -> Card:
     fixes = {name: Fix(**entry) for name, entry in table.pop("fixes").items()}
     claims = tuple(Claim(**entry) for entry in table.pop("claims"))
     universe = tuple(table.pop("universe"))
-    return Card(**table, universe=universe, variants=variants, fixes=fixes, claims=claims)
+    young = tuple(table.pop("young", ()))
+    return Card(
+        **table, universe=universe, young=young, variants=variants, fixes=fixes, claims=claims
+    )
 
 
 def _variant(entry: dict[str, Any]) -> Variant:

@@ -10,7 +10,7 @@ import pandas as pd
 from tiltwise.backtest.costs import Costs
 from tiltwise.backtest.result import Backtest
 from tiltwise.backtest.simulator import Simulator
-from tiltwise.backtest.walk_forward import first_start, walk_forward
+from tiltwise.backtest.walk_forward import first_start, shown, walk_forward
 from tiltwise.claims.as_written import helix_allocation as allocating
 from tiltwise.claims.as_written import regime_allocation as source
 from tiltwise.claims.as_written.account import AsWritten, Source
@@ -20,6 +20,7 @@ from tiltwise.claims.kept_regimes import Allocation, Tilt
 from tiltwise.claims.periods import PERIOD, ends
 from tiltwise.claims.study import Study
 from tiltwise.errors import MissingData, StrategyError
+from tiltwise.market.market import Market
 from tiltwise.portfolio.black_litterman import Prior, Views
 from tiltwise.portfolio.tracking_error import at_tracking_error
 from tiltwise.recipes.regime_allocation import RegimeAllocation
@@ -152,9 +153,31 @@ def backtest(
     key = (chosen.key, str(start), str(stop), str(using.describe()))
 
     def run() -> Backtest:
-        return walk_forward(chosen, study.market, start, stop, simulator=using, jobs=jobs)
+        return filled(_decisions(chosen, study.market, start, stop, jobs), study.market, using)
 
     found: Backtest = study.market.cached(("backtest", *key), run)
+    return found
+
+
+def filled(result: Backtest, market: Market, using: Simulator) -> Backtest:
+    """Return the same decisions with other fills and costs; nobody asked what is held."""
+    dates = result.decisions.dates
+    view = shown(result.strategy, market.asof(result.simulated.tape.dates[-1]))
+    tape = using.tape(view, int(view.dates.searchsorted(dates[0])))
+    rows = np.searchsorted(tape.dates.asi8, dates.asi8)
+    simulated = using.run(tape, result.decisions.weights.to_numpy(), sessions=rows)
+    return Backtest.make(result.strategy, view, using, result.decisions, result.refits, simulated)
+
+
+def _decisions(
+    chosen: Strategy, market: Market, start: Any, stop: Any, jobs: int | None = None
+) -> Backtest:
+    """Return the decisions from a session on, made once whatever becomes of them."""
+
+    def run() -> Backtest:
+        return walk_forward(chosen, market, start, stop, simulator=simulator(()), jobs=jobs)
+
+    found: Backtest = market.cached(("decided", chosen.key, str(start), str(stop)), run)
     return found
 
 
@@ -203,12 +226,7 @@ def _decided(study: Study, cell: Cell, fixed: Collection[str]) -> Backtest:
             raise MissingData(f"no session from {first.date()} on")
         before = market.dates[max(int(market.dates.searchsorted(first)) - 1, 0)]
         start = max(before, first_start(chosen, market))
-
-    def run() -> Backtest:
-        return walk_forward(chosen, market, start, stop, simulator=simulator(()))
-
-    found: Backtest = market.cached(("helix", chosen.key, start), run)
-    return found
+    return _decisions(chosen, market, start, stop)
 
 
 def _dead(study: Study, cell: Cell, result: Backtest, fixed: Collection[str]) -> pd.DatetimeIndex:

@@ -185,7 +185,7 @@ def _rows(
     beside_it = {name: within(e, claim.cell) for name, e in baselines.items()}
     found = []
     for number in claim.numbers:
-        written = bench.estimate(claim, number.metric).value
+        written = bench.value(claim, number.metric)
         corrected = bench.estimate(claim, number.metric, fixes)
         verdict = _verdict(bench, claim, number, written, corrected, chosen.dsr)
         found.append(

@@ -21,7 +21,8 @@ class Study:
     ----------
     market : the traded assets, `reference` as its benchmark, from the card's first price on.
     reference : the fund of the whole market, the data's benchmark, or the mean of the assets.
-    returns : log returns (date x asset, `reference` last) without rows that miss one.
+    returns : log returns (date x asset, `reference` last) without rows that miss one; those of the
+        card's young assets are missing before they were listed.
     folds : the source's walk-forward on these returns.
     substitutes : what stands in for the source's assets; empty where nothing does.
     shortfall : why the period is not the source's; empty where it is.
@@ -125,9 +126,11 @@ def _prices(
             f"{card.system}: the claims are about the time from {card.start} on, but the data end "
             f"on {market.now.date()}"
         )
-    there = prices.notna().mean() > 0.99
+    late = prices.columns.isin(card.young)
+    there = (prices.notna().mean() > 0.99) | (late & prices.notna().any())
     left_out = [str(a) for a in prices.columns[~there]]
-    prices = prices.loc[:, there].dropna()
+    whole = prices.columns[there & ~late]
+    prices = prices.loc[:, there].dropna(subset=whole)
     if reference == MEAN:
         mean = _log_returns(prices).to_numpy().mean(axis=1)
         prices = prices.assign(**{MEAN: 100.0 * np.exp(np.append(0.0, np.cumsum(mean)))})

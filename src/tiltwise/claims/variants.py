@@ -5,7 +5,12 @@ from typing import Any
 
 from tiltwise.backtest.result import Backtest
 from tiltwise.backtest.simulator import Simulator
-from tiltwise.claims import dynamic_loadings, regime_allocation, residual_momentum
+from tiltwise.claims import (
+    dynamic_loadings,
+    regime_allocation,
+    residual_momentum,
+    sparse_replication,
+)
 from tiltwise.claims.as_written.account import AsWritten
 from tiltwise.claims.card import Card, read
 from tiltwise.claims.study import study
@@ -15,6 +20,7 @@ from tiltwise.market.market import Market
 SYSTEMS: Mapping[str, Any] = {
     "residual_momentum": residual_momentum,
     "dynamic_loadings": dynamic_loadings,
+    "sparse_replication": sparse_replication,
     "regime_allocation": regime_allocation,
 }
 """What runs each card, by recipe name."""

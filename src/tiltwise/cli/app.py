@@ -46,7 +46,9 @@ def claims(
     data: Data = None,
     full: Annotated[bool, typer.Option("--full", help="sweep costs and delays too")] = False,
     benchmark: Benchmark = None,
+    macro: Macro = None,
     rates: Rates = None,
+    factors: Factors = None,
     calendar: Calendar = None,
     config: Config = None,
     folder: Folder = None,
@@ -63,7 +65,15 @@ def claims(
     from tiltwise.cli import inputs
 
     where = configuration.read(config, data=data, folder=folder, jobs=jobs)
-    market = inputs.market(where.data, benchmark=benchmark, rates=rates, calendar=calendar)
+    market = inputs.market(
+        where.data,
+        benchmark=benchmark,
+        calendar=calendar,
+        macro=macro,
+        rates=rates,
+        factors=factors,
+        quiet=quiet,
+    )
     found = claiming.execute(system, where.data, market, where.folder, full, where.jobs, quiet)
     if json:
         show.emit_json(found)

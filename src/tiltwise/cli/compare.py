@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from tiltwise.cli import show
+from tiltwise.cli import periods, show
 from tiltwise.cli.exits import UsageError
 from tiltwise.cli.report import fullest
 from tiltwise.evaluate.compare import compare
@@ -21,6 +21,7 @@ from tiltwise.research.trials import labels
 SHOWN = (
     "gross_sharpe",
     "sharpe",
+    "sortino",
     "cagr",
     "ann_volatility",
     "max_drawdown",
@@ -33,11 +34,12 @@ SHORT = 8
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Done:
-    """Runs side by side (run x circumstances, metrics, what was counted) and pair by pair."""
+    """Runs side by side (run x circumstances, metrics, what was counted), pair by pair, in time."""
 
     runs: pd.DataFrame
     differences: pd.DataFrame
     notes: tuple[str, ...]
+    in_time: periods.ByPeriod | None = None
 
     @property
     def summary(self) -> dict[str, Any]:
@@ -46,29 +48,34 @@ class Done:
             "runs": self.runs.reset_index().to_dict("records"),
             "differences": self.differences.reset_index().to_dict("records"),
             "notes": list(self.notes),
+            "periods": None if self.in_time is None else self.in_time.summary,
         }
 
 
-def execute(keys: Sequence[str], folder: Path, seed: int = 0) -> Done:
+def execute(keys: Sequence[str], folder: Path, seed: int = 0, asked: str | None = None) -> Done:
     """Compare recorded runs; each pair is measured on the sessions that both have.
 
     Parameters
     ----------
-    keys : ids, beginnings of ids, or aliases; two or more, each another run.
+    keys : ids, beginnings of ids, or aliases; two or more, each another run. One is enough where
+        periods are asked for, since it stands beside its benchmarks.
     folder : of the ledger.
     seed : of the intervals.
+    asked : periods, such as ``2024:,2022:2024``.
     """
     ledger = Ledger(folder)
     runs = [fullest(ledger.get(key), ledger) for key in keys]
-    if len({run.id for run in runs}) < max(len(runs), 2):
+    if len({run.id for run in runs}) < max(len(runs), 1 if asked else 2):
         raise UsageError("name two runs or more, each once; see `tiltwise ledger list`")
     told = labels([run.record() for run in runs])
     rows = {run.id: _line(run, text, ledger) for run, text in zip(runs, told, strict=True)}
     pairs = {(a.id, b.id): _difference(a, b, seed) for a, b in itertools.combinations(runs, 2)}
     differences = pd.DataFrame.from_dict(pairs, orient="index")
-    differences.index = pd.MultiIndex.from_tuples(list(pairs), names=["run", "less"])
+    if pairs:
+        differences.index = pd.MultiIndex.from_tuples(list(pairs), names=["run", "less"])
     frame = pd.DataFrame.from_dict(rows, orient="index").rename_axis("run")
-    return Done(frame, differences, _notes(runs))
+    in_time = periods.execute(runs, asked, seed) if asked else None
+    return Done(frame, differences, _notes(runs), in_time)
 
 
 def _line(run: Run, settings: str, ledger: Ledger) -> dict[str, Any]:
@@ -126,9 +133,12 @@ def print_result(done: Done) -> None:
         pair = f"{row['run'][:SHORT]} less {row['less'][:SHORT]}"
         lines.append([pair, *numbers, record, f"{int(row['sessions'])}"])
     head = ["difference", "sharpe", "low 5 %", "high 95 %", "p", "mean a year", "years needed"]
-    show.table("pair by pair, net of costs", [*head, "sessions"], lines)
+    if lines:
+        show.table("pair by pair, net of costs", [*head, "sessions"], lines)
     for text in done.notes:
         print(f"note: {text}")
+    if done.in_time is not None:
+        periods.print_result(done.in_time)
 
 
 def _rows(done: Done) -> list[str]:

@@ -22,8 +22,9 @@ def market(
     macro: str | None = None,
     rates: str | None = None,
     factors: str | None = None,
+    quiet: bool = False,
 ) -> Any:
-    """Return the market that ``--data`` and its companions name."""
+    """Return the market that ``--data`` and its companions name, with remarks on what they lack."""
     from tiltwise.market import companions
     from tiltwise.market.market import Market
 
@@ -32,7 +33,7 @@ def market(
         found = companions.read_macros(macro)
         given |= found.given()
         for remark in found.notes:
-            show.note(remark)
+            show.note(remark, quiet)
     if rates:
         given["rates"] = companions.read_rates(rates)
     if factors:

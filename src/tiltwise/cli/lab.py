@@ -254,18 +254,22 @@ def compare(
     runs: Annotated[
         list[str], typer.Argument(help="two or more ids, beginnings of ids, or aliases")
     ],
+    periods: Annotated[
+        str | None, typer.Option(help="2024:,2022:2024,... also these, with benchmarks and fees")
+    ] = None,
     folder: Folder = None,
     seed: Seed = 0,
     json: Json = False,
 ) -> None:
-    """Set recorded runs side by side, and difference by difference.
+    """Set recorded runs side by side, difference by difference, and period by period.
 
-    Example: tiltwise compare champion 22fa784e
+    Example: tiltwise compare champion 22fa784e --periods 2022:2024,2024:
     """
     from tiltwise.cli import compare as comparing
     from tiltwise.cli import config as configuration
 
-    done = comparing.execute(runs, configuration.read(None, folder=folder).folder, seed)
+    where = configuration.read(None, folder=folder).folder
+    done = comparing.execute(runs, where, seed, periods)
     if json:
         show.emit_json(done.summary)
     else:

@@ -20,12 +20,13 @@ from tiltwise.evaluate.selection import Selection, selection
 from tiltwise.ledger import Ledger, Run
 from tiltwise.ledger.run import canonical
 from tiltwise.ledger.run import number as as_stored
-from tiltwise.report import doubt, page, standing
+from tiltwise.report import doubt, page, standing, yardsticks
 from tiltwise.report.text import number
 from tiltwise.research.doubt import Grid
 from tiltwise.research.evidence import Evidence
 from tiltwise.research.trials import grid_of
 from tiltwise.research.vault import Vault
+from tiltwise.research.yardsticks import Yardsticks
 
 EVIDENCE, PAGE = "evidence.json", "page.json"
 _DEFAULT_BENCHMARK = "Benchmark"
@@ -93,9 +94,11 @@ def publish(run: Run, ledger: Ledger, stands: Standing) -> Path:
 def render(run: Run, stands: Standing) -> str:
     """Return the page of a run."""
     found = Evidence.from_json(json.loads(run.files[EVIDENCE]))
+    beside = Yardsticks.restore(run.files)
     more = [
         doubt.section(found),
         standing.against(found),
+        *([] if beside is None else yardsticks.sections(beside)),
         standing.trials(stands.counted, stands.grid, stands.vault),
     ]
     return page.render(view(run, stands), more)

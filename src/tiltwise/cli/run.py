@@ -9,27 +9,31 @@ import pandas as pd
 
 from tiltwise import recipes
 from tiltwise.backtest.walk_forward import first_start, walk_forward
-from tiltwise.cli import inputs, report, show
+from tiltwise.cli import inputs, report, show, yardsticks
 from tiltwise.cli.asked import Asked as Asked
 from tiltwise.evaluate.metrics import METRICS, summary
 from tiltwise.evaluate.record import code_version, run_of
 from tiltwise.ledger import Ledger, Run
 from tiltwise.research.evidence import Evidence, evidence
+from tiltwise.research.yardsticks import Yardsticks
+from tiltwise.research.yardsticks import yardsticks as measure
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Done:
-    """What came out: circumstances, metrics, what stands behind them, and remarks."""
+    """What came out: circumstances, metrics, what stands behind and beside them, and remarks."""
 
     facts: dict[str, Any]
     table: pd.DataFrame
     found: Evidence
     notes: tuple[str, ...]
+    beside: Yardsticks | None = None
 
     @property
     def summary(self) -> dict[str, Any]:
         """The object that ``--json`` prints."""
-        return {**self.facts, **doubted(self.found)}
+        beside = None if self.beside is None else self.beside.to_json()
+        return {**self.facts, **doubted(self.found), "yardsticks": beside}
 
 
 def execute(asked: Asked, quiet: bool) -> Done:
@@ -55,7 +59,9 @@ def execute(asked: Asked, quiet: bool) -> Done:
         table = summary(result, seed=asked.seed)
     with show.progress("what stands behind it", quiet) as bar:
         found = evidence(result, market, asked.seed, asked.jobs, bar)
+        beside = measure(result, market, asked.seed)
     files = report.stored(result, found, asked.market.benchmark)
+    files |= {} if beside is None else beside.files()
     run = run_of(result, table, data=label, seed=asked.seed, files=files)
     return conclude(asked, result, run, found)
 
@@ -68,7 +74,8 @@ def conclude(asked: Asked, result: Any, run: Run, found: Evidence) -> Done:
     stands = report.Standing.of(run, ledger)
     path = report.publish(run, ledger, stands)
     table = report.metrics(run, stands.counted)
-    return Done(facts(asked, result, stands, run, path), table, found, run.notes)
+    beside = Yardsticks.restore(run.files)
+    return Done(facts(asked, result, stands, run, path), table, found, run.notes, beside)
 
 
 def facts(
@@ -148,6 +155,8 @@ def print_result(done: Done) -> None:
         f"{show.number(counted['fails_at'], 'periods')} trials on"
     )
     print_evidence(done.found)
+    if done.beside is not None:
+        yardsticks.print_result(done.beside)
     for text in (*done.notes, *done.found.notes):
         print(f"note: {text}")
     if facts["vault"]:

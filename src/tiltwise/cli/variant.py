@@ -14,6 +14,7 @@ from tiltwise.cli.exits import UsageError
 from tiltwise.evaluate.metrics import summary
 from tiltwise.evaluate.record import run_of
 from tiltwise.research.evidence import evidence, rules_only
+from tiltwise.research.yardsticks import yardsticks
 
 NUMBERS = ("delta", "noise")
 RIVALS = Simulator("close", 1, Costs())  # the simple rules fill as the source does
@@ -36,15 +37,18 @@ def execute(asked: run.Asked, variant: str, simulator: Simulator | None, quiet: 
         result: Any = known[variant](asked.market, simulator, **_fields(asked.settings))
         table = summary(result, seed=asked.seed)
     market = study(card, asked.market).market
+    beside = None
     with show.progress("what stands behind it", quiet) as bar:
         if isinstance(result, AsWritten):
             table = in_its_words(result, table)
             found = rules_only(result.returns, market, RIVALS, ALONE, asked.seed)
         else:
             found = evidence(result, market, asked.seed, asked.jobs, bar)
+            beside = yardsticks(result, market, asked.seed)
     told = card.variants[variant]
     title = f"{result.strategy.name}: {told.title.lower()}"
     files = report.stored(result, found, market.benchmark, title, told.text)
+    files |= {} if beside is None else beside.files()
     record = run_as_written if isinstance(result, AsWritten) else run_of
     made = record(result, table, data=label, seed=asked.seed, files=files)
     return run.conclude(asked, result, made, found)

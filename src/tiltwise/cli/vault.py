@@ -43,7 +43,15 @@ def seal(folder: Path, data: str, start: str) -> dict[str, Any]:
     return {"data": found.label, "sealed_from": f"{found.start:%Y-%m-%d}", "row": found.row}
 
 
-SHOWN = ("gross_sharpe", "sharpe", "cagr", "max_drawdown", "turnover_one_way", "cost_drag")
+SHOWN = (
+    "gross_sharpe",
+    "sharpe",
+    "sortino",
+    "cagr",
+    "max_drawdown",
+    "turnover_one_way",
+    "cost_drag",
+)
 
 
 def score(asked: Asked, reason: str | None, quiet: bool) -> list[dict[str, Any]]:

@@ -38,6 +38,9 @@ class SharpeDifference:
         Two-sided p-value of the studentised circular block bootstrap.
     block : int
         Block length of the bootstrap.
+    reach : float
+        Half the width of the symmetric interval that goes with `p_bootstrap`: the bootstrap's
+        quantile of the studentised difference times the error.
     """
 
     difference: float
@@ -45,6 +48,7 @@ class SharpeDifference:
     p_hac: float
     p_bootstrap: float
     block: int
+    reach: float = math.nan
 
 
 def sharpe_difference(
@@ -54,12 +58,13 @@ def sharpe_difference(
     block: int | None = None,
     draws: int = 1000,
     seed: int = 0,
+    level: float = 0.9,
 ) -> SharpeDifference:
     """Test that two paired series of excess returns (T,) have the same Sharpe ratio.
 
     `block` is the circular block length; by default the automatic one of the series or squares
-    with the longest memory. If one series is a multiple of the other, the p-values are NaN: there
-    is nothing to test.
+    with the longest memory. `level` is the coverage of the interval. If one series is a multiple of
+    the other, p-values and interval are NaN: there is nothing to test.
 
     Raises
     ------
@@ -84,14 +89,16 @@ def sharpe_difference(
         return SharpeDifference(float(difference[0]), 0.0, math.nan, math.nan, block)
     statistic = abs(float(difference[0])) / error
     rng = np.random.default_rng(seed)
-    exceeding = sum(
-        _exceedances(moments, float(difference[0]), statistic, rng, block, min(CHUNK, draws - done))
-        for done in range(0, draws, CHUNK)
+    drawn = np.concatenate(
+        [
+            _studentised(moments, float(difference[0]), rng, block, min(CHUNK, draws - done))
+            for done in range(0, draws, CHUNK)
+        ]
     )
     p_hac = 2.0 * NORMAL.cdf(-statistic)
-    return SharpeDifference(
-        float(difference[0]), error, p_hac, (exceeding + 1) / (draws + 1), block
-    )
+    p_bootstrap = (int((drawn >= statistic).sum()) + 1) / (draws + 1)
+    reach = error * float(np.nanquantile(drawn, level))
+    return SharpeDifference(float(difference[0]), error, p_hac, p_bootstrap, block, reach)
 
 
 def _checked(series: FloatArray) -> FloatArray:
@@ -131,15 +138,10 @@ def _parzen(x: float) -> float:
     return 1.0 - 6.0 * x**2 + 6.0 * x**3 if x <= 0.5 else 2.0 * (1.0 - x) ** 3
 
 
-def _exceedances(
-    moments: FloatArray,
-    difference: float,
-    statistic: float,
-    rng: np.random.Generator,
-    block: int,
-    draws: int,
-) -> int:
-    """Count resamples whose studentised, recentred difference is at least `statistic`."""
+def _studentised(
+    moments: FloatArray, difference: float, rng: np.random.Generator, block: int, draws: int
+) -> FloatArray:
+    """Return the absolute studentised, recentred differences (draws,) of resamples."""
     size = len(moments)
     blocks = size // block
     starts = rng.integers(0, size, (draws, blocks))
@@ -150,5 +152,4 @@ def _exceedances(
     influence = np.einsum("dbk,dk->db", sums - block * means[:, None, :], gradient)
     error = np.sqrt((influence**2).mean(axis=1) / block / (blocks * block))
     with np.errstate(divide="ignore", invalid="ignore"):
-        studentised = np.abs(drawn - difference) / error
-    return int((studentised >= statistic).sum())
+        return np.asarray(np.abs(drawn - difference) / error)

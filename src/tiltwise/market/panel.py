@@ -192,7 +192,8 @@ class Panel:
     def identity(self, first: int, stop: int) -> str:
         """Content id of rows `first` to `stop` (exclusive): equal ids show equal data."""
         older = self.macro is not None or self.vintages is not None  # they show what came before
-        before = self.digests[:first].tobytes() if older else b""
+        # Where the older rows end is part of it: they and those shown are one run of digests.
+        before = b"%d " % first + self.digests[:first].tobytes() if older else b""
         body = self.digests[first:stop].tobytes()
         return hashlib.blake2b(self.header + before + body, digest_size=16).hexdigest()
 

@@ -20,6 +20,29 @@ SELECT_SECTORS: tuple[str, ...] = tuple(SELECT_SECTOR_NAMES)
 SELECT_SECTORS_AND_MARKET: Mapping[str, str] = {**SELECT_SECTOR_NAMES, "SPY": "Market"}
 """The ten funds of the residual-momentum source: nine sectors and the market."""
 
+VANGUARD_SECTOR_NAMES: Mapping[str, str] = {
+    "VCR": "Consumer Discretionary",
+    "VDC": "Consumer Staples",
+    "VDE": "Energy",
+    "VFH": "Financials",
+    "VNQ": "Real Estate",
+    "VHT": "Health Care",
+    "VIS": "Industrials",
+    "VGT": "Information Technology",
+    "VAW": "Materials",
+    "VOX": "Communication Services",
+    "VPU": "Utilities",
+}
+VANGUARD_SECTORS: tuple[str, ...] = tuple(VANGUARD_SECTOR_NAMES)
+"""The eleven Vanguard sector funds of the sector-rotation source; they are compared with SPY.
+
+For eight of them the source names Admiral shares of the same fund, priced once a day (VCSAX VFAIX
+VGSLX VHCIX VINAX VITAX VMIAX VUIAX for VDC VFH VNQ VHT VIS VGT VAW VPU); these trade.
+"""
+
+VANGUARD_SECTORS_AND_MARKET: Mapping[str, str] = {"SPY": "Market", **VANGUARD_SECTOR_NAMES}
+"""The twelve series of that source as written: it holds SPY, and compares itself with SPY."""
+
 FACTOR_FUND_NAMES: Mapping[str, str] = {
     "SPY": "Market",
     "QUAL": "Quality",
@@ -76,3 +99,27 @@ REPLICATED: Mapping[str, Fund] = {
     "MTUM": Fund("iShares MSCI USA Momentum Factor ETF", 0.0015, "2013-04-16"),
 }
 """The fund that they are to track."""
+
+FACTOR_FUND_EXPENSES: Mapping[str, float] = {
+    "SPY": 0.0003,
+    "QUAL": 0.0015,
+    "MTUM": 0.0015,
+    "USMV": 0.0015,
+    "VLUE": 0.0015,
+    "SIZE": 0.0015,
+    "IWF": 0.0019,
+}
+"""Share of assets a year, as the regime-allocation source states them; their mean is 13.9 bps.
+
+For SPY it takes 3 bps, the fee of younger funds on the same index; SPY itself charges 9.45.
+"""
+
+BLENDED_FEES: Mapping[str, float] = {"code": 0.0016, "comment": 0.0013}
+"""What that source takes for the mean: its code divides eight terms by seven, a comment says 13."""
+
+EXPENSES: Mapping[str, float] = {
+    **{name: fund.expense for name, fund in REPLICATION_FUNDS.items()},
+    **{name: fund.expense for name, fund in REPLICATED.items()},
+    **FACTOR_FUND_EXPENSES,
+}
+"""Share of assets a year of every fund whose fee is known here."""

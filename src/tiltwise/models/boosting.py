@@ -161,8 +161,11 @@ class Histogram(Learner):
         self._package = package
 
     def matrix(self, x: Floats, y: Floats) -> Any:
-        """Return both as they are."""
-        return x, y
+        """Return both; a feature of which no row knows anything is one constant.
+
+        The library cannot cut such a column into bins; a constant is never split on either.
+        """
+        return np.where(np.isnan(x).all(axis=0), 0.0, x), y
 
     def fit(self, rows: Any, point: Point, rounds: int, seed: int) -> Trees:
         """Fit without early stopping, of trees bounded by their depth alone."""

@@ -186,10 +186,20 @@ def choose_model(
 
 def rank_correlation(x: pd.Series, y: pd.Series) -> float:
     """Return Spearman's coefficient over the entries both have; NaN if a side is all equal."""
-    both = pd.concat([x, y], axis=1).dropna().rank()
-    if len(both) < 2 or (both.nunique() < 2).any():
-        return float("nan")
-    return float(np.corrcoef(both.to_numpy().T)[0, 1])
+    a = x.to_numpy(np.float64)
+    b = (y if y.index.equals(x.index) else y.reindex(x.index)).to_numpy(np.float64)
+    known = ~(np.isnan(a) | np.isnan(b))
+    a, b = _ranks(a[known]), _ranks(b[known])
+    scale = float(a @ a) * float(b @ b)
+    return float(a @ b) / float(np.sqrt(scale)) if scale > 0.0 else float("nan")
+
+
+def _ranks(values: Floats) -> Floats:
+    """Return ranks less their mean; values that tie share one."""
+    ordered = np.sort(values)
+    below = np.searchsorted(ordered, values, side="left")
+    upto = np.searchsorted(ordered, values, side="right")
+    return np.asarray(0.5 * (below + upto) - 0.5 * len(values), dtype=np.float64)
 
 
 def _skill(model: Forecast, past: pd.DataFrame, outcome: pd.Series) -> float:

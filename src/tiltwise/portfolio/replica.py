@@ -38,6 +38,16 @@ class Window:
     left_out: Mapping[str, str]
     trouble: str = ""
 
+    @property
+    def assets(self) -> list[str]:
+        """Assets that take part."""
+        return [str(a) for a in self.returns.columns]
+
+
+def ordered(past: Market) -> Market:
+    """Return the market in the order of names, so that no answer depends on the order given."""
+    return past.select(tuple(sorted(past.assets)))
+
 
 def tracking_window(past: Market, rows: int) -> Window:
     """Return the last `rows` returns of the benchmark and of the assets that have them.
@@ -80,7 +90,7 @@ def _short(returns: pd.Series, rows: int) -> str:
 
 
 def candidates(chance: pd.Series, cut: float, least: int) -> tuple[str, ...]:
-    """Return the assets whose chance reaches the cut, or else the `least` of the highest."""
+    """Return the assets whose chance reaches the cut, or the `least` of the highest if fewer do."""
     ranked = chance.sort_values(ascending=False, kind="stable")
     count = max(int((ranked >= cut).sum()), least)
     inside = set(ranked.index[:count])

@@ -35,6 +35,12 @@ METRICS: Mapping[str, str] = {
     "shifts": "Changes of regime a year",
     "tracking_error": "Tracking error",
     "blended_fee": "Fees, basis points a year",
+    "annual_return": "Return a year",
+    "beta": "Beta",
+    "held_assets": "Holdings",
+    "turnover_year": "Turnover a year, one-way",
+    "accuracy": "Accuracy",
+    "f1": "F1",
 }
 SHORT: Mapping[str, str] = {
     **METRICS,
@@ -44,7 +50,7 @@ SHORT: Mapping[str, str] = {
 }
 RATIOS = frozenset(
     {"sharpe", "gross_sharpe", "sharpe_gap", "weight_sum", "ir_market", "ir_equal"}
-    | {"shifts", "blended_fee"}
+    | {"shifts", "blended_fee", "beta", "held_assets", "f1"}
 )
 COUNTS = frozenset({"windows", "embargo"})
 POINTS = 2500
@@ -162,10 +168,10 @@ def grid(system: str, record: Record, years: float) -> Figure:
     best = max(cell["points"]["sharpe"] for cell in cells)
     return Figure(
         key=slug(f"{system}-{record['id']}-grid"),
-        title=f"{record['title']}: {len(cells)} cells",
+        title=f"{record['title']}: {len(cells)} {'cells' if len(cells) > 1 else 'cell'}",
         data=(*traces, rule),
         layout={
-            "xaxis": {"zeroline": True, "showgrid": True, "tickformat": ".1f", "nticks": 6},
+            "xaxis": {"zeroline": True, "showgrid": True, "tickformat": ".2~f", "nticks": 6},
             "yaxis": {"autorange": "reversed", "type": "category"},
             "hovermode": "closest",
         },

@@ -21,7 +21,15 @@ from tiltwise.strategy import Strategy
 
 Progress = Callable[[int, int], None]
 BASELINES = (BuyAndHold, EqualWeight, InverseVolatility, Trend)
-SHOWN = ("cagr", "ann_volatility", "max_drawdown", "turnover_two_way", "cost_drag", "gross_sharpe")
+SHOWN = (
+    "sortino",
+    "cagr",
+    "ann_volatility",
+    "max_drawdown",
+    "turnover_two_way",
+    "cost_drag",
+    "gross_sharpe",
+)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -1,5 +1,6 @@
 """Helix as written: each defect by itself, its account, and what the card makes of it."""
 
+import dataclasses
 import math
 
 import numpy as np
@@ -7,6 +8,8 @@ import pandas as pd
 import pytest
 
 import claims_demo
+from tiltwise.backtest.costs import Costs
+from tiltwise.backtest.simulator import Simulator
 from tiltwise.backtest.walk_forward import walk_forward
 from tiltwise.claims import card as cards
 from tiltwise.claims import regime_allocation as system
@@ -15,7 +18,7 @@ from tiltwise.claims.as_written import helix_features as features
 from tiltwise.claims.as_written import helix_model as helix
 from tiltwise.claims.as_written import regime_allocation as source
 from tiltwise.claims.bench import ONE_PATH
-from tiltwise.claims.kept_regimes import Allocation
+from tiltwise.claims.kept_regimes import Allocation, Tilt
 from tiltwise.claims.runner import run_card
 from tiltwise.claims.study import study
 from tiltwise.claims.variants import variants
@@ -23,6 +26,7 @@ from tiltwise.errors import StrategyError
 from tiltwise.kernels.jump import path
 from tiltwise.ledger import Ledger
 from tiltwise.recipes.regime_allocation import RegimeAllocation
+from tiltwise.recipes.regime_tilt import RegimeTilt
 from tiltwise.report.claims_page import render
 
 CARD = cards.read("regime_allocation")
@@ -265,6 +269,50 @@ def test_with_all_fixes_but_the_target_only_the_target_is_left(cut):
     ours, theirs = (walk_forward(s, cut.market, "2017-04-28") for s in (last, recipe))
     pd.testing.assert_frame_equal(ours.weights, theirs.weights)
     assert isinstance(last, Allocation)
+
+
+@pytest.mark.parametrize("target", [0.01, 0.04])
+def test_what_is_kept_changes_no_bit(cut, target):
+    """The card's strategies answer as the recipes do, evidence included."""
+    universe = (*cut.traded, cut.reference)
+    pairs = [
+        (Allocation(universe=universe, warmup=756, target=target), RegimeAllocation),
+        (Tilt(universe=universe, warmup=756), RegimeTilt),
+    ]
+    for kept, recipe in pairs:
+        own = {f.name: getattr(kept, f.name) for f in dataclasses.fields(recipe)}
+        ours, theirs = (walk_forward(s, cut.market, "2017-04-28") for s in (kept, recipe(**own)))
+        pd.testing.assert_frame_equal(ours.weights, theirs.weights, check_exact=True)
+        for name, told in theirs.decisions.evidence.items():
+            np.testing.assert_array_equal(ours.decisions.evidence[name], told)
+
+
+def test_the_same_decisions_under_other_fills(cut):
+    """Decisions are made once; other fills and costs change the money alone."""
+    chosen = system.helix(cut, ())
+    using = Simulator("close", 3, Costs(half_spread_bps=9.0))
+    once = walk_forward(chosen, cut.market, "2017-03-01", "2017-05-31")
+    again = system.filled(once, cut.market, using)
+    whole = walk_forward(chosen, cut.market, "2017-03-01", "2017-05-31", using)
+    pd.testing.assert_series_equal(again.returns, whole.returns, check_exact=True)
+    assert (again.delay, again.market_id) == (3, whole.market_id)
+    assert not np.array_equal(again.returns, once.returns)
+
+
+def test_a_model_of_a_shorter_window_is_another(small):
+    """4.03: with macro series too, what was learned from one window is not found for another."""
+    records = [
+        {"series": s, "period": day, "known": day, "value": 1.0 + (place % 7)}
+        for s in ("VIXCLS", "DGS2", "DGS10")
+        for place, day in enumerate(small.dates)
+    ]
+    market = type(small).from_frames(**{**small.frames(), "macro": pd.DataFrame(records)})
+    shown = market.select((*FUNDS, "SPY"))
+    chosen = source.HelixAllocation(universe=(*FUNDS, "SPY"))
+    last = shown.now
+    one, two = (chosen.fit(shown.asof(last, since=first)) for first in (0, 400))
+    assert len(one[0].scaling.mean) == 17
+    assert not np.array_equal(one[0].scaling.mean, two[0].scaling.mean)
 
 
 # ------------------------------------------------------------------------------------ the card

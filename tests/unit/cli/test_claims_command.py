@@ -4,6 +4,8 @@ import json
 import sys
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 
 import claims_demo
@@ -110,6 +112,27 @@ def test_what_a_variant_cannot_do(tiltwise, words, said):
     code, out, err = tiltwise("run", "residual_momentum", "--data", "funds.csv", "-q", *words)
     assert (code, out) == (2, "")
     assert said in err
+
+
+def test_companions_reach_the_cards(tiltwise, workplace):
+    """4.04: with macro series a card learns from seventeen features, not from four."""
+    table = claims_demo.prices("2017-06-30", cards.read("regime_allocation").universe)
+    table.to_csv(workplace / "factors.csv")
+    rng = np.random.default_rng(5)
+    series = {"VIXCLS": 20.0, "DGS2": 2.0, "DGS10": 3.0}
+    moves = rng.normal(0.0, 0.01, (len(table), 3)).cumsum(axis=0)
+    levels = pd.DataFrame(np.exp(moves) * list(series.values()), table.index, list(series))
+    levels.to_csv(workplace / "macro.csv")
+    words = ("claims", "regime_allocation", "--data", "factors.csv", "--json", "--quiet")
+    code, out, err = tiltwise(*words, "--macro", "macro.csv")
+    assert (code, err) == (0, "")
+    found, without = json.loads(out), json.loads(tiltwise(*words)[1])
+    assert found[0]["data_id"] != without[0]["data_id"]
+    for name in ("as_written", "corrected"):
+        assert found[0][name] != without[0][name]
+    code, _, err = tiltwise(*words, "--macro", "absent.csv")
+    assert code == 3
+    assert "absent.csv" in err
 
 
 def test_an_unknown_system_is_refused(tiltwise):

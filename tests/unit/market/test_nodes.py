@@ -1,6 +1,7 @@
 """Costly numbers of a cut: shared by content, kept in a folder, never mistaken for others."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from tiltwise import Market
@@ -58,3 +59,19 @@ def test_nodes_are_read_only_and_arguments_are_plain(market):
         found["rows"][0] = 1.0
     with pytest.raises(TypeError, match="JSON"):
         market.node(node, asset=object())
+
+
+def test_windows_that_begin_elsewhere_are_other_nodes_with_macro_too():
+    """A market with macro records shows what was known before its first row, but not as rows."""
+    base = Market.synthetic(5, sessions=300)
+    days = base.dates[[10, 120, 200]]
+    records = {"series": "VIXCLS", "period": days, "known": days, "value": [20.0, 21.0, 22.0]}
+    whole = Market.from_frames(**{**base.frames(), "macro": pd.DataFrame(records)})
+    CALLS.clear()
+    t = whole.dates[280]
+    long, short = whole.asof(t, 250), whole.asof(t, 100)
+    assert long.id != short.id
+    assert long.asof(t, 100).id == short.id
+    sums = [float(m.node(node, asset="A01")["sum"]) for m in (long, short)]
+    assert sums == [float(m.prices["A01"].sum()) for m in (long, short)]
+    assert len(CALLS) == 2

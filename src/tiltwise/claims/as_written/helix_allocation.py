@@ -6,6 +6,7 @@ certain, so a tracking error too high calls for a larger one, and gets a smaller
 [.1, 50], and half a point counts as met. Source: see the claim card.
 """
 
+import functools
 import math
 
 import numpy as np
@@ -44,13 +45,21 @@ def tilted(sigma: Floats, views: Floats, market: int, scale: float) -> Floats:
     scale : multiplies the uncertainty of the views.
     """
     count = len(sigma)
-    picks = np.delete(np.eye(count), market, axis=0)
-    picks[:, market] = -1.0
+    picks = _picks(count, market)
     equal = np.full(count, 1.0 / count)
     between = picks @ sigma @ picks.T
     unsure = between + scale / TAU * np.diag(np.diag(between))
     surprise = np.delete(views, market) - picks @ (RISK_AVERSION * sigma @ equal)
     return np.asarray(equal + picks.T @ np.linalg.solve(unsure, surprise) / RISK_AVERSION)
+
+
+@functools.lru_cache
+def _picks(count: int, market: int) -> Floats:
+    """Return each asset less the market (n - 1, n)."""
+    picks = np.delete(np.eye(count), market, axis=0)
+    picks[:, market] = -1.0
+    picks.setflags(write=False)
+    return picks
 
 
 def clipped(weights: Floats) -> Floats:

@@ -11,7 +11,6 @@ Source: see the claim card.
 import itertools
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from tiltwise.features.macro import SERIES
@@ -49,15 +48,18 @@ def macro(market: Market) -> Floats | None:
     records = market.macro
     if records is None:
         return None
-    names, period, value = (records[c].to_numpy() for c in ("series", "period", "value"))
+    names, period = records["series"], records["period"].to_numpy()
+    value = records["value"].to_numpy(np.float64)
+    there = ~np.isnan(value)
+    days = market.dates.to_numpy()
     out = np.empty((len(market), len(SERIES)))
     for k, name in enumerate(SERIES):
-        own = (names == name) & ~pd.isna(value)
-        if not own.any():
+        own = np.flatnonzero((names == name).to_numpy() & there)
+        if not len(own):
             return None
-        order = np.argsort(period[own], kind="stable")
-        place = period[own][order].searchsorted(market.dates.to_numpy(), side="right") - 1
-        out[:, k] = value[own][order][np.maximum(place, 0)]
+        own = own[np.argsort(period[own], kind="stable")]
+        place = period[own].searchsorted(days, side="right") - 1
+        out[:, k] = value[own[np.maximum(place, 0)]]
     return out
 
 

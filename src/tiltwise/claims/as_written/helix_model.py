@@ -38,21 +38,32 @@ def distance(weights: Floats, squared: bool = True) -> Floats:
     return weights**2 if squared else weights
 
 
+def two_states(penalty: float, width: int) -> States:
+    """Return the states of a model of D features; the penalty is divided by the root of D."""
+    return discrete_states(STATES, penalty / np.sqrt(width))
+
+
 def fit(x: Floats, penalty: float, max_features: float, squared: bool = True) -> Fit:
     """Fit scaled rows (T, D) from the one start; `penalty` is divided by the root of D."""
     width = x.shape[1]
-    states = discrete_states(STATES, penalty / np.sqrt(width))
+    states = two_states(penalty, width)
     draw = np.random.RandomState(SEED)
     weights = np.full(width, 1.0 / width)
     centers = draw.standard_normal((STATES, width))
     draw.randint(0, STATES, len(x))  # labels that are drawn and never used
     kappa, previous = max(float(np.sqrt(max_features)), 1.0), np.inf
+    overall, before = x.mean(axis=0), np.empty(0, dtype=np.int64)
     for taken in range(MOST):
         labels, _ = jump.path(x, states, centers, distance(weights, squared))
-        centers, between = _centers(x, labels, draw)
+        if 0 < labels.sum() < len(labels) and np.array_equal(labels, before):
+            break  # nothing is drawn, so nothing moves any more
+        centers, between = _centers(x, labels, overall, draw)
         weights = np.full(width, 1.0 / np.sqrt(width))
         if (between > 0.0).any():
             weights = feature_weights(between, kappa)
+        before = labels
+        if taken < LEAST - 1:
+            continue
         value = objective(x, Fit(centers, weights, labels, states), squared)
         if taken >= LEAST and abs(previous - value) < CLOSE:
             break
@@ -60,14 +71,15 @@ def fit(x: Floats, penalty: float, max_features: float, squared: bool = True) ->
     return Fit(centers, weights, labels, states)
 
 
-def _centers(x: Floats, labels: Labels, draw: np.random.RandomState) -> tuple[Floats, Floats]:
+def _centers(
+    x: Floats, labels: Labels, overall: Floats, draw: np.random.RandomState
+) -> tuple[Floats, Floats]:
     """Return means by state, random where a state is empty, and sums of squares between states."""
-    overall = x.mean(axis=0)
     centers, between = np.empty((STATES, x.shape[1])), np.zeros(x.shape[1])
     for state in range(STATES):
-        inside = labels == state
-        count = int(inside.sum())
-        centers[state] = x[inside].mean(axis=0) if count else draw.standard_normal(x.shape[1])
+        inside = x[labels == state]
+        count = len(inside)
+        centers[state] = inside.mean(axis=0) if count else draw.standard_normal(x.shape[1])
         if count:
             between += count * (centers[state] - overall) ** 2
     return centers, between

@@ -28,14 +28,14 @@ from tiltwise.claims.as_written import helix_allocation as allocating
 from tiltwise.claims.as_written import helix_features as written
 from tiltwise.claims.as_written import helix_model as helix
 from tiltwise.claims.as_written.account import AsWritten
-from tiltwise.claims.kept_regimes import KeptRegimes
+from tiltwise.claims.kept_regimes import KeptRegimes, learned, problems
 from tiltwise.features.regimes import feature_set, regime_features
 from tiltwise.features.scaling import WIDTH, Scaling
 from tiltwise.kernels.jump_states import discrete_states
 from tiltwise.market.market import Market
-from tiltwise.models.factor_regimes import FactorRegimes, Setting, active_returns
+from tiltwise.models.factor_regimes import Setting, active_returns
 from tiltwise.models.moments import ewma_path
-from tiltwise.portfolio.black_litterman import Prior, Views, black_litterman
+from tiltwise.portfolio.black_litterman import black_litterman
 from tiltwise.recipes.regime_allocation import RegimeAllocation
 from tiltwise.strategy import Decision, Decisions, Strategy
 
@@ -69,6 +69,11 @@ class HelixFactor:
     scaling: Scaling
     fit: helix.Fit
     means: Floats
+
+    def scaled(self, rows: Floats) -> Floats:
+        """Return features (rows, D) as the model takes them."""
+        cut = np.clip(rows, self.scaling.low, self.scaling.high)
+        return np.ascontiguousarray((cut - self.scaling.mean) / self.scaling.deviation)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -107,33 +112,22 @@ class HelixAllocation(Strategy):
         """The recipe's, so that its trials are counted together with the recipe's."""
         return RegimeAllocation.__name__
 
-    def fit(self, past: Market) -> tuple[HelixFactor | FactorRegimes, ...]:
+    def fit(self, past: Market) -> tuple[HelixFactor | KeptRegimes, ...]:
         """Learn the regimes of every factor."""
         factors = [a for a in past.assets if a != self.market]
-        if self.one_start:
-            return tuple(self._learn(past, a) for a in factors)
-        return tuple(KeptRegimes.learn(past, a, self.market, (self._setting(a),)) for a in factors)
+        settings = [self._setting(a) for a in factors]
+        if not self.one_start:
+            return learned(past, factors, self.market, settings)
+        told: dict[str, Any] = {"assets": factors, "against": self.market, "settings": settings}
+        told |= {"on_returns": self.on_returns, "squared": self.squared}
+        # Steps that differ in what comes later learn the same. The first session is named since the
+        # id of a cut with macro series tells where it ends, not where it begins.
+        found = past.node(_fitted, **told, since=f"{past.dates[0]:%Y-%m-%d}")
+        return tuple(_factor(found, k, asset, settings[k]) for k, asset in enumerate(factors))
 
     def _setting(self, asset: str) -> Setting:
         penalty, most = TUNED.get(asset, DEFAULT) if self.tuned else DEFAULT
         return Setting(penalty, None, most)
-
-    def _learn(self, past: Market, asset: str) -> HelixFactor:
-        columns = None if self.on_returns else past.feature(feature_set).columns
-        seen = self._rows(past, asset, columns)
-        rows = pd.DataFrame(seen[~np.isnan(seen).any(axis=1)])
-        scaling = Scaling.fit(rows, UNCUT if self.on_returns else WIDTH)
-        x, asked = _array(scaling.apply(rows)), self._setting(asset)
-        found = helix.fit(x, asked.enter, asked.max_features, self.squared)
-        active = active_returns(past, asset, self.market).to_numpy(np.float64)
-        return HelixFactor(asset, columns, scaling, found, helix.means(active, found.labels))
-
-    def _rows(self, past: Market, asset: str, columns: tuple[str, ...] | None) -> Floats:
-        """Return the features of a factor (session x column)."""
-        if columns is not None:
-            return _array(regime_features(past, asset, self.market, columns))
-        table: Floats = past.feature(written.features, against=self.market)
-        return table[:, past.assets.index(asset)]
 
     def decide(self, model: Any, past: Market, held: pd.Series) -> Decision:
         """Return the book of the newest row."""
@@ -142,73 +136,112 @@ class HelixAllocation(Strategy):
     def decide_many(self, model: Any, past: Market, dates: pd.DatetimeIndex) -> Decisions:
         """Return the books of many sessions."""
         places = past.dates.searchsorted(dates)
-        views = pd.DataFrame(0.0, dates, list(past.assets))
-        states = views.copy()
+        views, states = np.zeros((2, len(dates), len(past.assets)))
         for factor in model:
             told = self._told(factor, past, places - (1 if self.lagged else 0))
-            views[factor.asset], states[factor.asset] = told
+            column = past.assets.index(factor.asset)
+            views[:, column], states[:, column] = told
         columns = past.prices.columns
-        weights = pd.DataFrame(self._weights(past, places, views), dates.rename("date"), columns)
+        weights = self._weights(past, places, views)
         evidence = {"view": views, "regime": states}
-        return Decisions(weights, {k: v.set_axis(columns, axis=1) for k, v in evidence.items()})
+        return Decisions(
+            pd.DataFrame(weights, dates.rename("date"), columns),
+            {name: pd.DataFrame(table, dates, columns) for name, table in evidence.items()},
+        )
 
     def _told(
-        self, factor: HelixFactor | FactorRegimes, past: Market, places: NDArray[np.intp]
+        self, factor: HelixFactor | KeptRegimes, past: Market, places: NDArray[np.intp]
     ) -> tuple[Floats, Floats]:
         """Return view and state of a factor at price rows."""
-        if isinstance(factor, FactorRegimes) and not self.recent:
-            labels = factor.labels(past)[0].to_numpy()[places]
+        if isinstance(factor, KeptRegimes) and not self.recent:
+            labels = factor.together(past)[places, factor.place]
             return np.clip(factor.means[0], -helix.CAP, helix.CAP)[labels], labels.astype(float)
-        if isinstance(factor, FactorRegimes):
-            x, found, squared = _array(factor.features(past)), _as_fit(factor), False
+        by_state = factor.means
+        if isinstance(factor, KeptRegimes):
+            rows, found, squared = _array(factor.features(past)), _as_fit(factor), False
+            by_state = np.clip(factor.means[0], -helix.CAP, helix.CAP)
         else:
-            rows = pd.DataFrame(self._rows(past, factor.asset, factor.columns))
-            x, found, squared = _array(factor.scaling.apply(rows)), factor.fit, self.squared
-        first = int((~np.isnan(x).any(axis=1)).argmax())
+            rows = _rows(past, factor.asset, self.market, factor.columns)
+            found, squared = factor.fit, self.squared
+        first = int((~np.isnan(rows).any(axis=1)).argmax())
         if self.recent:
             first = max(int(places.min()) - helix.ONLINE + 1, first)
-        seen = x[first : int(places.max()) + 1]
+        seen = rows[first : int(places.max()) + 1]
+        seen = seen if isinstance(factor, KeptRegimes) else factor.scaled(seen)
         window = helix.ONLINE if self.recent else None
         labels = helix.online(seen, found, squared, window)[places - first]
-        by_state = factor.means
-        if isinstance(factor, FactorRegimes):
-            by_state = np.clip(factor.means[0], -helix.CAP, helix.CAP)
         return by_state[labels], labels.astype(np.float64)
 
-    def _weights(self, past: Market, places: NDArray[np.intp], views: pd.DataFrame) -> Floats:
+    def _weights(self, past: Market, places: NDArray[np.intp], views: Floats) -> Floats:
         """Return weights (places, n) at an uncertainty of views of one times their own."""
         returns, at = past.returns(), past.assets.index(self.market)
         values = returns.to_numpy(np.float64)
         if self.spanned:
-            sigmas = [allocating.covariance(values[:p]) for p in places]
+            sigmas = np.array([allocating.covariance(values[:p]) for p in places])
         else:
-            path = ewma_path(returns, dates=pd.DatetimeIndex(views.index))
-            sigmas = list(path.covariances)
-        daily = views.to_numpy() / helix.YEAR
+            sigmas = ewma_path(returns, dates=past.dates[places]).covariances
+        daily = views / helix.YEAR
         if self.clipped:
-            books = [
-                allocating.clipped(allocating.tilted(s, v, at, 1.0))
-                for s, v in zip(sigmas, daily, strict=True)
-            ]
-        else:
-            books = [self._best(past, s, v) for s, v in zip(sigmas, daily, strict=True)]
-        return np.array(books)
-
-    def _best(self, past: Market, sigma: Floats, views: Floats) -> Floats:
-        """Return the best long-only weights."""
-        names = pd.Index(past.assets)
-        equal = pd.Series(1.0 / len(names), names)
-        prior = Prior(pd.DataFrame(sigma, names, names), equal)
-        wanted = pd.Series(views, names).drop(self.market)
-        best = black_litterman(prior, Views.relative(wanted, self.market, names))
-        return best.weights.to_numpy(np.float64)
+            pairs = zip(sigmas, daily, strict=True)
+            free = [allocating.tilted(s, v, at, 1.0) for s, v in pairs]
+            return np.array([allocating.clipped(w) for w in free])
+        wanted = pd.DataFrame(daily, columns=past.prices.columns).drop(columns=self.market)
+        found = [black_litterman(*p) for p in problems(sigmas, wanted, past, self.market)]
+        return np.array([best.weights.to_numpy(np.float64) for best in found])
 
 
 def _array(table: pd.DataFrame) -> Floats:
     return np.ascontiguousarray(table.to_numpy(np.float64))
 
 
-def _as_fit(factor: FactorRegimes) -> helix.Fit:
+def _rows(past: Market, asset: str, against: str, columns: tuple[str, ...] | None) -> Floats:
+    """Return the features of a factor (session x column); those of the source without `columns`."""
+    if columns is not None:
+        return _array(regime_features(past, asset, against, columns))
+    table: Floats = past.feature(written.features, against=against)
+    return table[:, past.assets.index(asset)]
+
+
+def _fitted(
+    past: Market,
+    assets: list[str],
+    against: str,
+    settings: list[Setting],
+    on_returns: bool,
+    squared: bool,
+    since: str,
+) -> dict[str, NDArray[Any]]:
+    """Return what is learned of every factor from the session `since` on, one row each."""
+    columns = None if on_returns else past.feature(feature_set).columns
+    kept: dict[str, list[Floats]] = {name: [] for name in (*_SCALING, *_MODEL, "means")}
+    for asset, asked in zip(assets, settings, strict=True):
+        seen = _rows(past, asset, against, columns)
+        rows = pd.DataFrame(seen[~np.isnan(seen).any(axis=1)])
+        scaling = Scaling.fit(rows, UNCUT if on_returns else WIDTH)
+        found = helix.fit(_array(scaling.apply(rows)), asked.enter, asked.max_features, squared)
+        active = active_returns(past, asset, against).to_numpy(np.float64)
+        for source, names in ((scaling, _SCALING), (found, _MODEL)):
+            for name in names:
+                kept[name].append(getattr(source, name))
+        kept["means"].append(helix.means(active, found.labels))
+    return {**{k: np.array(v) for k, v in kept.items()}, "columns": np.array(columns or (), str)}
+
+
+_SCALING, _MODEL = ("low", "high", "mean", "deviation"), ("centers", "weights")
+
+
+def _factor(found: Mapping[str, Any], k: int, asset: str, asked: Setting) -> HelixFactor:
+    """Return what was learned of the factor in row `k`."""
+    columns = tuple(map(str, found["columns"])) or None
+    centers = found["centers"][k]
+    states = helix.two_states(asked.enter, centers.shape[1])
+    fit = helix.Fit(centers, found["weights"][k], np.empty(0, np.int64), states)
+    names = columns or tuple(map(str, range(centers.shape[1])))
+    scaling = Scaling(names, *(found[name][k] for name in _SCALING))
+    return HelixFactor(asset, columns, scaling, fit, found["means"][k])
+
+
+def _as_fit(factor: KeptRegimes) -> helix.Fit:
     """Return a corrected fit in the form that the source's inference takes."""
     states = discrete_states(helix.STATES, factor.penalties[0])
     return helix.Fit(factor.centers[0], factor.weights[0], np.empty(0, np.int64), states)

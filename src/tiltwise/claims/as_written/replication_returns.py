@@ -90,4 +90,4 @@ def _sum(returns: pd.DataFrame, rows: int) -> pd.Series:
 
 
 def _cut(values: pd.Series) -> pd.Series:
-    return values.clip(LOW, HIGH)
+    return pd.Series(np.clip(values.to_numpy(), LOW, HIGH), values.index)
