@@ -122,7 +122,10 @@ class TunedRegimeAllocation(_ViewBook):
         return FactorViews.chosen(past, factors, market, settings, choice, rhythm)
 
     def shorter(self, rows: int) -> Self:
-        """Return the strategy with four fifths of `rows` to learn from and one to choose by."""
+        """Return the strategy with four fifths of `rows` to learn from and one to choose by.
+
+        Every tenth cost and the last number of features are left of its grid.
+        """
         if self.needs <= rows:
             return self
         validation = rows // 5
@@ -134,4 +137,6 @@ class TunedRegimeAllocation(_ViewBook):
             least=least,
             window=min(self.window, least),
             validation=validation,
+            penalties=self.penalties[::10],
+            sparsities=self.sparsities[-1:],
         )

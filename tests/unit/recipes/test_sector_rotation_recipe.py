@@ -1,0 +1,390 @@
+"""Sector rotation as a strategy: what it forecasts, what it holds, what it borrows and can lose."""
+
+import dataclasses
+import importlib.util
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tiltwise import Costs, Market, Simulator, propose, walk_forward
+from tiltwise.backtest.walk_forward import first_start
+from tiltwise.calendar import MONTHLY, YEARLY
+from tiltwise.errors import MissingData, StrategyError
+from tiltwise.features.macro_table import macro_features
+from tiltwise.features.month_end import FAMILIES, month_returns, price_features
+from tiltwise.market import companions, fred_md
+from tiltwise.market.universes import (
+    SELECT_SECTORS,
+    VANGUARD_SECTOR_NAMES,
+    VANGUARD_SECTORS,
+    VANGUARD_SECTORS_AND_MARKET,
+)
+from tiltwise.models.forecasters.contract import next_returns
+from tiltwise.models.forecasters.naive import HistoricalMean
+from tiltwise.models.forecasters.ridge import Ridge
+from tiltwise.models.forecasters.walk import walk
+from tiltwise.models.month_ahead import FORECASTERS, MonthAhead
+from tiltwise.models.refits import Refits
+from tiltwise.overlays import AdaptiveLeverage
+from tiltwise.portfolio.rotation import Rotation
+from tiltwise.recipes.sector_rotation import SectorRotation
+
+FREE = Simulator(costs=Costs(half_spread_bps=0, financing_spread_bps_year=0))
+NOTHING = pd.Series(dtype=float)
+
+
+def vintages(first="2004-12", count=60, seed=0):
+    """Invented monthly tables: two series over four years before each, of which one is revised."""
+    rng = np.random.default_rng(seed)
+    months = pd.period_range("2000-01", periods=60 + count, freq="M")
+    level = pd.DataFrame(
+        {
+            "UNRATE": 5.0 + rng.standard_normal(len(months)).cumsum() * 0.1,
+            "INDPRO": 100.0 * np.exp(rng.standard_normal(len(months)).cumsum() * 0.01),
+        },
+        months,
+    )
+    parts = []
+    for label in pd.period_range(first, periods=count, freq="M"):
+        own = level.loc[: label - 1].tail(48) * [1.0, 1.0 + 0.001 * rng.standard_normal()]
+        own.insert(0, "date", own.index.to_timestamp())
+        own.insert(0, "vintage", str(label))
+        parts.append(own)
+    return fred_md.every_vintage(pd.concat(parts, ignore_index=True), "test")
+
+
+@pytest.fixture(scope="module")
+def market():
+    return Market.synthetic(3, sessions=1150, gaps=0.002)
+
+
+@pytest.fixture(scope="module")
+def informed(market):
+    return Market.from_frames(**{**market.frames(), "vintages": vintages()})
+
+
+@pytest.fixture(scope="module")
+def older():
+    return Market.synthetic(5, sessions=1640, assets=4)
+
+
+def short(market, **given):
+    return SectorRotation(universe=market.assets, **given).shorter(760)
+
+
+def run(strategy, market, **given):
+    return walk_forward(strategy, market, first_start(strategy, market), **given)
+
+
+def test_the_twelve_series_and_what_they_stand_for():
+    """3.01: eleven funds are held, SPY is compared with; as written it is the twelfth."""
+    assert len(VANGUARD_SECTORS) == 11
+    assert "SPY" not in VANGUARD_SECTORS
+    assert list(VANGUARD_SECTORS_AND_MARKET) == ["SPY", *VANGUARD_SECTORS]
+    assert VANGUARD_SECTOR_NAMES["VNQ"] == "Real Estate"
+    assert VANGUARD_SECTOR_NAMES["VPU"] == "Utilities"
+    assert SectorRotation().universe == VANGUARD_SECTORS
+    assert SectorRotation(universe=SELECT_SECTORS).universe == SELECT_SECTORS
+
+
+def test_months_are_those_of_pandas(market):
+    """3.01: month-end closes and their changes, a close that did not print standing for five days.
+
+    Also 3.34: reversal, momentum and risk of every asset and of the benchmark.
+    """
+    closes = market.prices.ffill(limit=4)
+    plain = closes.groupby(closes.index.to_period("M").to_numpy()).last()
+    ends = MONTHLY.sessions(market.calendar, market.dates[0], market.now)
+    expected = plain.pct_change(fill_method=None).to_numpy()[: len(ends)]
+    np.testing.assert_array_equal(month_returns(market).to_numpy(), expected)
+    table = price_features(market)
+    assert list(table.index) == list(ends)
+    assert table.shape[1] == 3 * 10
+    assert {str(name).split()[0] for name in table} == set(FAMILIES)
+    bench = market.benchmark_prices
+    at = bench[ends]
+    assert table["month MKT"].iloc[-1] == pytest.approx(at.iloc[-1] / at.iloc[-2] - 1)
+    assert table["year MKT"].iloc[-1] == pytest.approx(at.iloc[-2] / at.iloc[-13] - 1)
+    risk = bench.pct_change().loc[: ends[-1]].iloc[-63:].std()
+    assert table["quarter MKT"].iloc[-1] == pytest.approx(risk)
+
+
+@pytest.mark.parametrize("model", ["ridge", "mean", "tree", "network", "boosted", "ensemble"])
+def test_every_model_makes_a_book(older, model):
+    """3.35: one field chooses the model; books are long, shrunk and within the cap."""
+    result = run(SectorRotation(universe=older.assets, model=model, warmup=1500), older)
+    weights = result.weights
+    assert weights.to_numpy().min() >= 0.3 / 4 - 1e-12
+    gross = result.decisions.evidence["gross"]
+    np.testing.assert_allclose(weights.sum(axis=1), gross)
+    assert gross.between(1.0 - 1e-12, 2.0 + 1e-12).all()
+    assert not result.decisions.evidence["forecast"].isna().any(axis=None)
+    assert (result.decisions.evidence["error"] > 0.0).all()
+
+
+@pytest.mark.parametrize("model", ["tree", "network", "boosted"])
+def test_what_is_drawn_does_not_depend_on_the_order_of_assets(market, model):
+    """Shares of features, first weights and ties are drawn by place: places go by name."""
+    strategy = short(market, model=model)
+    turned = dataclasses.replace(strategy, universe=tuple(reversed(market.assets)))
+    one, two = (propose(s, market, market.now, NOTHING).weights for s in (strategy, turned))
+    np.testing.assert_allclose(two[one.index], one, atol=1e-9)
+
+
+def test_leverage_adapts_to_the_error_of_the_forecasts(older):
+    """3.38 on this system: below its usual error it is levered, above it is not even whole."""
+    strategy = SectorRotation(universe=older.assets, warmup=1500)
+    error = propose(strategy, older, older.now, NOTHING).evidence["error"]
+    for usual, scale in ((1.5 * error, 1.5), (0.5 * error, 0.5)):
+        overlay = AdaptiveLeverage(strategy, by="error", usual=float(usual))
+        weights = propose(overlay, older, older.now, NOTHING).weights
+        assert weights.sum() == pytest.approx(scale)
+
+
+def test_the_error_is_that_of_the_last_year(older):
+    """3.38: learnt a year before, measured on the twelve months since; by hand for the mean."""
+    y = next_returns(month_returns(older)).iloc[:-1]
+    told = MonthAhead.learn(older, "mean")
+    gap = y.iloc[-12:] - y.iloc[:-12].mean()
+    assert told.error == pytest.approx(float(np.sqrt((gap**2).to_numpy().mean())))
+    assert np.isnan(MonthAhead.learn(older.asof(older.dates[800]), "mean").error)
+
+
+def test_forecasts_are_an_expanding_walk(market):
+    """3.08, 3.18: a month's forecasts are those of `walk`, refitted every month."""
+    strategy = short(market)
+    result = run(strategy, market)
+    told = result.decisions.evidence["forecast"]
+    x = price_features(market)
+    y = next_returns(month_returns(market))
+    first = int(x.index.searchsorted(told.index[0]))
+    plain = walk({"ridge": Ridge()}, x, y, Refits(first)).tables["ridge"]
+    ends = told.index.intersection(x.index)
+    assert len(ends) == len(x) - first
+    for t in ends:
+        known = y.loc[: t - pd.Timedelta(days=1)]
+        expected = plain.loc[t].clip(known.min(), known.max())
+        np.testing.assert_allclose(told.loc[t], expected, rtol=1e-9)
+    assert told.diff().abs().iloc[1:].max(axis=1).gt(1e-6).all()
+
+
+def test_the_first_forecast_comes_after_ten_years():
+    """3.08: the default needs ten years of sessions, then refits and decides each month."""
+    long = Market.synthetic(5, sessions=2600, assets=4)
+    strategy = SectorRotation(universe=long.assets)
+    start = first_start(strategy, long)
+    assert start == MONTHLY.sessions(long.calendar, long.dates[2519], long.now)[0]
+    result = walk_forward(strategy, long, start)
+    due = MONTHLY.sessions(long.calendar, start, long.now)
+    assert list(result.weights.index) == list(due)
+    moved = result.trades["session"].unique()
+    assert len(moved) <= len(due)  # 3.26: nothing is traded within a month
+
+
+def test_macro_features_are_those_of_the_day(informed):
+    """3.06, B16, B17: forecasts rest on vintages known then; a later vintage changes none."""
+    strategy = short(informed)
+    result = run(strategy, informed)
+    evidence = result.decisions.evidence
+    assert set(evidence["features"]) == {"2 macro series"}
+    assert evidence["macro_age"].between(1.0, 3.0).all()
+    cut = informed.asof(informed.dates[-150])
+    part = run(strategy, cut)
+    np.testing.assert_array_equal(
+        part.decisions.evidence["forecast"], evidence["forecast"].loc[: cut.now]
+    )
+    x = macro_features(cut, "changes", ("UNRATE", "INDPRO"))
+    y = next_returns(month_returns(cut))
+    plain = Ridge().fit(x, y).predict(x).iloc[-1].clip(y.min(), y.max())
+    np.testing.assert_allclose(evidence["forecast"].loc[x.index[-1]], plain, rtol=1e-9)
+    other = Market.from_frames(**{**informed.frames(), "vintages": vintages(seed=1)})
+    t = informed.now
+    one, two = (propose(strategy, m, t, NOTHING) for m in (informed, other))
+    assert (one.evidence["forecast"] != two.evidence["forecast"]).all()
+    mean = dataclasses.replace(strategy, model="mean")
+    one, two = (propose(mean, m, t, NOTHING) for m in (informed, other))
+    np.testing.assert_array_equal(one.evidence["forecast"], two.evidence["forecast"])
+
+
+def test_features_say_what_they_are(market, informed):
+    """3.34: macro, prices or both; without macro data prices stand in, and the evidence says so."""
+    sources = {
+        kind: MonthAhead.learn(informed, "ridge", kind) for kind in ("macro", "prices", "both")
+    }
+    assert {k: s.source for k, s in sources.items()} == {
+        "macro": "2 macro series",
+        "prices": "prices",
+        "both": "2 macro series and prices",
+    }
+    assert len(sources["both"].found.coefficients) == 2 + 30
+    assert len(sources["macro"].found.coefficients) == 2
+    bare = MonthAhead.learn(market)
+    assert bare.source == "prices: the market has no macro vintages"
+    assert np.isnan(bare.age(market))
+
+
+def test_momentum_and_reversal_are_both_weighed(market):
+    """3.34: each family of columns has a share in what the trees split on; the shares sum to 1."""
+    found = MonthAhead.learn(market, "boosted", "prices").found
+    family = found.importance.groupby([str(name).split()[0] for name in found.importance.index])
+    share = family.sum()
+    assert set(share.index) == set(FAMILIES)
+    assert (share > 0.05).all()
+    assert share.sum() == pytest.approx(1.0)
+
+
+def test_a_network_is_trained_once_a_year(market):
+    """The record of a year's months is the one of its beginning; a ridge differs each month."""
+    strategy = short(market, model="network")
+    months = MONTHLY.sessions(market.calendar, market.dates[1009], market.now)
+    fits = [strategy.fit(market.asof(t)) for t in months]
+    ends = [YEARLY.last(market.calendar, t) for t in months]
+    for a, b, same in zip(fits, fits[1:], np.array(ends[1:]) == np.array(ends[:-1]), strict=False):
+        assert (a is b) == same
+    young = strategy.fit(market.asof(market.dates[765]))
+    assert young is not strategy.fit(market.asof(market.dates[790]))  # no year end is behind it
+
+
+def test_an_lstm_needs_its_library(older):
+    """3.09: it is trained by Keras; without it, the message says what to install."""
+    strategy = SectorRotation(universe=older.assets, model="lstm", warmup=1500)
+    if importlib.util.find_spec("keras") is None:
+        with pytest.raises(MissingData, match=r"tiltwise\[nets\]"):
+            propose(strategy, older, older.now, NOTHING)
+        return
+    answer = propose(strategy, older, older.now, NOTHING)
+    assert answer.evidence["gross"] == pytest.approx(1.0)
+
+
+def test_weights_are_those_of_the_rotation(market):
+    """3.19, 3.20, 3.21, 3.25: threshold, tilt, shrinkage and factor act as in `Rotation`."""
+    given = {"shrinkage": 0.4, "threshold": 0.008, "factor": 3.0, "cap": 1.6}
+    strategy = short(market, **given)
+    result = run(strategy, market)
+    told = result.decisions.evidence["forecast"]
+    expected = Rotation(**given).exposures(told)
+    np.testing.assert_allclose(result.weights, expected, atol=1e-15)
+    gross = result.weights.sum(axis=1)
+    assert gross.max() == pytest.approx(1.6)
+    assert result.decisions.evidence["gross"].to_numpy() == pytest.approx(gross.to_numpy())
+
+
+def test_equal_weights_where_nothing_is_expected_to_rise():
+    """3.24: after years of falling prices all forecasts are below zero: 1/n, no leverage."""
+    days = pd.bdate_range("2015-01-01", periods=800, unit="ns", name="date")
+    rng = np.random.default_rng(0)
+    moves = 0.002 * rng.standard_normal((800, 3)) - 0.002
+    table = pd.DataFrame(100 * np.cumprod(1 + moves, axis=0), days, list("ABC"))
+    falling = Market.from_frames(table, calendar="rows")
+    strategy = SectorRotation(universe=("A", "B", "C"), model="mean", threshold=0.0, warmup=600)
+    answer = propose(strategy, falling, falling.now, NOTHING)
+    assert (answer.evidence["forecast"] < 0).all()
+    assert answer.evidence["fallback"]
+    np.testing.assert_allclose(answer.weights, 1.0 / 3.0)
+    assert answer.evidence["gross"] == pytest.approx(1.0)
+
+
+def test_what_no_longer_trades_or_is_too_young_is_not_held(market):
+    frames = market.frames()
+    prices, gone, young = frames["prices"].copy(), market.assets[0], market.assets[1]
+    prices.loc[market.dates[1100] :, gone] = np.nan
+    prices.loc[: market.dates[800], young] = np.nan
+    other = Market.from_frames(**{**frames, "prices": prices, "opens": None})
+    answer = propose(short(market, model="mean"), other, other.now, NOTHING)
+    assert answer.weights[[gone, young]].tolist() == [0.0, 0.0]
+    assert answer.evidence["forecast"][[gone, young]].isna().all()
+    assert answer.weights.sum() == pytest.approx(1.0)
+
+
+# ------------------------------------------------------------------------------- leverage and ruin
+
+
+def levered(gross, crash=None, rate=0.06, rise=None):
+    """A book of two assets at `gross` over rising prices, then one more month."""
+    days = pd.bdate_range("2015-01-01", "2018-04-30", unit="ns", name="date")
+    path = 100.0 * 1.0005 ** np.arange(len(days))
+    after = days > pd.Timestamp("2018-03-15")
+    if crash is not None:
+        path[after] *= 1.0 - crash
+    if rise is not None:
+        flat = days > pd.Timestamp("2018-02-28")
+        path[flat] = path[~flat][-1]
+        path[after] *= 1.0 + rise
+    prices = pd.DataFrame({"A": path, "B": 2.0 * path}, days)
+    market = Market.from_frames(prices, rates=rate, calendar="rows")
+    strategy = SectorRotation(
+        ("A", "B"), "mean", threshold=0.0, factor=gross, cap=gross, warmup=500
+    )
+    free = Simulator("close", 1, Costs(half_spread_bps=0, financing_spread_bps_year=50))
+    return walk_forward(strategy, market, "2018-02-28", "2018-04-30", free), days
+
+
+def test_all_assets_up_ten_percent_is_twenty_less_financing_at_two():
+    """3.23, B15: the leverage is real; what is borrowed costs the rate and half a percent."""
+    result, _ = levered(2.0, rise=0.10)
+    whole = result.weights.iloc[0]
+    assert whole.sum() == pytest.approx(2.0)
+    start, end = result.nav.index[0], pd.Timestamp("2018-03-30")
+    earned = result.nav[end] / result.nav[start] - 1.0
+    days = (end - start).days
+    financing = 0.065 * days / 365.0
+    assert days == 30
+    assert earned == pytest.approx(0.20 - financing, abs=2e-5)  # interest on interest
+    assert result.costs["financing"].loc[:end].sum() > 0.0
+
+
+def test_a_month_below_minus_one_is_ruin():
+    """3.31: five times a fall of a quarter takes all; at twice, half of the capital is left."""
+    for gross, crash, ruined in ((5.0, 0.25, True), (5.0, 0.19, False), (2.0, 0.25, False)):
+        result, days = levered(gross, crash)
+        fell = days[days > pd.Timestamp("2018-03-15")][0]
+        assert result.weights.iloc[0].sum() == pytest.approx(gross)
+        assert (result.ruined is not None) == ruined
+        if ruined:
+            assert result.ruined == fell
+            assert result.nav.index[-1] == fell
+            assert result.nav.iloc[-1] <= 0.0
+            assert any("ruined" in note for note in result.notes)
+        else:
+            assert result.nav.min() > 0.0
+            assert result.returns[fell] == pytest.approx(-gross * crash, abs=0.03)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"model": "oracle"}, "model='oracle' is not one of ridge, tree, boosted, network, lstm"),
+        ({"features": "tea"}, "features='tea' is not one of macro, prices, both"),
+        ({"threshold": 15.0}, "15 % is .15"),
+        ({"factor": 0.5}, "factor=0.5 must be at least 1"),
+    ],
+)
+def test_senseless_settings_are_refused(given, message):
+    with pytest.raises(StrategyError, match=message):
+        SectorRotation(**given)
+
+
+def test_the_names_of_the_models():
+    assert list(FORECASTERS) == [
+        "ridge", "tree", "boosted", "network", "lstm", "ensemble", "mean",
+    ]  # fmt: skip
+    assert isinstance(FORECASTERS["mean"](), HistoricalMean)
+    assert FORECASTERS["tree"]().search
+
+
+@pytest.mark.shared_data
+def test_the_real_funds_and_macro_data(shared):
+    """3.02, 3.18, 3.20: eleven forecasts a month on 126 series as published; SPY is not held."""
+    macro = companions.read_macros(str(shared / "macro_fred_md_vintages.parquet"))
+    prices = shared / "prices_vanguard_sector_daily.parquet"
+    market = Market.open(prices, benchmark="SPY", **macro.given())
+    result = walk_forward(SectorRotation(), market, "2024-06-28", "2024-12-31")
+    told = result.decisions.evidence
+    assert told["forecast"].shape == (7, 11)
+    assert not told["forecast"].isna().any(axis=None)
+    assert set(told["features"]) <= {"125 macro series", "126 macro series"}
+    assert told["macro_age"].between(1.0, 2.5).all()
+    assert list(result.weights) == list(VANGUARD_SECTORS)
+    assert result.weights.to_numpy().min() >= 0.3 / 11
+    np.testing.assert_allclose(result.weights.sum(axis=1), 1.0)  # the threshold is never reached
