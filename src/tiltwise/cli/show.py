@@ -36,7 +36,7 @@ def _finite(value: Any) -> Any:
 
 def table(title: str, columns: list[str], rows: list[list[str]]) -> None:
     """Print a table on stdout, numbers to the right."""
-    width = None if sys.stdout.isatty() else 160
+    width = None if sys.stdout.isatty() else 240
     shown = Table(title=title, title_justify="left", header_style="bold", width=None)
     for i, column in enumerate(columns):
         shown.add_column(column, justify="left" if i == 0 else "right", no_wrap=i == 0)
