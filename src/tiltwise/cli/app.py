@@ -29,6 +29,7 @@ from tiltwise.cli.options import (
     Start,
     Universe,
 )
+from tiltwise.cli.replicate import replicate
 
 app = typer.Typer(
     name="tiltwise",
@@ -226,6 +227,7 @@ def doctor(
         show.table("doctor", ["what", "found"], [[k, str(v)] for k, v in findings.items()])
 
 
+app.command()(replicate)
 app.add_typer(lab.lab)
 app.add_typer(stores.data, name="data")
 app.add_typer(stores.ledger, name="ledger")

@@ -25,7 +25,10 @@ def print_report(report: Any, path: str) -> None:
     findings = sorted(report.findings, key=lambda f: order[f.severity])
     show.table(
         path,
-        ["severity", "kind", "asset", "date", "detail"],
-        [[f.severity, f.kind, f.asset or "", str(f.date or "")[:10], f.detail] for f in findings],
+        ["severity", "kind", "asset", "date", "detail", "action"],
+        [
+            [f.severity, f.kind, f.asset or "", str(f.date or "")[:10], f.detail, f.action]
+            for f in findings
+        ],
     )
     print("usable" if report.passed else "not usable: see the errors above")

@@ -40,6 +40,13 @@ class Finding:
     date: pd.Timestamp | None
     detail: str
 
+    @property
+    def action(self) -> str:
+        """What is done about it. A price is never altered: a crash looks like a mistake."""
+        if self.severity == "error":
+            return "not for use: mend the source"
+        return "kept as it is" if self.severity == "info" else "kept as it is: look at the source"
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Examined:

@@ -15,6 +15,7 @@ from tiltwise.errors import DataError, MissingData
 from tiltwise.market import tables
 
 SUFFIXES = (".csv", ".csv.gz", ".parquet")
+TEXTS = ("string", "large_string")
 
 
 def read(path: str | os.PathLike[str], *, check: bool = True) -> dict[str, Any]:
@@ -64,7 +65,13 @@ def table(path: str | os.PathLike[str]) -> pd.DataFrame:
 def _parquet(path: Path) -> pd.DataFrame:
     """Table of a Parquet file; dates that were its index stay there."""
     try:
-        return pd.read_parquet(path)
+        import pyarrow.parquet as pq
+
+        schema = pq.read_schema(path)
+        texts = [
+            schema.names[i] for i in tables.labels(schema.names) if str(schema.types[i]) in TEXTS
+        ]
+        return pd.read_parquet(path, read_dictionary=texts or None)
     except Exception as error:  # pyarrow raises its own tree, OSError, or ValueError on damage
         raise DataError(f"{path}: not a readable Parquet file ({error}); fetch it again") from error
 
@@ -80,6 +87,7 @@ def _csv(path: Path) -> pd.DataFrame:
             table = pd.read_csv(
                 path, header=None, names=list(range(len(rows[0]))), index_col=False,
                 skiprows=lines, encoding="utf-8-sig", low_memory=False,
+                dtype=dict.fromkeys(tables.labels(rows[0]) if len(rows) == 1 else (), "category"),
             )  # fmt: skip
     except pd.errors.EmptyDataError as error:
         raise DataError(f"{path}: the file is empty: a header, but no rows") from error

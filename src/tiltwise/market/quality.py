@@ -47,9 +47,13 @@ class QualityReport:
         return table.assign(date=pd.to_datetime(table["date"]).astype("datetime64[ns]"))
 
     def to_json(self) -> str:
-        """Return the report as JSON: passed, counts and findings with ISO dates."""
+        """Return the report as JSON: passed, counts, findings with ISO dates and actions."""
         rows = [
-            {**dataclasses.asdict(f), "date": None if f.date is None else f"{f.date:%Y-%m-%d}"}
+            {
+                **dataclasses.asdict(f),
+                "date": None if f.date is None else f"{f.date:%Y-%m-%d}",
+                "action": f.action,
+            }
             for f in self.findings
         ]
         return json.dumps({"passed": self.passed, "counts": self.counts(), "findings": rows})

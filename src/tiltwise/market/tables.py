@@ -67,6 +67,14 @@ def _plain(name: object) -> str:
     return "".join(c for c in str(name).lower() if c not in " _-")
 
 
+def labels(names: Iterable[object]) -> list[int]:
+    """Return which columns of a long table repeat few labels: dates and assets; else none."""
+    plain = [_plain(name) for name in names]
+    if not ASSET_NAMES & set(plain):
+        return []
+    return [i for i, name in enumerate(plain) if name in ASSET_NAMES | DATE_NAMES]
+
+
 def are_fields(names: Iterable[object]) -> bool:
     """Whether all names are fields of a price table and one of them is a close."""
     fields = {FIELDS.get(_plain(name)) for name in names}
@@ -149,13 +157,14 @@ def _from_long(table: pd.DataFrame, asset: Any, source: str) -> dict[str, pd.Dat
         raise DataError(f"{source}: column {asset!r} is blank in data row {row + 1}")
     sessions = _sessions(pd.Index(table[date], name=date), source)
     values = _numeric(table[list(names)].set_axis(sessions, axis=0), source)
-    assets = table[asset].astype(str).to_numpy()
-    for name, rows in pd.Series(sessions).groupby(assets, sort=False):
-        _check_dates(pd.DatetimeIndex(rows), source, str(name))
     # Assets keep the order of their first row; sessions are the union of all, ascending.
-    order = pd.unique(assets)
+    row, own = pd.factorize(table[asset])
+    again, order = pd.factorize(np.array([str(name) for name in own], dtype=object))
+    column = again[row]
+    for name, rows in pd.Series(sessions).groupby(order[column], sort=False):
+        _check_dates(pd.DatetimeIndex(rows), source, str(name))
     union = pd.DatetimeIndex(np.unique(sessions.to_numpy()), name="date")
-    cells = union.get_indexer(sessions), pd.Index(order).get_indexer(pd.Index(assets))
+    cells = union.get_indexer(sessions), column
     found: dict[str, pd.DataFrame] = {}
     for name, field in names.items():
         grid = np.full((len(union), len(order)), np.nan)
@@ -172,11 +181,15 @@ def _sessions(labels: pd.Index, source: str) -> pd.DatetimeIndex:
     if isinstance(labels, pd.DatetimeIndex):
         found = labels.tz_localize(None)
     else:
-        text = pd.Series(labels).astype(str).str.strip().str.replace("/", "-")
+        # A long table repeats each date for every asset: each is read once.
+        code, different = pd.factorize(labels)
+        text = pd.Series(different).astype(str).str.strip().str.replace("/", "-")
         # The local date is what stands before the time: converting the offset away could shift it.
         day = text.str.extract(r"^(\d{4}-\d{2}-\d{2})(?:[T ].*)?$")[0]
         day = day.fillna(text.str.replace(r"^(\d{4})(\d{2})(\d{2})$", r"\1-\2-\3", regex=True))
-        found = pd.DatetimeIndex(pd.to_datetime(day, format="%Y-%m-%d", errors="coerce"))
+        known = pd.DatetimeIndex(pd.to_datetime(day, format="%Y-%m-%d", errors="coerce"))
+        # The code of a missing label is -1, the last place.
+        found = pd.DatetimeIndex(np.append(known.to_numpy(), np.datetime64("NaT"))[code])
     if found.isna().all():
         raise DataError(
             f"{source}: no date column: {labels.name!r} starts with {labels[0]!r}; dates are "

@@ -87,6 +87,28 @@ def area(labels: pd.Series | Floats, probabilities: pd.Series | Floats) -> float
     return float((ranks[truth].sum() - yes * (yes + 1) / 2.0) / (yes * no))
 
 
+def roc_curve(labels: pd.Series | Floats, probabilities: pd.Series | Floats) -> pd.DataFrame:
+    """Return false and true positive rates by descending cut, from (0, 0) to (1, 1).
+
+    Rows of equal probability are one step, so the area under the lines is that of `area`. The
+    table is empty if the labels are of one class.
+    """
+    truth, told = _pair(labels, probabilities)
+    yes = int(truth.sum())
+    columns = ["cut", "false_positive", "true_positive"]
+    if not yes or yes == len(truth):
+        return pd.DataFrame(columns=columns, dtype=np.float64).rename_axis("step")
+    order = np.argsort(-told, kind="stable")
+    last = np.append(np.flatnonzero(np.diff(told[order])), len(order) - 1)
+    hits = np.cumsum(truth[order])[last]
+    rates = {
+        "cut": np.append(np.inf, told[order][last]),
+        "false_positive": np.append(0.0, (last + 1 - hits) / (len(truth) - yes)),
+        "true_positive": np.append(0.0, hits / yes),
+    }
+    return pd.DataFrame(rates).rename_axis("step")
+
+
 def scores(
     labels: pd.Series | Floats, probabilities: pd.Series | Floats, cut: float = 0.5
 ) -> Scores:

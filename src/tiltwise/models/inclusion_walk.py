@@ -95,13 +95,25 @@ def learn_inclusion(
         return Inclusion(told=f"{ALWAYS}: {prices.name} has no price yet")
     try:
         table = training_table(past.asof(past.now, since=printed[0]), past.now, labeller, rule)
-        return _learned(past, table, grid)
+        return learn_from(table, past, grid)
     except (MissingData, DataError) as reason:
         return Inclusion(told=f"{ALWAYS}: {reason}")
 
 
-def _learned(past: Market, table: TrainingTable, grid: str) -> Inclusion:
-    """Fit with the parameters of the year; scores are those of the year's search."""
+def learn_from(table: TrainingTable, past: Market, grid: str = "small") -> Inclusion:
+    """Return the classifier of a training table; scores are those of the year's search.
+
+    Parameters
+    ----------
+    table : rows whose labels are known at the close of the newest session of `past`.
+    past : tells what day it is, and keeps the search of the year for its other months.
+    grid : of `GRIDS`.
+
+    Raises
+    ------
+    DataError
+        The table has no rows to learn from.
+    """
     found, told = _tuned(past, table, grid)
     point = found.point if found is not None and found.point else MIDDLE
     single = {name: (value,) for name, value in point.items()}

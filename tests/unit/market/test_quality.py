@@ -228,7 +228,8 @@ def test_the_report_as_table_and_as_json() -> None:
     assert told["counts"] == {"non_positive": 1, "first_last": 9, "all_nan": 1}
     assert told["findings"][0]["date"] == f"{prices.index[7]:%Y-%m-%d}"
     assert {"kind": "all_nan", "severity": "error", "asset": "A05", "date": None,
-            "detail": "no usable price on any date"} in told["findings"]  # fmt: skip
+            "detail": "no usable price on any date",
+            "action": "not for use: mend the source"} in told["findings"]  # fmt: skip
 
 
 def test_what_cannot_be_examined_is_an_error() -> None:

@@ -1,0 +1,149 @@
+"""``tiltwise replicate``: stages, files, bulk keys, the page, the vault."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from tiltwise.ledger import Ledger
+from tiltwise.ledger.frames import FORMS, read_table
+from tiltwise.research.replication_results import TABLES
+from tiltwise.research.replication_stages import STAGES
+
+Command = Callable[..., tuple[int, str, str]]
+DATA = ["--data", "synthetic:3", "--set", "grid=middle", "--start", "2006-09-01"]
+DATA += ["--end", "2007-06-29"]
+PLOTS = (
+    *("growth", "rolling-relative", "risk-return", "beta", "weights", "concentration"),
+    *("feature-importance", "roc", "frontier"),
+)
+
+
+def artefacts(folder: Path) -> dict[str, bytes]:
+    """All files but the checkpoints."""
+    paths = [p for p in folder.rglob("*") if p.is_file() and "checkpoints" not in p.parts]
+    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in paths}
+
+
+def test_one_command_runs_all_and_each_stage_alone(tiltwise: Command) -> None:
+    """2.02, 2.19, 2.40, 2.43, 2.45: all at once and stage by stage, the same files and page."""
+    code, out, _ = tiltwise("replicate", "--folder", "whole", *DATA, "-q")
+    assert code == 0
+    for words in ("targets", "what can be reached, by holdings allowed", "momentum risk"):
+        assert words in out
+    for stage in STAGES:
+        given = DATA if stage == "data" else []
+        code, _, err = tiltwise("replicate", "--folder", "parts", "--stage", stage, *given, "-q")
+        assert code == 0, err
+    whole, parts = artefacts(Path("whole")), artefacts(Path("parts"))
+    assert whole == parts
+    assert {f"{name}.{form}" for name in TABLES for form in FORMS} <= set(whole)
+    page = whole["replica.html"].decode()
+    for key in PLOTS:
+        assert f'data-figure="{key}"' in page
+    held = read_table(Path("whole"), "held")
+    assert held.sum(axis=1).max() <= 1.0 + 1e-9
+    assert len(set(Ledger(Path(".tiltwise")).rows()["id"])) == 1  # one trial, run twice
+
+
+def test_stages_refuse_what_belongs_to_the_first(tiltwise: Command) -> None:
+    """2.02: a stage without its files, or with options of another, says what to do."""
+    assert "--stage data" in tiltwise("replicate", "--folder", "x", "--stage", "model")[2]
+    code, _, err = tiltwise("replicate", "--folder", "x", "--stage", "model", *DATA[2:])
+    assert code == 2
+    assert "stage data" in err
+    assert tiltwise("replicate", "--folder", "x", "--stage", "profit")[0] == 2
+    gaps = ("--gaps", "prices=interpolate")
+    code, _, err = tiltwise("replicate", "--folder", "x", "--stage", "data", *DATA, *gaps)
+    assert code != 0
+    assert "was not known" in err
+    assert not Path("x").exists()
+
+
+def test_the_four_keys_of_bulk_mode(tiltwise: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    """2.34: each key does what it says, by its published name; the defaults are the source's."""
+    for stage in STAGES[:3]:
+        given = DATA if stage == "data" else []
+        assert tiltwise("replicate", "--folder", "f", "--stage", stage, *given, "-q")[0] == 0
+    _, _, err = tiltwise("replicate", "--folder", "f", "--stage", "model")
+    assert "2006-10-31" not in err  # MINIMAL_LOGGING
+    assert not Path("f/checkpoints").exists()  # fewer than 24 months
+    assert tiltwise("replicate", "--folder", "f", "--stage", "portfolio", "-q")[0] == 0
+    assert not Path("f/charts").exists()
+    before = artefacts(Path("f"))
+    values = {"SAVE_MONTHLY_CHARTS": "True", "SAVE_EXPECTED_RETURNS_PLOTS": "True"}
+    values |= {"CHECKPOINT_EVERY_N_MONTHS": "4", "MINIMAL_LOGGING": "False"}
+    for key, value in values.items():
+        monkeypatch.setenv(key, value)
+    _, _, err = tiltwise("replicate", "--folder", "f", "--stage", "model")
+    assert "2006-10-31" in err
+    names = [path.name for path in sorted(Path("f/checkpoints").iterdir())]
+    assert names == ["2006-12-29.json", "2007-04-30.json"]
+    assert tiltwise("replicate", "--folder", "f", "--stage", "portfolio", "-q")[0] == 0
+    months = len(read_table(Path("f"), "scores"))
+    charts = [path.name for path in Path("f/charts").iterdir()]
+    assert len(charts) == 3 * months
+    assert {"2006-09-weights.svg", "2007-06-expected-returns.svg"} <= set(charts)
+    after = artefacts(Path("f"))
+    assert {name: after[name] for name in before} == before
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
+def test_killed_and_resumed_it_leaves_the_same_files(tmp_path: Path) -> None:
+    """2.34: SIGKILL amid the models; the second start ends with the files of a whole run."""
+    words = [sys.executable, "-m", "tiltwise.cli", "replicate", *DATA, "-q"]
+    words += ["--checkpoint-every-n-months", "1", "--ledger"]
+    whole, torn = tmp_path / "whole", tmp_path / "torn"
+
+    def start(folder: Path) -> "subprocess.Popen[bytes]":
+        return subprocess.Popen([*words, str(folder / "ledger"), "--folder", str(folder / "files")])
+
+    assert start(whole).wait(300) == 0
+    process, deadline = start(torn), time.monotonic() + 120.0
+    while len(list(torn.glob("files/checkpoints/*.json"))) < 2:
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert not (torn / "files" / "weights.csv").exists()
+    kept = {p.name: p.stat().st_mtime_ns for p in torn.glob("files/checkpoints/*.json")}
+    assert start(torn).wait(300) == 0
+    assert artefacts(torn / "files") == artefacts(whole / "files")
+    now = {p.name: p.stat().st_mtime_ns for p in torn.glob("files/checkpoints/*.json")}
+    assert kept.items() <= now.items()
+
+
+def test_a_sealed_period_is_not_replicated_by_accident(tiltwise: Command) -> None:
+    """2.36: the last months are sealed; only a reason opens them, and that is on record."""
+    assert tiltwise("vault", "seal", "2007-03-01", "--data", "synthetic:3")[0] == 0
+    code, _, err = tiltwise("replicate", "--folder", "f", "--stage", "data", *DATA)
+    assert code != 0
+    assert "--open-vault" in err
+    assert not Path("f").exists()
+    before = [*DATA[:-1], "2007-02-28"]
+    assert tiltwise("replicate", "--folder", "f", "--stage", "data", *before)[0] == 0
+    assert read_table(Path("f"), "prices").index[-1] < pd.Timestamp("2007-03-01")
+    opened = ("--open-vault", "the last look")
+    assert tiltwise("replicate", "--folder", "g", "--stage", "data", *DATA, *opened)[0] == 0
+    (row,) = json.loads(tiltwise("vault", "status", "--json")[1])
+    assert row["opened"] == ["the last look"]
+
+
+def test_monitoring_alerts_are_printed(tiltwise: Command) -> None:
+    """2.37: what has left its limits is said, with value and limits, and in the JSON as well."""
+    code, out, _ = tiltwise("replicate", "--folder", "f", *DATA, "--json", "-q")
+    assert code == 0
+    told = json.loads(out)
+    alarms = [name for name, row in told["monitoring"].items() if row["status"] == "alert"]
+    for name in alarms:
+        assert f"alert: {name} is" in told["text"]
+    assert {row["of"] for row in told["monitoring"].values()} == {"data", "model", "book"}
+    assert alarms or "none of" in told["text"]

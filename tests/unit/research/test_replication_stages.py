@@ -1,0 +1,189 @@
+"""A replica in stages: the same answers as in one walk, from files, whatever was killed."""
+
+import dataclasses
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tiltwise import Market
+from tiltwise.backtest.costs import Costs
+from tiltwise.backtest.simulator import Simulator
+from tiltwise.backtest.walk_forward import walk_forward
+from tiltwise.errors import DataError, MissingData
+from tiltwise.evaluate.monitor import LIMITS, data_values, monitored
+from tiltwise.ledger.frames import FORMS, read_table
+from tiltwise.market.quality import quality
+from tiltwise.models.classification import area, roc_curve
+from tiltwise.recipes.sparse_replication import SparseReplication
+from tiltwise.research import replication_stages as steps
+from tiltwise.research.replication_models import Bulk, Checkpoints
+from tiltwise.research.replication_results import TABLES, result_tables
+
+NAMES = ("features", "labels", "model")
+FIVE_BPS = Simulator(costs=Costs(half_spread_bps=5.0))
+
+
+@pytest.fixture(scope="module")
+def market():
+    return Market.synthetic(3, sessions=560)
+
+
+def work(folder, market, every=2, **more):
+    strategy = SparseReplication(universe=market.assets, grid="middle")
+    start = str(market.dates[420].date())
+    bulk = Bulk(checkpoint_every_n_months=every)
+    return steps.Work(folder, strategy, start, FIVE_BPS, bulk, **more)
+
+
+@pytest.fixture(scope="module")
+def whole(market, tmp_path_factory):
+    made = work(tmp_path_factory.mktemp("whole"), market)
+    steps.stage_data(market, made.folder, market.assets, {})
+    for name in NAMES:
+        steps.RUN[name](made)
+    return made
+
+
+@pytest.fixture(scope="module")
+def found(whole):
+    return steps.stage_portfolio(whole)
+
+
+def model_files(folder):
+    names = steps.WRITTEN["model"]
+    return {f: (folder / f).read_bytes() for n in names for f in (f"{n}.{k}" for k in FORMS)}
+
+
+def test_stages_decide_as_one_walk_does(whole, found, market):
+    """2.02: five stages over files give the weights and returns of the recipe, bit for bit."""
+    one = walk_forward(whole.strategy, market, found.result.nav.index[0], simulator=FIVE_BPS)
+    pd.testing.assert_frame_equal(found.result.weights, one.weights, check_exact=True)
+    assert found.result.returns.to_numpy().tobytes() == one.returns.to_numpy().tobytes()
+    assert one.weights.nunique().max() > 2
+
+
+def test_each_stage_runs_alone_and_names_what_it_lacks(whole, market, tmp_path):
+    """2.02: a stage needs the files of those before it, and says which is missing."""
+    made = work(tmp_path, market)
+    with pytest.raises(MissingData, match="--stage data"):
+        steps.stage_features(made)
+    steps.stage_data(market, tmp_path, market.assets, {})
+    with pytest.raises(MissingData, match="--stage features"):
+        steps.stage_model(made)
+    for name in reversed(NAMES[:2]):
+        steps.RUN[name](made)  # labels need no features
+    steps.stage_model(made)
+    assert model_files(tmp_path) == model_files(whole.folder)
+
+
+def test_a_killed_run_takes_the_months_it_has(whole, market, tmp_path, monkeypatch):
+    """2.34: stopped between two checkpoints and started again, it ends with the same bytes."""
+    made, done = work(tmp_path, market), []
+    steps.stage_data(market, tmp_path, market.assets, {})
+    for name in NAMES[:2]:
+        steps.RUN[name](made)
+
+    def stop(line):
+        done.append(line)
+        if len(done) == 3:
+            raise KeyboardInterrupt
+
+    loud = Bulk(checkpoint_every_n_months=2, minimal_logging=False)
+    with pytest.raises(KeyboardInterrupt):
+        steps.stage_model(dataclasses.replace(made, bulk=loud, log=stop))
+    assert len(list((tmp_path / "checkpoints").iterdir())) == 1
+    again = []
+    steps.stage_model(dataclasses.replace(made, bulk=loud, log=again.append))
+    months = len(read_table(tmp_path, "scores"))
+    assert len(again) == months - 2  # a checkpoint of two months was found
+    assert model_files(tmp_path) == model_files(whole.folder)
+
+
+def test_checkpoints_of_other_inputs_are_not_taken(tmp_path):
+    """2.34: other labels or settings, and damaged files, count as no checkpoint."""
+    path = tmp_path / "labels"
+    path.write_bytes(b"1")
+    mine = Checkpoints.of(tmp_path / "c", (path,), "small", 1)
+    mine.write({"2020-01-31": {"auc": 0.1}})
+    (tmp_path / "c" / "z.json").write_text("{")
+    assert mine.read() == {"2020-01-31": {"auc": 0.1}}
+    assert not Checkpoints.of(tmp_path / "c", (path,), "full", 1).read()
+    path.write_bytes(b"2")
+    assert not Checkpoints.of(tmp_path / "c", (path,), "small", 1).read()
+    with pytest.raises(DataError, match="CHECKPOINT_EVERY_N_MONTHS"):
+        Bulk(checkpoint_every_n_months=0)
+
+
+def test_all_tables_reload_and_hang_together(whole, found):
+    """2.19, 2.29: every result table comes back from every form; net is gross less 5 bps."""
+    predictions, importance = whole.read("predictions"), whole.read("importance")
+    tables = result_tables(found, whole.market(), whole.strategy, predictions, importance)
+    assert set(tables) == set(TABLES)
+    for name, table in tables.items():
+        whole.write(name, table)
+        for form in FORMS:
+            again = read_table(whole.folder, name, form)
+            pd.testing.assert_frame_equal(again, table, check_exact=True)
+    gap = (tables["returns"]["gross"] - tables["returns"]["net"]).to_numpy()
+    turnover = found.result.turnover.reindex(tables["returns"].index).to_numpy()
+    assert turnover.sum() > 1.0
+    np.testing.assert_allclose(gap, 5e-4 * turnover, atol=1e-6)
+    compounded = (1.0 + tables["monthly"]["net"]).prod()
+    assert compounded == pytest.approx((1.0 + tables["returns"]["net"]).prod())
+
+
+def test_the_curve_has_the_area_of_its_ranks():
+    """2.40: trapezoids under the ROC curve are the area by ranks, ties included."""
+    rng = np.random.default_rng(1)
+    chance = rng.integers(0, 9, 200) / 9.0
+    labels = (rng.random(200) < 0.2 + 0.5 * chance).astype(float)
+    curve = roc_curve(labels, chance)
+    under = np.trapezoid(curve["true_positive"], curve["false_positive"])
+    assert under == pytest.approx(area(labels, chance), abs=1e-12)
+    assert curve.iloc[-1, 1:].tolist() == [1.0, 1.0]
+    assert roc_curve(np.ones(3), chance[:3]).empty
+
+
+def test_monitoring_raises_an_alert_at_each_limit():
+    """2.37: every check is at rest on its limit, alerts beyond, and is unknown without a value."""
+    for limit in LIMITS:
+        edge = limit.low if np.isfinite(limit.low) else limit.high
+        beyond = edge + (-1e-9 if np.isfinite(limit.low) else 1e-9)
+        for value, status in ((edge, "ok"), (beyond, "alert"), (np.nan, "unknown")):
+            assert monitored({limit.name: value}).loc[limit.name, "status"] == status
+
+
+def test_monitoring_sees_planted_faults_of_data(market):
+    """2.37: gaps and an asset that stopped are counted; clean data give no alert."""
+    clean = monitored(data_values(quality(market), market.prices))
+    assert (clean.query("of == 'data'")["status"] == "ok").all()
+    prices = market.prices.copy()
+    prices.iloc[100:180, 0] = np.nan
+    prices.iloc[-6:, 1] = np.nan
+    told = monitored(data_values(quality(prices), prices))
+    assert told.loc["missing closes", "value"] == pytest.approx(86 / prices.size)
+    assert told.loc["missing closes", "status"] == "alert"
+    assert told.loc["assets that trade no more", "value"] == 1.0
+
+
+def test_three_units_stand_alone():
+    """2.39: classifier, optimiser and storage import without each other and say what they take."""
+    import subprocess
+    import sys
+
+    units = (
+        "tiltwise.models.inclusion",
+        "tiltwise.portfolio.tracking",
+        "tiltwise.ledger.frames",
+    )
+    for unit in units:
+        others = [other for other in units if other != unit]
+        code = (
+            f"import sys, {unit} as unit\n"
+            f"assert not set({others}) & set(sys.modules)\n"
+            "public = [v for k, v in vars(unit).items() if not k.startswith('_') "
+            f"and getattr(v, '__module__', '') == {unit!r}]\n"
+            "assert public and all(v.__doc__ for v in public if callable(v))"
+        )
+        subprocess.run([sys.executable, "-c", code], check=True)
