@@ -4,14 +4,23 @@ import dataclasses
 import functools
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from tiltwise import Market, walk_forward
 from tiltwise.backtest.walk_forward import first_start
-from tiltwise.overlays import FractionalKelly, TurnoverLimit
+from tiltwise.calendar import MONTHLY
+from tiltwise.models.moments import ewma_moments
+from tiltwise.overlays import FractionalKelly, Overlay, RegimeSwitch, TurnoverLimit
+from tiltwise.portfolio.black_litterman import Prior, Views
+from tiltwise.portfolio.tracking_error import at_tracking_error
 from tiltwise.recipes import discover
 from tiltwise.recipes.dynamic_loadings import DynamicLoadings
 from tiltwise.recipes.loading_views import LoadingViews
+from tiltwise.recipes.residual_momentum import ResidualMomentum
+from tiltwise.recipes.sector_rotation import SectorRotation
+from tiltwise.recipes.sparse_replication import SparseReplication
+from tiltwise.strategy import Decision, Strategy
 
 CAP, GROSS = 0.05, 0.9
 RECIPES = list(discover())
@@ -71,3 +80,64 @@ def test_kalman_loadings_are_views_of_black_litterman():
     np.testing.assert_allclose(told["tracking_error"][reached], 0.03, atol=1e-9)
     tilt, views = weights - 1.0 / len(m.assets), told["expected"]
     assert (tilt * views.sub(views.mean(axis=1), axis=0)).sum(axis=1)[reached].gt(0.0).all()
+
+
+@dataclasses.dataclass(frozen=True)
+class Tilted(Overlay):
+    """What a strategy holds, tilted by the last year's returns at a tracking error to it."""
+
+    strategy: Strategy
+    target: float = 0.02
+
+    def __post_init__(self):
+        self._join((self.strategy,), 253)
+
+    def decide(self, model, past, held):
+        (answer,) = model
+        returns = past.returns()
+        base = answer.weights.reindex(returns.columns, fill_value=0.0)
+        prior = Prior(ewma_moments(returns).annual().covariance, base)
+        year = returns.sum()
+        active = (year - float(year @ base)).clip(-0.05, 0.05)
+        picks = pd.DataFrame(np.eye(len(base)) - base.to_numpy(), base.index, base.index)
+        found = at_tracking_error(prior, Views(picks, active), self.target)
+        told = {"status": found.status, "tracking_error": found.detail["tracking_error"]}
+        return Decision(found.weights, told)
+
+
+def test_a_sparse_replica_at_a_tracking_error():
+    """H.16: the few holdings of system 2 are the benchmark of a book at a tracking error."""
+    m = market()
+    replica = SparseReplication(universe=m.assets, select="all", holdings=4)
+    linked = Tilted(replica, 0.02)
+    start = max(first_start(s, m) for s in (replica, linked))
+    end = m.dates[m.dates.searchsorted(start) + 150]
+    alone, result = (walk_forward(s, m, start, end) for s in (replica, linked))
+    reached = result.decisions.evidence["status"] == "optimal"
+    assert reached.all()
+    errors = result.decisions.evidence["tracking_error"].astype(float)
+    np.testing.assert_allclose(errors, 0.02, atol=1e-6)
+    np.testing.assert_allclose(result.weights.sum(axis=1), 1.0, atol=1e-9)
+    assert result.weights.to_numpy().min() > -1e-9
+    assert (alone.weights > 0.0).sum(axis=1).max() <= 4
+    assert (result.weights - alone.weights).abs().sum(axis=1).min() > 0.01
+
+
+@pytest.mark.parametrize("kind", ["hmm", "jump"])
+def test_a_regime_switches_between_three_systems(kind):
+    """H.16: systems 0, 2 and 3 are held in calm, unsettled and wild markets."""
+    m = market()
+    names = m.assets
+    parts = (
+        SparseReplication(universe=names, select="all"),
+        SectorRotation(universe=names).shorter(400),
+        ResidualMomentum(universe=names, lookback=400, decide_on=MONTHLY),
+    )
+    linked = RegimeSwitch(parts, model=kind, warmup=400)
+    start = max(first_start(s, m) for s in (*parts, linked))
+    result = walk_forward(linked, m, start)
+    alone = [walk_forward(part, m, start).weights for part in parts]
+    state = result.decisions.evidence["RegimeSwitch.state"]
+    assert len(set(state)) > 1
+    for t in result.weights.index:
+        np.testing.assert_array_equal(result.weights.loc[t], alone[int(state[t])].loc[t])
