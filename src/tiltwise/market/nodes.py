@@ -22,6 +22,10 @@ from numpy.typing import NDArray
 
 Arrays = Mapping[str, NDArray[Any]]
 
+# NumPy reads the head of an array with `ast`, which under Python 3.11 can fail with a
+# SystemError when two threads parse at once (python/cpython#106905): one thread reads at a time.
+_PARSING = threading.Lock()
+
 
 class Nodes:
     """Named arrays by key; without a folder they live as long as the market.
@@ -60,7 +64,7 @@ class Nodes:
             return None
         try:
             stored = io.BytesIO((self._folder / f"{key}.npz").read_bytes())
-            with np.load(stored, allow_pickle=False) as file:
+            with _PARSING, np.load(stored, allow_pickle=False) as file:
                 return {name: _frozen(file[name]) for name in file.files}
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
             return None

@@ -1,10 +1,15 @@
 """Costly numbers of a cut: shared by content, kept in a folder, never mistaken for others."""
 
+import gc
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from tiltwise import Market
+from tiltwise.market.nodes import Nodes
 from tiltwise.models.factor_regimes import Setting
 
 CALLS: list[str] = []
@@ -75,3 +80,26 @@ def test_windows_that_begin_elsewhere_are_other_nodes_with_macro_too():
     sums = [float(m.node(node, asset="A01")["sum"]) for m in (long, short)]
     assert sums == [float(m.prices["A01"].sum()) for m in (long, short)]
     assert len(CALLS) == 2
+
+
+def test_many_threads_read_a_folder_at_once(tmp_path):
+    """Collections that interrupt one reader while another parses must not break either."""
+    Nodes(tmp_path).get("k", lambda: {"rows": np.arange(4.0), "at": np.arange(3)})
+    interval, thresholds = sys.getswitchinterval(), gc.get_threshold()
+
+    def paused(*_: object) -> None:
+        sum(range(50))
+
+    def read(_: int) -> float:
+        return float(Nodes(tmp_path).get("k", dict)["rows"].sum())
+
+    gc.callbacks.append(paused)
+    try:
+        sys.setswitchinterval(1e-6)
+        gc.set_threshold(5)
+        with ThreadPoolExecutor(4) as pool:
+            assert set(pool.map(read, range(400))) == {6.0}
+    finally:
+        sys.setswitchinterval(interval)
+        gc.set_threshold(*thresholds)
+        gc.callbacks.remove(paused)
