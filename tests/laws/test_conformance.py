@@ -17,9 +17,10 @@ from tiltwise.overlays import Blend, FractionalKelly, Leverage, TurnoverLimit, V
 from tiltwise.recipes import discover
 from tiltwise.recipes.benchmarks import EqualWeight, InverseVolatility
 from tiltwise.recipes.dynamic_loadings import DynamicLoadings
-from tiltwise.recipes.regime_allocation import RegimeAllocation, TunedRegimeAllocation
+from tiltwise.recipes.regime_allocation import RegimeAllocation
 from tiltwise.recipes.regime_tilt import RegimeTilt
 from tiltwise.recipes.residual_momentum import ResidualMomentum
+from tiltwise.recipes.tuned_regime_allocation import TunedRegimeAllocation
 from tiltwise.strategy import Strategy, Vectorised
 
 VARIANTS = [

@@ -5,9 +5,8 @@
     w      = argmax mu'w - delta w'Sw / 2,  w >= 0, 1'w = 1,  Omega scaled to the tracking error
 
 A sparse jump model of two states per factor is refitted monthly on 8 to 12 years; the state of a
-day uses that day and those before. `RegimeAllocation` has one setting for all factors,
-`TunedRegimeAllocation` chooses one per factor every six months by the Sharpe ratio of its own
-out-of-sample path, or averages the whole grid. Trade it two sessions after the decision.
+day uses that day and those before. One setting serves all factors; `tuned_regime_allocation`
+chooses one per factor. Trade it two sessions after the decision.
 
 Source: "Helix", a factor allocation project, after Shu and Mulvey, JPM 51(3), 2025. Departures:
 states are sorted, so that costs of entering and leaving stress have a meaning; weights are long
@@ -17,27 +16,23 @@ backwards.
 
 import abc
 import dataclasses
-from typing import Self
 
 import pandas as pd
 
-from tiltwise.calendar import DAILY, HALF_YEARLY, MONTHLY, Schedule
+from tiltwise.calendar import DAILY, MONTHLY, Schedule
 from tiltwise.errors import MissingData
 from tiltwise.market.market import Market
 from tiltwise.market.universes import FACTOR_FUNDS
 from tiltwise.models.factor_regimes import CAP, Setting
-from tiltwise.models.factor_views import Choice, FactorViews
+from tiltwise.models.factor_views import FactorViews
 from tiltwise.models.moments import HALF_LIFE, ewma_path
-from tiltwise.models.regime_paths import Rhythm
 from tiltwise.portfolio.view_books import Aim, books
 from tiltwise.strategy import Decision, Decisions, Strategy
 
-PENALTIES = tuple(float(f"{5.0 * 30.0 ** (k / 19):.4g}") for k in range(20))  # 5 to 150
-
 
 @dataclasses.dataclass(frozen=True)
-class _ViewBook(Strategy):
-    """What both share: from views to a book."""
+class ViewBook(Strategy):
+    """From views to a book, however the views were learned."""
 
     universe: tuple[str, ...] = FACTOR_FUNDS
     against: str | None = None  # what factors are compared with; None: the benchmark of the data
@@ -64,14 +59,15 @@ class _ViewBook(Strategy):
         covariances = (moments.at(t).annual().covariance for t in dates)
         columns = past.prices.columns
         alive = pd.DataFrame(past.alive_rows(), past.dates, columns).loc[dates]
-        aim = Aim(self.target, self.risk_aversion, self.tau, self._market(past))
+        aim = Aim(self.target, self.risk_aversion, self.tau, self.market(past))
         found = books(covariances, views.loc[dates], alive, aim)
         told = {"view": views, "stress": stress}
         evidence = {k: v.reindex(index=dates, columns=columns) for k, v in told.items()}
         solved = {"status": found.status, "tracking_error": found.tracking_error}
         return Decisions(found.weights, {**evidence, **solved})
 
-    def _market(self, past: Market) -> str:
+    def market(self, past: Market) -> str:
+        """Return what factors are compared with."""
         market = self.against or past.benchmark
         if market is None:
             raise MissingData(
@@ -79,12 +75,13 @@ class _ViewBook(Strategy):
             )
         return market
 
-    def _factors(self, past: Market) -> list[str]:
-        return [a for a in past.assets if a != self._market(past)]
+    def factors(self, past: Market) -> list[str]:
+        """Return the assets that are held."""
+        return [a for a in past.assets if a != self.market(past)]
 
 
 @dataclasses.dataclass(frozen=True)
-class RegimeAllocation(_ViewBook):
+class RegimeAllocation(ViewBook):
     """Black-Litterman on factor regimes, at a tracking error; one setting for all factors."""
 
     enter: float = 50.0  # cost of a jump from calm to stress
@@ -96,47 +93,4 @@ class RegimeAllocation(_ViewBook):
     def fit(self, past: Market) -> FactorViews:
         """Learn the regimes of every factor."""
         setting = Setting(self.enter, self.exit, self.max_features)
-        return FactorViews.learn(past, self._factors(past), self._market(past), setting, self.needs)
-
-
-@dataclasses.dataclass(frozen=True)
-class TunedRegimeAllocation(_ViewBook):
-    """The same; each factor's setting is chosen by its out-of-sample past, or all are averaged."""
-
-    penalties: tuple[float, ...] = PENALTIES
-    sparsities: tuple[float, ...] = (2.0, 5.0, 9.5)
-    choice: str = "best"  # or "average"
-    validation: int = 1512  # sessions a setting is judged by
-    rechoose: Schedule = HALF_YEARLY
-    window: int = 3024  # most sessions of one fit
-    least: int = 2016  # fewest
-    lookback: int | None = 4788  # window + validation + a year: half-years and months end unevenly
-    warmup: int | None = 3528  # least + validation
-
-    def fit(self, past: Market) -> FactorViews:
-        """Choose a setting per factor, and learn its regimes."""
-        settings = [Setting(p, None, k) for k in self.sparsities for p in self.penalties]
-        choice = Choice(self.choice, self.validation, self.rechoose)
-        rhythm = Rhythm(self.refit, self.window, self.least)
-        factors, market = self._factors(past), self._market(past)
-        return FactorViews.chosen(past, factors, market, settings, choice, rhythm)
-
-    def shorter(self, rows: int) -> Self:
-        """Return the strategy with four fifths of `rows` to learn from and one to choose by.
-
-        Every tenth cost and the last number of features are left of its grid.
-        """
-        if self.needs <= rows:
-            return self
-        validation = rows // 5
-        least = rows - validation
-        return dataclasses.replace(
-            self,
-            warmup=rows,
-            lookback=2 * rows,
-            least=least,
-            window=min(self.window, least),
-            validation=validation,
-            penalties=self.penalties[::10],
-            sparsities=self.sparsities[-1:],
-        )
+        return FactorViews.learn(past, self.factors(past), self.market(past), setting, self.needs)

@@ -13,7 +13,8 @@ from tiltwise.errors import MissingData
 from tiltwise.market.universes import FACTOR_FUND_NAMES, FACTOR_FUNDS
 from tiltwise.models.moments import ewma_moments
 from tiltwise.recipes.benchmarks import BuyAndHold, EqualWeight
-from tiltwise.recipes.regime_allocation import RegimeAllocation, TunedRegimeAllocation
+from tiltwise.recipes.regime_allocation import RegimeAllocation
+from tiltwise.recipes.tuned_regime_allocation import TunedRegimeAllocation
 
 SHORT = {"warmup": 400, "lookback": 504}
 LATE = Simulator("close", 2, Costs(half_spread_bps=5.0))
