@@ -32,6 +32,7 @@ FLAGS = (
     "--remote-debugging-pipe",
 )
 
+DRAWN = "[...document.querySelectorAll('.plot')].every(p => p.querySelector('.main-svg'))"
 KEYS = {"Enter": (13, "\r"), "Tab": (9, ""), " ": (32, " ")}
 
 
@@ -195,6 +196,14 @@ class Tab:
         self.evaluate(
             "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done(1))))"
         )
+
+    def stands(self, *, plots: int, width: int) -> None:
+        """Assert that so many plots are drawn and fit, without a word or a request."""
+        assert self.evaluate(DRAWN)
+        assert self.evaluate("document.querySelectorAll('.plot').length") == plots
+        assert self.evaluate("document.documentElement.scrollWidth") == width
+        assert self.console() == []
+        assert self.requests() == []
 
     def press(self, key: str) -> None:
         code, text = KEYS[key]

@@ -75,6 +75,21 @@ def test_gross_minus_net_is_the_itemised_cost(seed, convention, gaps):
         np.testing.assert_allclose(paths.held[t, :, 0], held, atol=1e-9)
 
 
+@lawful
+@given(seeds, conventions, st.floats(0.0, 20.0), st.floats(0.0, 20.0))
+def test_commission_and_spread_are_items_of_one_rate(seed, convention, commission, spread):
+    """3.39: each is its rate times what is traded, and both are one rate a side in the end."""
+    market, weights = make(seed), targets(seed)
+    _, paths = run(market, weights, convention, Costs(commission, spread))
+    money = np.abs(paths.trades[:, :, 0]).sum(axis=1)
+    for item, rate in ((0, commission), (1, spread)):
+        np.testing.assert_allclose(
+            paths.costs[:, item, 0], money * rate / 1e4, rtol=1e-9, atol=1e-9
+        )
+    _, one = run(market, weights, convention, Costs(0.0, commission + spread))
+    np.testing.assert_allclose(paths.nav, one.nav, rtol=1e-12)
+
+
 def trade(tape, paths, t, cash, shares, which):
     """Apply the recorded trades of some assets to shares, and return cash after their costs."""
     asset = np.arange(N)[which]

@@ -12,14 +12,24 @@ import pytest
 
 from tiltwise import Market, Simulator, propose, walk_forward
 from tiltwise.backtest.walk_forward import first_start
-from tiltwise.calendar import MONTHLY, QUARTERLY, Schedule
-from tiltwise.overlays import Blend, FractionalKelly, Leverage, TurnoverLimit, VolatilityTarget
+from tiltwise.calendar import DAILY, MONTHLY, QUARTERLY, Schedule
+from tiltwise.overlays import (
+    AdaptiveLeverage,
+    Blend,
+    FractionalKelly,
+    Leverage,
+    RegimeSwitch,
+    Triggered,
+    TurnoverLimit,
+    VolatilityTarget,
+)
 from tiltwise.recipes import discover
 from tiltwise.recipes.benchmarks import EqualWeight, InverseVolatility
 from tiltwise.recipes.dynamic_loadings import DynamicLoadings
 from tiltwise.recipes.regime_allocation import RegimeAllocation
 from tiltwise.recipes.regime_tilt import RegimeTilt
 from tiltwise.recipes.residual_momentum import ResidualMomentum
+from tiltwise.recipes.sector_rotation import SectorRotation
 from tiltwise.recipes.tuned_regime_allocation import TunedRegimeAllocation
 from tiltwise.strategy import Strategy, Vectorised
 
@@ -57,6 +67,9 @@ def _overlays(names: tuple[str, ...]) -> list[Strategy]:
     residual = ResidualMomentum(universe=names)
     other = ResidualMomentum(universe=names[1:], residual="rolling", refit=QUARTERLY, lookback=300)
     inverse = InverseVolatility(universe=names)
+    equal = EqualWeight(universe=names, decide_on=DAILY)
+    quiet = InverseVolatility(universe=names, decide_on=DAILY)
+    rotation = SectorRotation(universe=names).shorter(SHORT)
     return [
         TurnoverLimit(residual, 0.08),
         TurnoverLimit(EqualWeight(universe=names, decide_on=MONTHLY), 0.08),
@@ -66,12 +79,19 @@ def _overlays(names: tuple[str, ...]) -> list[Strategy]:
         Blend((residual, other), (0.7, 0.5)),
         TurnoverLimit(FractionalKelly(Blend((residual, other)), window=100), 0.08),
         TurnoverLimit(FractionalKelly(DynamicLoadings(universe=names), 0.25), 0.08),
+        AdaptiveLeverage(inverse, least=0.5),
+        AdaptiveLeverage(rotation, by="gross", usual=1.0),
+        Triggered(residual),
+        TurnoverLimit(AdaptiveLeverage(Triggered(equal, trigger=1.2)), 0.08),
+        RegimeSwitch((quiet, residual)),
+        RegimeSwitch((Leverage(equal, 1.5), equal, other), "mixture", relearn=QUARTERLY),
+        AdaptiveLeverage(RegimeSwitch((quiet, residual), "jump"), window=60),
     ]
 
 
 def over(strategy: Strategy, names: tuple[str, ...]) -> Strategy:
     """The same strategy with its universe in another order."""
-    if isinstance(strategy, Blend):
+    if isinstance(strategy, Blend | RegimeSwitch):
         return dataclasses.replace(strategy, parts=tuple(over(p, names) for p in strategy.parts))
     if strategy.parts:
         (part,) = strategy.parts

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from tiltwise.backtest.simulator import Simulated, Simulator
+from tiltwise.market.macro_policy import LAG_ONLY, warnings
 from tiltwise.market.market import Market
 from tiltwise.strategy import Decisions, Strategy
 
@@ -162,6 +163,17 @@ class Backtest:
         return (marked / marked.shift(1) - 1.0).reindex(self.returns.index)
 
     @functools.cached_property
+    def _lag_only(self) -> list[str]:
+        """Series that the decisions looked at, or those of a part, and that were revised later."""
+        found = [
+            text
+            for name, told in self.decisions.evidence.items()
+            if str(name).split(".")[-1] == LAG_ONLY and isinstance(told, pd.Series)
+            for text in told.dropna().unique()
+        ]
+        return list(dict.fromkeys(name for text in found for name in str(text).split(", ") if name))
+
+    @functools.cached_property
     def notes(self) -> tuple[str, ...]:
         """What a reader must know to read the numbers: assumptions, taints, trouble."""
         said = []
@@ -174,6 +186,20 @@ class Backtest:
         unfilled = int(self.simulated.paths.unfilled.sum())
         if unfilled:
             said.append(f"{unfilled} orders found no price on their session and were dropped")
+        said += warnings(self._lag_only)
+        said += _unanswered(self.decisions.evidence.get("status"))
         if self.ruined is not None:
             said.append(f"ruined: net asset value reached zero on {self.ruined.date()}")
         return tuple(said)
+
+
+def _unanswered(status: Any) -> list[str]:
+    """Return what a solver's status says of decisions that fell back or kept the book."""
+    if not isinstance(status, pd.Series):
+        return []
+    told = status.dropna().astype(str)
+    found = told[told.str.match(r"(?:fallback|held)\b")]
+    return [
+        f"{len(rows)} of {len(told)} decisions, first on {rows.index[0].date()}: {text}"
+        for text, rows in found.groupby(found, sort=False)
+    ][:5]

@@ -103,6 +103,10 @@ class Bench:
         found = self.system.property_of(self.study, metric, fixed)
         if found is not None:
             return Estimate(found)
+        own = getattr(self.system, "estimate_of", None)
+        told: Estimate | None = own(self, claim, metric, fixed) if own else None
+        if told is not None:
+            return told
         if metric == "sharpe_gap":
             return gap(self.path(claim, fixed), self.other(claim, fixed))
         if metric in BASES:
@@ -125,6 +129,16 @@ class Bench:
         if metric == "sharpe_gap":
             return own["sharpe"] - self.other(claim).complete["sharpe"]
         return own.get(metric, math.nan)
+
+    def simple(
+        self, claim: Claim, rules: Mapping[str, Evaluated], metric: str
+    ) -> Mapping[str, float]:
+        """Return a metric of simple rules, or forecasts, over the sessions of a claim."""
+        own = getattr(self.system, "beside_of", None)
+        told: Mapping[str, float] | None = own(self, claim, rules, metric) if own else None
+        if told is not None:
+            return told
+        return {name: e.points[metric] for name, e in rules.items() if metric in e.points}
 
     def _base(self, claim: Claim, metric: str) -> pd.Series:
         """Return the book that an active return is measured against, with the claim's fills."""

@@ -22,7 +22,7 @@ SWEPT_DELAYS = (1, 2, 3, 6)
 
 def money(card: Card) -> list[Claim]:
     """Return the claims about one path of money."""
-    return [c for c in card.claims if {"sharpe", "gross_sharpe"} & c.claimed.keys()]
+    return [c for c in card.claims if {"sharpe", "gross_sharpe", "cagr"} & c.claimed.keys()]
 
 
 def rules(bench: Bench) -> dict[str, Strategy]:
@@ -79,10 +79,14 @@ def _total(returns: pd.Series, fold: Any) -> float:
 
 
 def growth(bench: Bench, baselines: Mapping[str, Evaluated]) -> dict[str, pd.Series]:
-    """Return the growth of one unit: the first claim of each variant, and the market."""
+    """Return the growth of one unit: the first claim of each variant, and the market.
+
+    A claim about all test years goes before one about a period of them.
+    """
     paths: dict[str, pd.Series] = {}
+    claims = [*covering(bench), *money(bench.card)]
     for variant, entry in bench.card.variants.items():
-        first = next((c for c in money(bench.card) if c.variant == variant), None)
+        first = next((c for c in claims if c.variant == variant), None)
         if first is not None:
             paths[f"{entry.title}, as written"] = bench.path(first).returns
             fixes = bench.fixes(variant)
@@ -136,6 +140,8 @@ def notes(bench: Bench) -> tuple[str, ...]:
             f"fold {len(cut.folds)} is cut by the data at {cut.test_dates[-1]:%Y-%m-%d}; the rule "
             f"of the source yields {sum(f.complete for f in cut.folds)} complete folds here"
         )
+    own = getattr(bench.system, "notes", None)
+    found += own(bench) if own else []
     if cut.market.rates is None:
         found.append("no cash rate was given: cash and collateral earn nothing")
     return tuple(found)

@@ -16,7 +16,9 @@ from tiltwise.errors import MissingData
 SHARE = frozenset({"total_return", "max_drawdown", "explained", "turnover"})
 """Metrics that are shares of one; the others are ratios."""
 
-BOASTS = frozenset({"sharpe", "gross_sharpe", "total_return", "ir_market", "ir_equal"})
+BOASTS = frozenset(
+    {"sharpe", "gross_sharpe", "total_return", "ir_market", "ir_equal", "cagr", "sortino"}
+)
 """Metrics of money made, where they are positive."""
 
 NO_DATA = "none"
@@ -131,6 +133,8 @@ class Card:
     holds_market : whether the fund of the market is held like the others.
     stand_ins : most assets that stand in for the source's; None for all there are.
     young : assets of the universe listed within the period; they have no prices before.
+    short_years : years of training where the data hold no fold of `train_years`; 0 for none.
+    classes : traded share class of the same portfolio, by asset of the universe that has one.
     """
 
     system: str
@@ -152,6 +156,8 @@ class Card:
     holds_market: bool = False
     stand_ins: int | None = None
     young: tuple[str, ...] = ()
+    short_years: int = 0
+    classes: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
 def names() -> tuple[str, ...]:

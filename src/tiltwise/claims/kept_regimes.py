@@ -172,13 +172,13 @@ class Allocation(RegimeAllocation):
 
     def fit(self, past: Market) -> FactorViews:
         """Learn the regimes of every factor."""
-        factors = self._factors(past)
+        factors = self.factors(past)
         setting = Setting(self.enter, self.exit, self.max_features)
-        return KeptViews(learned(past, factors, self._market(past), [setting] * len(factors)))
+        return KeptViews(learned(past, factors, self.market(past), [setting] * len(factors)))
 
     def decide_many(self, model: FactorViews, past: Market, dates: pd.DatetimeIndex) -> Decisions:
         """Return the books of many sessions."""
-        views, market = model.views(past, self.view_cap).loc[dates], self._market(past)
+        views, market = model.views(past, self.view_cap).loc[dates], self.market(past)
         trading = past.alive_rows()[past.dates.searchsorted(dates)].all()
         if not trading or views.isna().any(axis=None) or market not in past.assets:
             return super().decide_many(model, past, dates)

@@ -35,6 +35,8 @@ from tiltwise.market.market import Market
 
 Progress = Callable[[int, int], None]
 Profile = Literal["sample", "full"]
+DEFLATED = ("sharpe", "total_return", "cagr")
+"""Metrics beside which the deflated Sharpe ratio of the path is shown."""
 
 
 def run_card(
@@ -203,15 +205,11 @@ def _rows(
                 corrected=corrected.value,
                 low=corrected.low,
                 high=corrected.high,
-                dsr=chosen.dsr if number.metric in ("sharpe", "total_return") else math.nan,
+                dsr=chosen.dsr if number.metric in DEFLATED else math.nan,
                 trials=chosen.trials,
                 gross_sharpe=path.points.get("gross_sharpe", math.nan),
                 net_sharpe=path.points.get("sharpe", math.nan),
-                baselines={
-                    name: e.points[number.metric]
-                    for name, e in beside_it.items()
-                    if number.metric in e.points
-                },
+                baselines=bench.simple(claim, beside_it, number.metric),
                 reproduced=verdict.reproduced,
                 survives=verdict.survives,
                 verdict=verdict.text,

@@ -69,7 +69,8 @@ def study(card: Card, market: Market, *, mean: bool = False) -> Study:
 
     Parameters
     ----------
-    card, market : where the market lacks an asset of the card, all its assets stand in.
+    card, market : where the market lacks an asset of the card, other share classes stand in, and
+        where it lacks one of these too, all its assets.
     mean : use the mean of the assets for the fund of the whole market, whatever there is.
 
     Raises
@@ -78,17 +79,18 @@ def study(card: Card, market: Market, *, mean: bool = False) -> Study:
         Not one fold can be tested.
     """
     known = {*market.assets, market.benchmark}
+    classes = tuple(card.classes.get(a, a) for a in card.universe)
     own = set(card.universe) <= known
-    names = card.universe if own else tuple(a for a in market.assets if a != market.benchmark)
+    same = own or set(classes) <= known
+    names = tuple(a for a in market.assets if a != market.benchmark)
+    names = (card.universe if own else classes) if same else names
     reference = card.market if card.market in known else (market.benchmark or MEAN)
     reference = MEAN if mean else reference
     named = tuple(a for a in names if a != reference)
-    named = named if own else named[: card.stand_ins]
+    named = named if same else named[: card.stand_ins]
     prices, left_out = _prices(card, market, named, reference)
     returns = _log_returns(prices)
-    folds = calendar_folds(
-        returns.index[0], returns.index[-1], card.train_years, card.test_years, card.folds
-    )
+    folds = _folds(card, returns)
     if not folds:
         raise MissingData(
             f"{card.system}: {returns.index[0].date()} to {returns.index[-1].date()} holds no "
@@ -103,16 +105,27 @@ def study(card: Card, market: Market, *, mean: bool = False) -> Study:
         net_of_fees=market.net_of_fees,
         rates=None if market.rates is None else market.rates.reindex(prices.loc[:last].index),
         macro=market.asof(last).macro,
+        vintages=market.asof(last).vintages,
     )
     return Study(
         market=cut,
         reference=reference,
         returns=returns.loc[:last],
         folds=folds,
-        substitutes=_substitutes(card, own, reference, len(named)),
+        substitutes=_substitutes(card, own, same, reference, len(named)),
         shortfall=_shortfall(card, returns, folds),
-        notes=tuple(f"{a} left out: it lacks prices in the period" for a in left_out),
+        notes=_notes(card, returns, folds, left_out),
     )
+
+
+def _folds(card: Card, returns: pd.DataFrame) -> tuple[Fold, ...]:
+    """Return the card's folds; of shorter training where the data hold none."""
+    first, last = returns.index[0], returns.index[-1]
+    for years in (card.train_years, card.short_years):
+        found = calendar_folds(first, last, years, card.test_years, card.folds) if years else ()
+        if found:
+            return found
+    return ()
 
 
 def _prices(
@@ -151,13 +164,27 @@ def _log_returns(prices: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(steps, index=prices.index[1:], columns=prices.columns)
 
 
-def _substitutes(card: Card, own: bool, reference: str, count: int) -> str:
+def _substitutes(card: Card, own: bool, same: bool, reference: str, count: int) -> str:
     parts = []
-    if not own:
+    if same and not own:
+        parts.append(f"traded share classes for {len(card.classes)} of {count} funds")
+    if not same:
         parts.append(f"{count} other assets for {len(card.universe)} funds")
     if reference != card.market:
         parts.append(f"{reference} for {card.market}")
     return ", ".join(parts)
+
+
+def _notes(
+    card: Card, returns: pd.DataFrame, folds: tuple[Fold, ...], left_out: list[str]
+) -> tuple[str, ...]:
+    found = [f"{a} left out: it lacks prices in the period" for a in left_out]
+    if folds[0].test < returns.index[0] + pd.DateOffset(years=card.train_years):
+        found.append(
+            f"{card.title}: the first test begins after {card.short_years} years, not after "
+            f"{card.train_years}, which the data do not hold"
+        )
+    return tuple(found)
 
 
 def _shortfall(card: Card, returns: pd.DataFrame, folds: tuple[Fold, ...]) -> str:

@@ -9,6 +9,7 @@ from tiltwise.claims import (
     dynamic_loadings,
     regime_allocation,
     residual_momentum,
+    sector_rotation,
     sparse_replication,
 )
 from tiltwise.claims.as_written.account import AsWritten
@@ -21,6 +22,7 @@ SYSTEMS: Mapping[str, Any] = {
     "residual_momentum": residual_momentum,
     "dynamic_loadings": dynamic_loadings,
     "sparse_replication": sparse_replication,
+    "sector_rotation": sector_rotation,
     "regime_allocation": regime_allocation,
 }
 """What runs each card, by recipe name."""

@@ -2,8 +2,11 @@
 
 import dataclasses
 from pathlib import Path
+from typing import Any, Self
 
 from tiltwise.backtest.simulator import Simulator
+from tiltwise.cli.config import Where
+from tiltwise.cli.groups import Chosen
 from tiltwise.market.market import Market
 
 
@@ -32,3 +35,30 @@ class Asked:
     folder: Path
     jobs: int | None
     seed: int
+
+    @classmethod
+    def typed(
+        cls,
+        recipe: str,
+        where: Where,
+        market: Market,
+        chosen: Chosen,
+        simulator: Simulator,
+        seed: int,
+        **own: Any,
+    ) -> Self:
+        """Return what was typed as one record; `own` are the fields of this command alone."""
+        return cls(
+            recipe=recipe,
+            data=where.data,
+            market=market,
+            settings=tuple(chosen.settings or ()),
+            universe=chosen.universe,
+            start=chosen.start,
+            end=chosen.end,
+            simulator=simulator,
+            folder=where.folder,
+            jobs=where.jobs,
+            seed=seed,
+            **own,
+        )

@@ -11,7 +11,7 @@ from tiltwise.cli import inputs, show
 from tiltwise.ledger import Ledger
 from tiltwise.market.market import Market
 from tiltwise.report import claims_page
-from tiltwise.report.claims_figures import COUNTS, METRICS, RATIOS
+from tiltwise.report.claims_figures import COUNTS, FINE, METRICS, RATIOS
 
 KEYS = ("system", "claim", "claimed", "as_written", "corrected", "low", "high", "dsr", "verdict")
 """What every record of ``--json`` begins with."""
@@ -92,7 +92,7 @@ def print_rows(found: list[dict[str, Any]]) -> None:
     names = ", ".join(
         dict.fromkeys(next(iter(r["baselines"]), "") for r in found if r["baselines"])
     )
-    print(f"baseline: {names}, bought and held; the report has the other simple rules")
+    print(f"baseline: {names}, funds bought and held; the report has the other simple rules")
     print(f"report {found[0]['report']}")
 
 
@@ -135,6 +135,8 @@ def _number(metric: str, value: float) -> str:
         return "-"
     if metric in COUNTS:
         return f"{value:.0f}"
+    if metric in FINE:
+        return f"{value:.2%}"
     return f"{value:.2f}" if metric in RATIOS else f"{value:.1%}"
 
 

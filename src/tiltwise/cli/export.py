@@ -13,13 +13,12 @@ from typing import Annotated, Any
 import typer
 
 from tiltwise.cli import show
+from tiltwise.cli.options import Calendar, Config, Data, Json, Quiet
 
 export = typer.Typer(
     help="Write the evidence behind residual momentum as files, step by step.", no_args_is_help=True
 )
 
-Json = Annotated[bool, typer.Option("--json", help="print one JSON value on stdout")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="no progress, no remarks")]
 From = Annotated[Path, typer.Option("--from", help="folder that the step before wrote to")]
 PAGE = "evidence.html"
 
@@ -27,21 +26,12 @@ PAGE = "evidence.html"
 @export.command()
 def returns(
     folder: Annotated[Path, typer.Option(help="where the files go")],
-    data: Annotated[
-        str | None,
-        typer.Option(
-            "--data",
-            help="store, CSV or Parquet file, sample:stocks (default), sample:factors, "
-            "synthetic:SEED",
-        ),
-    ] = None,
+    data: Data = None,
     start: Annotated[str | None, typer.Option(help="first close; default: the source's")] = None,
     end: Annotated[str | None, typer.Option(help="last close; default: the newest")] = None,
     benchmark: Annotated[str | None, typer.Option(help="fund of the whole market")] = None,
-    calendar: Annotated[
-        str | None, typer.Option(help='exchange code, or "rows" for the rows present')
-    ] = None,
-    config: Annotated[Path | None, typer.Option(help="tiltwise.toml: where things are")] = None,
+    calendar: Calendar = None,
+    config: Config = None,
     json: Json = False,
 ) -> None:
     """Write closes and log returns without incomplete rows, and say how many were dropped.
@@ -106,7 +96,7 @@ def run_experiments(
     folder: Annotated[
         Path | None, typer.Option(help="folder of the ledger; default .tiltwise")
     ] = None,
-    config: Annotated[Path | None, typer.Option(help="tiltwise.toml: where things are")] = None,
+    config: Config = None,
     jobs: Annotated[
         int | None, typer.Option(min=1, help="threads; results do not depend on it")
     ] = None,

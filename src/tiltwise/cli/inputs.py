@@ -105,7 +105,7 @@ def strategy(recipe: type[Any], settings: list[str], **given: Any) -> Any:
                 f"--set {setting}: {recipe.__name__} has the fields "
                 f"{', '.join(f'{n}={_default(recipe, n)}' for n in fields if n != 'universe')}"
             )
-        values[key] = _typed(key, text, hints[key])
+        values[key] = typed(key, text, hints[key])
     return recipe(**values)
 
 
@@ -116,7 +116,7 @@ def _default(recipe: type[Any], name: str) -> Any:
     return field.default
 
 
-def _typed(key: str, text: str, hint: Any) -> Any:
+def typed(key: str, text: str, hint: Any) -> Any:
     """Return text as a value of a field's type."""
     kinds = set(typing.get_args(hint)) or {hint}
     try:
@@ -139,7 +139,13 @@ def _typed(key: str, text: str, hint: Any) -> Any:
         raise UsageError(f"--set {key}={text}: a value of type {words} is needed") from error
 
 
-def simulator(fill: Any, delay: int | None, cost_bps: float | None, allow_lookahead: bool) -> Any:
+def simulator(
+    fill: Any,
+    delay: int | None,
+    cost_bps: float | None,
+    allow_lookahead: bool,
+    commission_bps: float | None = None,
+) -> Any:
     """Return the simulator that the options describe."""
     from tiltwise.backtest.costs import Costs
     from tiltwise.backtest.simulator import Simulator
@@ -149,7 +155,8 @@ def simulator(fill: Any, delay: int | None, cost_bps: float | None, allow_lookah
             "--delay 0 earns the return it was decided on; add --allow-lookahead to measure that, "
             "and the report will say so"
         )
-    costs = Costs() if cost_bps is None else Costs(half_spread_bps=cost_bps)
+    given = {"half_spread_bps": cost_bps, "commission_bps": commission_bps}
+    costs = Costs(**{name: value for name, value in given.items() if value is not None})
     return Simulator(fill=fill, delay=delay, costs=costs, allow_lookahead=allow_lookahead)
 
 

@@ -39,6 +39,9 @@ Delay = Annotated[int | None, typer.Option(min=0, help="first earning session af
 CostBps = Annotated[
     float | None, typer.Option("--cost-bps", min=0, help="half-spread per side; default 2")
 ]
+CommissionBps = Annotated[
+    float | None, typer.Option("--commission-bps", min=0, help="commission per side; default 0")
+]
 Rates = Annotated[str | None, typer.Option(help="FILE:COLUMN, or FILE:COLUMN% for percent")]
 Macro = Annotated[str | None, typer.Option(help="FRED-MD, daily, records: FILE,FILE")]
 Factors = Annotated[str | None, typer.Option(help="decimal factor returns by date")]

@@ -11,6 +11,7 @@ from tiltwise.backtest.walk_forward import first_start
 from tiltwise.cli import inputs, show
 from tiltwise.cli import vault as vaults
 from tiltwise.cli.exits import UsageError
+from tiltwise.errors import MissingData
 from tiltwise.evaluate.metrics import summary
 from tiltwise.evaluate.record import run_of
 from tiltwise.ledger import Ledger
@@ -85,10 +86,23 @@ def take(
         known = Market.from_frames(**frames)
     names = inputs.universe(SparseReplication, source.data, known, source.universe)
     strategy = inputs.strategy(SparseReplication, list(settings), universe=names)
-    begin = start or f"{first_start(strategy, known):%Y-%m-%d}"
+    begin = start or f"{max(first_start(strategy, known), _tracked(strategy, known)):%Y-%m-%d}"
     told = {"data": inputs.label(source.data), "settings": list(settings), "start": begin}
     steps.stage_data(known, asked.folder, names, told)
     asked.log(f"data: {known!r}")
+
+
+def _tracked(strategy: SparseReplication, known: Market) -> pd.Timestamp:
+    """Return the first session on which the benchmark's own window is whole."""
+    if known.benchmark_prices is None:
+        raise MissingData("a replica needs something to track: give --benchmark")
+    printed = known.dates[known.benchmark_prices.notna()]
+    if len(printed) <= strategy.window:
+        raise MissingData(
+            f"{known.benchmark} has {len(printed)} closes and a window of {strategy.window} "
+            f"returns needs {strategy.window + 1}: give more data, or a shorter --set window="
+        )
+    return pd.Timestamp(printed[strategy.window])
 
 
 def _policies(texts: tuple[str, ...]) -> dict[str, Policy]:

@@ -20,10 +20,13 @@ from tiltwise.evaluate.selection import Selection, selection
 from tiltwise.ledger import Ledger, Run
 from tiltwise.ledger.run import canonical
 from tiltwise.ledger.run import number as as_stored
-from tiltwise.report import doubt, page, standing, yardsticks
+from tiltwise.report import doubt, page, risks, standing, yardsticks
 from tiltwise.report.text import number
 from tiltwise.research.doubt import Grid
 from tiltwise.research.evidence import Evidence
+from tiltwise.research.risk_measures import RISKS, Measures
+from tiltwise.research.risk_readings import Sources
+from tiltwise.research.risk_register import Register, register
 from tiltwise.research.trials import grid_of
 from tiltwise.research.vault import Vault
 from tiltwise.research.yardsticks import Yardsticks
@@ -41,16 +44,21 @@ class Standing:
     counted : how it stands among the trials of its family.
     grid : the best trial on the same data and period beside their average, if there are several.
     vault : what every report on this data has to say; empty where nothing is sealed.
+    recordings : how often the run was recorded with all its files, each time with equal bytes.
     """
 
     counted: Selection
     grid: Grid | None
     vault: str
+    recordings: int = 1
 
     @classmethod
     def of(cls, run: Run, ledger: Ledger) -> "Standing":
         """Count a run's trials and ask the vault about its data."""
-        return cls(selection(run, ledger), grid_of(run, ledger), _vault(run, ledger))
+        counted = selection(run, ledger)
+        rows = [e.body for e in ledger.entries("run", run.family) if e.body["run"] == run.id]
+        whole = sum(RISKS in body["files"] for body in rows)
+        return cls(counted, grid_of(run, ledger), _vault(run, ledger), whole)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -101,7 +109,18 @@ def render(run: Run, stands: Standing) -> str:
         *([] if beside is None else yardsticks.sections(beside)),
         standing.trials(stands.counted, stands.grid, stands.vault),
     ]
+    risky = risks_of(run, stands)
+    more += [] if risky is None else [risks.section(risky)]
     return page.render(view(run, stands), more)
+
+
+def risks_of(run: Run, stands: Standing) -> Register | None:
+    """Return the risk register of a run; None where it was recorded without."""
+    measured = Measures.restore(run.files)
+    if measured is None or EVIDENCE not in run.files:
+        return None
+    found = Evidence.from_json(json.loads(run.files[EVIDENCE]))
+    return register(Sources(run, measured, found, stands.counted, stands.recordings))
 
 
 def stored(

@@ -9,12 +9,14 @@ import pandas as pd
 
 from tiltwise import recipes
 from tiltwise.backtest.walk_forward import first_start, walk_forward
-from tiltwise.cli import inputs, report, show, yardsticks
+from tiltwise.cli import inputs, report, risks, show, yardsticks
 from tiltwise.cli.asked import Asked as Asked
 from tiltwise.evaluate.metrics import METRICS, summary
 from tiltwise.evaluate.record import code_version, run_of
 from tiltwise.ledger import Ledger, Run
 from tiltwise.research.evidence import Evidence, evidence
+from tiltwise.research.risk_measures import measures
+from tiltwise.research.risk_register import Register
 from tiltwise.research.yardsticks import Yardsticks
 from tiltwise.research.yardsticks import yardsticks as measure
 
@@ -28,12 +30,14 @@ class Done:
     found: Evidence
     notes: tuple[str, ...]
     beside: Yardsticks | None = None
+    risky: Register | None = None
 
     @property
     def summary(self) -> dict[str, Any]:
         """The object that ``--json`` prints."""
         beside = None if self.beside is None else self.beside.to_json()
-        return {**self.facts, **doubted(self.found), "yardsticks": beside}
+        risky = None if self.risky is None else self.risky.beyond()
+        return {**self.facts, **doubted(self.found), "yardsticks": beside, "risks": risky}
 
 
 def execute(asked: Asked, quiet: bool) -> Done:
@@ -60,7 +64,8 @@ def execute(asked: Asked, quiet: bool) -> Done:
     with show.progress("what stands behind it", quiet) as bar:
         found = evidence(result, market, asked.seed, asked.jobs, bar)
         beside = measure(result, market, asked.seed)
-    files = report.stored(result, found, asked.market.benchmark)
+        risky = measures(result, market, asked.seed)
+    files = report.stored(result, found, asked.market.benchmark) | risky.files()
     files |= {} if beside is None else beside.files()
     run = run_of(result, table, data=label, seed=asked.seed, files=files)
     return conclude(asked, result, run, found)
@@ -75,7 +80,8 @@ def conclude(asked: Asked, result: Any, run: Run, found: Evidence) -> Done:
     path = report.publish(run, ledger, stands)
     table = report.metrics(run, stands.counted)
     beside = Yardsticks.restore(run.files)
-    return Done(facts(asked, result, stands, run, path), table, found, run.notes, beside)
+    told, risky = facts(asked, result, stands, run, path), report.risks_of(run, stands)
+    return Done(told, table, found, run.notes, beside, risky)
 
 
 def facts(
@@ -161,6 +167,8 @@ def print_result(done: Done) -> None:
         print(f"note: {text}")
     if facts["vault"]:
         print(f"vault: {facts['vault']}")
+    if done.risky is not None:
+        print(f"{risks.summary(done.risky)}: tiltwise risks {facts['run_id'][:8]}")
     print(f"run {facts['run_id']}\nreport {facts['files']['report']}")
 
 

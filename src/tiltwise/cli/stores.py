@@ -6,14 +6,12 @@ from typing import Annotated
 import typer
 
 from tiltwise.cli import show
+from tiltwise.cli.groups import Chosen, Companions, Fills, spelled_out
 from tiltwise.cli.options import (
     Benchmark,
     Calendar,
     Config,
-    CostBps,
     Data,
-    Delay,
-    Fill,
     Folder,
     Json,
     Quiet,
@@ -147,8 +145,10 @@ def vault_seal(
 
 
 @vault.command("score")
+@spelled_out
 def vault_score(
     recipe: Recipe,
+    *,
     data: Data = None,
     settings: Settings = None,
     start: Start = None,
@@ -156,9 +156,7 @@ def vault_score(
     universe: Universe = None,
     benchmark: Benchmark = None,
     calendar: Calendar = None,
-    fill: Fill = None,
-    delay: Delay = None,
-    cost_bps: CostBps = None,
+    fills: Fills,
     open_vault: Annotated[
         str | None, typer.Option(help="score the sealed period too; the reason")
     ] = None,
@@ -173,24 +171,13 @@ def vault_score(
     Example: tiltwise vault score residual_momentum --data sample:stocks
     """
     from tiltwise.cli import config as configuration
-    from tiltwise.cli import inputs
     from tiltwise.cli import vault as vaults
     from tiltwise.cli.asked import Asked
 
     where = configuration.read(config, data=data, folder=folder)
-    asked = Asked(
-        recipe=recipe,
-        data=where.data,
-        market=inputs.market(where.data, benchmark=benchmark, calendar=calendar),
-        settings=tuple(settings or ()),
-        universe=universe,
-        start=start,
-        end=end,
-        simulator=inputs.simulator(fill, delay, cost_bps, False),
-        folder=where.folder,
-        jobs=where.jobs,
-        seed=seed,
-    )
+    market = Companions(benchmark, calendar=calendar).market(where.data)
+    chosen = Chosen(settings, start, end, universe)
+    asked = Asked.typed(recipe, where, market, chosen, fills.simulator(), seed)
     rows = vaults.score(asked, open_vault, quiet)
     if json:
         show.emit_json(rows)

@@ -18,7 +18,7 @@ from tiltwise.evaluate.selection import Selection, selection
 from tiltwise.ledger import Ledger, Run
 from tiltwise.overlays import TurnoverLimit
 from tiltwise.research.doubt import Grid
-from tiltwise.research.sweep import compare, sweep
+from tiltwise.research.sweep import against_rules, sweep
 from tiltwise.strategy import Strategy
 
 SHARES = frozenset({"cagr", "ann_volatility", "max_drawdown", "cost_drag"})
@@ -49,17 +49,18 @@ class Done:
     grid: Grid | None
     against: pd.DataFrame
     limits: pd.DataFrame | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def summary(self) -> dict[str, Any]:
         """The object that ``--json`` prints."""
-        rules = self.against.droplevel("run").to_dict("index")
         return {
             "trials": [{"run": k, **row} for k, row in self.trials.to_dict("index").items()],
             "best": {"run": self.trials.index[0], **dataclasses.asdict(self.best)},
             "grid": None if self.grid is None else self.grid.table().to_dict("index"),
-            "against": rules,
+            "against": self.against.to_dict("index"),
             "limits": None if self.limits is None else self.limits.to_dict("records"),
+            "notes": list(self.notes),
         }
 
 
@@ -95,9 +96,9 @@ def execute(asked: Asked, quiet: bool) -> Done:
         returns = np.column_stack([run.returns.to_numpy() for run in runs])
         together = Grid.of([_told(trials, i) for i in range(len(runs))], returns, asked.seed)
     market = asked.market.select(names)
-    against = compare({"best": runs[0]}, market, asked.simulator, seed=asked.seed)
+    against, notes = against_rules(runs[0], market, asked.simulator, seed=asked.seed)
     limits = None if asked.turnover is None else limits_of(runs)
-    return Done(title, trials, selection(runs[0], ledger), together, against, limits)
+    return Done(title, trials, selection(runs[0], ledger), together, against, limits, notes)
 
 
 def combinations(grid: tuple[str, ...]) -> list[tuple[str, ...]]:
@@ -165,7 +166,10 @@ def print_result(done: Done) -> None:
     )
     if done.grid is not None:
         print_frame("chosen against average", done.grid.table())
-    print_frame("the best less a simple rule, a year, net of costs", done.against.droplevel("run"))
+    if len(done.against):
+        print_frame("the best less a simple rule, a year, net of costs", done.against)
+    for text in done.notes:
+        print(f"note: {text}")
 
 
 def print_limits(limits: pd.DataFrame) -> None:

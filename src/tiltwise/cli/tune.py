@@ -7,16 +7,13 @@ from typing import Any
 import pandas as pd
 
 from tiltwise import recipes
-from tiltwise.backtest.walk_forward import first_start
 from tiltwise.cli import inputs, show
 from tiltwise.cli.asked import Asked as Common
 from tiltwise.cli.exits import UsageError
 from tiltwise.cli.sweep import print_frame
-from tiltwise.errors import DataError
-from tiltwise.ledger import Ledger, Run
-from tiltwise.market.market import Market
+from tiltwise.ledger import Ledger
 from tiltwise.research import axes
-from tiltwise.research.sweep import BASELINES, compare
+from tiltwise.research.sweep import against_rules
 from tiltwise.research.tune import tune
 from tiltwise.research.tuned import Tuned
 
@@ -102,18 +99,8 @@ def execute(asked: Asked, quiet: bool) -> Done:
             progress=bar,
         )
     known = asked.market.asof(found.periods.end).select(names)
-    return Done(title, found, *_against(found.run, known, asked))
-
-
-def _against(run: Run, market: Market, asked: Asked) -> tuple[pd.DataFrame, tuple[str, ...]]:
-    """Return the best less simple rules, from the first session that all of them can decide on."""
-    try:
-        begins = [first_start(rule(universe=market.assets), market) for rule in BASELINES]
-        returns = run.returns[run.returns.index > max(begins)]
-        found = compare({"best": returns}, market, asked.simulator, seed=asked.seed)
-    except DataError as error:
-        return pd.DataFrame(), (f"nothing to compare the best with: {error}",)
-    return found.droplevel("run"), ()
+    against = against_rules(found.run, known, asked.simulator, seed=asked.seed)
+    return Done(title, found, *against)
 
 
 def space_of(recipe: type[Any], texts: tuple[str, ...]) -> dict[str, axes.Axis]:
@@ -135,7 +122,7 @@ def space_of(recipe: type[Any], texts: tuple[str, ...]) -> dict[str, axes.Axis]:
 
 
 def _converter(name: str, hint: Any) -> Any:
-    return lambda word: inputs._typed(name, word, hint)
+    return lambda word: inputs.typed(name, word, hint)
 
 
 def print_result(done: Done) -> None:

@@ -14,6 +14,7 @@ from tiltwise.cli.exits import UsageError
 from tiltwise.evaluate.metrics import summary
 from tiltwise.evaluate.record import run_of
 from tiltwise.research.evidence import evidence, rules_only
+from tiltwise.research.risk_measures import CAPITAL, measures
 from tiltwise.research.yardsticks import yardsticks
 
 NUMBERS = ("delta", "noise")
@@ -49,6 +50,8 @@ def execute(asked: run.Asked, variant: str, simulator: Simulator | None, quiet: 
     title = f"{result.strategy.name}: {told.title.lower()}"
     files = report.stored(result, found, market.benchmark, title, told.text)
     files |= {} if beside is None else beside.files()
+    capital = CAPITAL if isinstance(result, AsWritten) else None
+    files |= measures(result, market, asked.seed, capital).files()
     record = run_as_written if isinstance(result, AsWritten) else run_of
     made = record(result, table, data=label, seed=asked.seed, files=files)
     return run.conclude(asked, result, made, found)

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from tiltwise.errors import InfeasibleError, MissingData
 from tiltwise.features.momentum import market_prices
@@ -94,7 +95,7 @@ def training_table(
     names = tuple(columns or chosen.columns)
     ends = known.feature(month_ends)
     last = len(ends) - rule.horizon - rule.purge
-    parts: list[pd.DataFrame] = []
+    parts: list[_Month] = []
     notes = [chosen.notice if columns is None else f"{len(names)} columns, as asked for"]
     for start, end in zip(ends[: max(last, 0)], ends[rule.horizon :], strict=False):
         try:
@@ -106,30 +107,66 @@ def training_table(
             f"no month with a label is over on {known.now.date()}: {known!r} shows {len(ends)} "
             f"month ends, {rule.horizon + rule.purge + 1} are needed"
         )
-    rows = pd.concat(parts)
-    table = feature_rows(known, pd.DatetimeIndex(rows.index.unique("date")), names)
-    table = table.reindex(rows.index)
-    empty = table.isna().all(axis=1)
-    if empty.any():
-        notes.append(f"{int(empty.sum())} rows left out: not one feature is known")
-    rows, table = rows[~empty], table[~empty]
-    return TrainingTable(table, rows["label"], rows["weight"], rows["end"], tuple(notes))
+    index, place = _stacked(parts, known.assets)
+    whole = feature_rows(known, pd.DatetimeIndex([part.start for part in parts]), names)
+    cells = whole.to_numpy()[place]
+    kept = ~np.isnan(cells).all(axis=1)
+    if not kept.all():
+        notes.append(f"{int((~kept).sum())} rows left out: not one feature is known")
+    index, cells = index[kept], cells[kept]
+    months = pd.DatetimeIndex([part.end for part in parts])
+    label = np.concatenate([part.labels for part in parts])[kept]
+    weight = np.concatenate([part.weights for part in parts])[kept]
+    end = months.repeat([len(part.assets) for part in parts])[kept]
+    return TrainingTable(
+        features=pd.DataFrame(cells, index, whole.columns),
+        labels=pd.Series(label, index, name="label"),
+        weights=pd.Series(weight, index, name="weight"),
+        ends=pd.Series(end, index, name="end"),
+        notes=tuple(notes),
+    )
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Month:
+    """The labels of a month, by asset."""
+
+    start: pd.Timestamp
+    end: pd.Timestamp
+    assets: pd.Index
+    labels: NDArray[np.int64]
+    weights: NDArray[np.float64]
+
+
+def _stacked(
+    parts: Sequence[_Month], assets: Sequence[str]
+) -> tuple[pd.MultiIndex, NDArray[np.intp]]:
+    """Return the index of all months, and the place of each row among all assets of all months.
+
+    Built once from codes: joining an index a month costs more than the fit that it is for.
+    """
+    columns = pd.Index(list(assets), dtype=object)
+    codes = np.concatenate([columns.get_indexer(part.assets) for part in parts])
+    month = np.repeat(np.arange(len(parts)), [len(part.assets) for part in parts])
+    starts = pd.DatetimeIndex([part.start for part in parts])
+    index = pd.MultiIndex.from_arrays([starts[month], columns[codes]], names=["date", "asset"])
+    return index, month * len(columns) + codes
 
 
 def _kept(
     known: Market, start: pd.Timestamp, end: pd.Timestamp, labeller: Labeller, rule: LabelRule
-) -> pd.DataFrame:
+) -> _Month:
     """Return the labels of a month, worked out once for all fits: they rest on its rows alone."""
     month = known.asof(end, since=start)
     key = ("labels", labeller, rule)
-    found: pd.DataFrame = month.cached(key, lambda: _labelled(month, start, end, labeller, rule))
+    found: _Month = month.cached(key, lambda: _labelled(month, start, end, labeller, rule))
     return found
 
 
 def _labelled(
     known: Market, start: pd.Timestamp, end: pd.Timestamp, labeller: Labeller, rule: LabelRule
-) -> pd.DataFrame:
-    """Return label, weight and end of the assets at one month end."""
+) -> _Month:
+    """Return labels and weights of the assets at one month end."""
     base = market_prices(known).loc[start:end]
     both = base.notna()
     prices = known.prices.loc[start:end][both]
@@ -142,7 +179,5 @@ def _labelled(
             f"one on each of them, up to {end.date()}: no book can be fitted"
         )
     found = labeller(table[assets], track, rule.cap, rule.threshold)
-    index = pd.MultiIndex.from_product([[start], assets], names=["date", "asset"])
     labels = np.asarray(found.labels).astype(np.int64)
-    weights = np.asarray(found.weights, dtype=np.float64)
-    return pd.DataFrame({"label": labels, "weight": weights, "end": end}, index)
+    return _Month(start, end, assets, labels, np.asarray(found.weights, dtype=np.float64))

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from tiltwise.errors import MissingData
-from tiltwise.features.macro_table import REACH, Rule, transformed
+from tiltwise.features.macro_rules import REACH, Rule, transformed
 from tiltwise.market.panel import Floats
 from tiltwise.market.vintages import Vintages
 
@@ -25,7 +25,7 @@ def revisions(
     ----------
     known : the vintages; the last one is the latest.
     series : which; by default all of the last vintage.
-    rule : transformation of the feature columns, as in `macro_table.macro_features`.
+    rule : transformation of the feature columns, as in `macro_rules.transformed`.
 
     Returns
     -------

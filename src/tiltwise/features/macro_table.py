@@ -1,12 +1,12 @@
-"""Monthly macro features in real time: every row from the one vintage known on its day.
+"""Monthly macro features in real time: every row from what was known on its day alone.
 
-Source: the transformations are those of McCracken and Ng (2016), "FRED-MD: A Monthly Database for
-Macroeconomic Research"; the changes those of the sector rotation of source 3, differences replacing
-percent changes of what may be zero or negative.
+Of a market with vintages each row comes from one vintage; of one that has dated records only
+(`macro_records`), from the values known by then, which carry their revisions unless each was
+recorded. `market.macro_policy` tells the two apart.
 """
 
 from collections.abc import Sequence
-from typing import Literal, cast
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -14,18 +14,15 @@ from numpy.typing import NDArray
 
 from tiltwise.calendar import MONTHLY
 from tiltwise.errors import MissingData
+from tiltwise.features import macro_records
+from tiltwise.features.macro_rules import REACH, Rule, months, newest, transformed
 from tiltwise.market.market import Market
 from tiltwise.market.panel import Floats
 from tiltwise.market.vintages import Vintages
 
-Rule = Literal["codes", "changes"]
-CODES = (1, 2, 3, 4, 5, 6, 7)  #: x, dx, d2x, log x, dlog x, d2log x, d(x / x[-1] - 1)
-#: What a monthly change is, by code: differences of rates, spreads and indices (1 to 3), and
-#: percent changes of amounts and prices (4 to 7).
-CHANGES = {1: "difference", 2: "difference", 3: "difference", 4: "percent", 5: "percent",
-           6: "percent", 7: "percent"}  # fmt: skip
-REACH = 2  #: months that the longest transformation looks back
 OLDEST = 6  #: months after which the last value of a series counts as missing
+Tables = tuple[tuple[str, ...], Floats, Floats]  #: names, values and ages (month end, series)
+Edge = tuple[NDArray[np.int64], Floats, NDArray[np.int64]]
 
 
 def macro_features(
@@ -41,18 +38,21 @@ def macro_features(
     and never from a later one. A revision changes no earlier row. As a vintage counts as known from
     the last calendar day of its month, a month that ends on a weekend shows the vintage before.
 
+    A market without vintages shows its dated records in the same way: row s has the last value of
+    each series known at the close of s, transformed with the months before it as known then.
+
     Parameters
     ----------
     rule : "codes", the code of each series in its vintage; or "changes", percent changes, and
-        differences where a percent change makes no sense (`CHANGES`).
-    series : columns; by default all series that a vintage known at `now` has, in the order of
-        their first appearance, so the columns of a cut are the first ones of the whole.
+        differences where a percent change makes no sense (`macro_rules.CHANGES`).
+    series : columns; by default all that are known at `now`, in the order of their first
+        appearance, so the columns of a cut are the first ones of the whole.
     oldest : months between a row and the month of a value after which it is NaN.
 
     Raises
     ------
     MissingData
-        The market has no vintages.
+        The market has neither vintages nor records.
     """
     return _frames(market, rule, series, oldest)[0]
 
@@ -63,75 +63,34 @@ def macro_ages(
     series: Sequence[str] | None = None,
     oldest: int = OLDEST,
 ) -> pd.DataFrame:
-    """Return the age in months of every value of `macro_features`: 1 is last month's."""
-    return _frames(market, rule, series, oldest)[1]
+    """Return the age in months of every value of `macro_features`: 1 is last month's.
 
-
-def transformed(values: Floats, codes: NDArray[np.int8], rule: Rule = "codes") -> Floats:
-    """Return a table (months, series) transformed column by column; never infinite.
-
-    A logarithm or percent change of what is not positive is NaN, and so is what has a gap among
-    the months it looks at. A series without a code (0) stays as it is under "codes" and is
-    differenced under "changes".
+    The age of a quarterly value counts from the last month of its quarter.
     """
-    out = np.full(values.shape, np.nan)
-    for code in np.unique(codes):
-        columns = np.flatnonzero(codes == code)
-        block = values[:, columns]
-        out[:, columns] = (
-            _changed(block, int(code)) if rule == "changes" else _coded(block, int(code))
-        )
-    out[~np.isfinite(out)] = np.nan
-    return out
-
-
-def _coded(x: Floats, code: int) -> Floats:
-    if code in (0, 1):
-        return x
-    if code in (2, 3):
-        return _difference(x, code - 1)
-    if code == 7:
-        return _difference(_ratio(x) - 1.0, 1)
-    return _difference(np.log(np.where(x > 0, x, np.nan)), code - 4)
-
-
-def _changed(x: Floats, code: int) -> Floats:
-    if CHANGES.get(code, "difference") == "difference":
-        return _difference(x, 1)
-    return _ratio(np.where(x > 0, x, np.nan)) - 1.0
-
-
-def _ratio(x: Floats) -> Floats:
-    ratio = np.full(x.shape, np.nan)
-    np.divide(x[1:], x[:-1], out=ratio[1:], where=x[:-1] != 0)
-    return ratio
-
-
-def _difference(x: Floats, times: int) -> Floats:
-    for _ in range(times):
-        step = np.full(x.shape, np.nan)
-        step[1:] = x[1:] - x[:-1]
-        x = step
-    return x
+    return _frames(market, rule, series, oldest)[1]
 
 
 def _frames(
     market: Market, rule: Rule, series: Sequence[str] | None, oldest: int
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return values and ages, computed once for all views of the same rows."""
-    known = market.vintages
-    if known is None:
+    known, records = market.vintages, market.macro
+    if known is None and records is None:
         raise MissingData(
-            "the market has no macro vintages; load it with vintages= (market.fred_md reads "
-            "FRED-MD files), or with --macro FILE"
+            "the market has no macro data; load it with vintages= (market.fred_md reads FRED-MD "
+            "files) or macro= (records), or with --macro FILE"
         )
     rows = MONTHLY.sessions(market.calendar, market.dates[0], market.now)
-    key = (_frames, rule, oldest)
-    values, ages = cast(
-        "tuple[Floats, Floats]", market.cached(key, lambda: _table(known, rows, rule, oldest))
-    )
-    names = pd.Index(known.names, name="series", dtype=object)
-    frames = [pd.DataFrame(a, index=rows, columns=names) for a in (values, ages)]
+
+    def compute() -> Tables:
+        if known is not None:
+            return known.names, *_table(known, rows, rule, oldest)
+        assert records is not None
+        return macro_records.tables(records, rows, rule, oldest)
+
+    names, *both = cast("Tables", market.cached((_frames, rule, oldest), compute))
+    columns = pd.Index(names, name="series", dtype=object)
+    frames = [pd.DataFrame(a, index=rows, columns=columns, copy=False) for a in both]
     if series is not None:
         frames = [frame.reindex(columns=pd.Index(list(series), name="series")) for frame in frames]
     return frames[0], frames[1]
@@ -142,39 +101,32 @@ def _table(
 ) -> tuple[Floats, Floats]:
     values = np.full((len(rows), len(known.names)), np.nan)
     ages = np.full(values.shape, np.nan)
-    newest = np.searchsorted(known.known, rows.asi8, side="right") - 1
-    month_of_row = _month(rows.asi8)
-    edge: tuple[NDArray[np.bool_], Floats, NDArray[np.int64]] | None = None
-    for i, place in enumerate(newest):
-        if place < 0:
-            continue
-        if i == 0 or place != newest[i - 1] or edge is None:
-            edge = _edge(known, int(place), rule, oldest)
-        has, last, month = edge
-        age = month_of_row[i] - month
-        fresh = np.isfinite(last) & (age <= oldest)
-        values[i, has] = np.where(fresh, last, np.nan)
-        ages[i, has] = np.where(fresh, age, np.nan)
+    places = np.searchsorted(known.known, rows.asi8, side="right") - 1
+    month_of_row = months(rows.asi8)
+    for i, place in enumerate(places):
+        if place >= 0:
+            has, last, month = _edge(known, int(place), rule, oldest)
+            age = month_of_row[i] - month
+            fresh = np.isfinite(last) & (age <= oldest)
+            values[i, has] = np.where(fresh, last, np.nan)
+            ages[i, has] = np.where(fresh, age, np.nan)
     for array in (values, ages):
         array.setflags(write=False)
     return values, ages
 
 
-def _edge(
-    known: Vintages, place: int, rule: Rule, oldest: int
-) -> tuple[NDArray[np.bool_], Floats, NDArray[np.int64]]:
-    """Return what one vintage has: which series, their last transformed value, and its month."""
-    frame = known.frame(place)
-    tail = frame.to_numpy()[-(oldest + 1 + REACH) :]
-    codes = known.tcodes(place).to_numpy()
-    moved = transformed(np.ascontiguousarray(tail), codes, rule)
-    month = _month(pd.DatetimeIndex(frame.index[-len(tail) :]).asi8)
-    found = np.isfinite(moved)
-    newest = len(tail) - 1 - found[::-1].argmax(axis=0)
-    last = moved[newest, np.arange(moved.shape[1])]  # NaN where nothing is found
-    return known.present[place], last, month[newest]
+def _edge(known: Vintages, place: int, rule: Rule, oldest: int) -> Edge:
+    """Return what one vintage has: which series, their last transformed value, and its month.
 
+    It is the same in every cut that has the vintage, so a walk of many cuts works it out once.
+    """
 
-def _month(ticks: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Number months since 1970."""
-    return ticks.view("datetime64[ns]").astype("datetime64[M]").astype(np.int64)
+    def compute() -> Edge:
+        frame = known.frame(place)
+        tail = frame.to_numpy()[-(oldest + 1 + REACH) :]
+        codes = known.tcodes(place).to_numpy()
+        last, row = newest(transformed(np.ascontiguousarray(tail), codes, rule))
+        month = months(pd.DatetimeIndex(frame.index[-len(tail) :]).asi8)
+        return np.flatnonzero(known.present[place]), last, month[row]
+
+    return cast("Edge", known.told(place, (_edge, rule, oldest), compute))

@@ -40,6 +40,7 @@ CORRELATION_WINDOW = 60
 YEAR = 252
 OPTIONAL = ("market_cap", "pe", "surprise")
 ALWAYS = (*(f"mom_{k}" for k in MONTHS), *(f"vol_{n}" for n in WINDOWS), "corr_60")
+FEW = 4  #: rows in this many sessions for which the whole column is not worked out
 STALE_DAYS = 400  #: calendar days after which an optional value counts as missing
 
 
@@ -51,14 +52,19 @@ def month_ends(market: Market) -> pd.DatetimeIndex:
 
 def month_momentum(market: Market, months: int = 12) -> pd.DataFrame:
     """Return ``ln(P_{m-1} / P_{m-months-1})`` as of the last month end up to each session."""
+    return _frame(market, _momentum(market, months, np.arange(len(market))))
+
+
+def _momentum(market: Market, months: int, row: NDArray[np.intp]) -> Floats:
+    """Return the momentum as of the last month end up to some rows."""
     ends = market.dates.get_indexer(market.feature(month_ends))
     prices = market.prices.to_numpy()
     known = np.full((len(ends) + 1, prices.shape[1]), np.nan)
     if len(ends) > months + 1:
         ratio = prices[ends[months:-1]] / prices[ends[: -months - 1]]
         known[months + 2 :] = rolling.logs(ratio)
-    over = np.searchsorted(ends, np.arange(len(prices)), side="right")
-    return _frame(market, known[over])
+    found: Floats = known[np.searchsorted(ends, row, side="right")]
+    return found
 
 
 def log_return(market: Market) -> pd.DataFrame:
@@ -185,9 +191,41 @@ def feature_rows(
     row = market.dates.get_indexer(dates)
     if (row < 0).any():
         raise MissingData(f"{dates[row < 0][0].date()} is no session of {market!r}")
-    cells = [_column(market, name).to_numpy()[row].ravel() for name in names]
+    cells = [_cells(market, name, row).ravel() for name in names]
     index = pd.MultiIndex.from_product([dates, market.assets], names=["date", "asset"])
     return pd.DataFrame(dict(zip(names, cells, strict=True)), index)
+
+
+def _cells(market: Market, name: str, row: NDArray[np.intp]) -> Floats:
+    """Return one feature at some rows (rows, assets).
+
+    Of few rows only the windows that end there are worked out: month ends are a row in twenty-one,
+    and the bits are those of the whole column.
+    """
+    kind, _, number = name.partition("_")
+    if name in OPTIONAL or not number.isdigit() or FEW * len(row) > len(market):
+        return _column(market, name).to_numpy()[row]
+    if kind == "mom":
+        return _momentum(market, int(number), row)
+    if kind not in ("vol", "corr"):
+        return _column(market, name).to_numpy()[row]
+    window, shape = int(number), (len(row), len(market.assets))
+    own = _windows(market.prices.to_numpy(), row, window)
+    if kind == "vol":
+        found = rolling.deviation(own, window) * np.sqrt(float(YEAR))
+    else:
+        base = _windows(market_prices(market).to_numpy()[:, None], row, window)
+        found = rolling.correlation(own, np.repeat(base, shape[1], axis=1), window)
+    newest: Floats = found[-1].reshape(shape)
+    return newest
+
+
+def _windows(prices: Floats, row: NDArray[np.intp], window: int) -> Floats:
+    """Return the log returns of the windows that end in some rows (window, rows * assets)."""
+    steps = row + np.arange(-window, 1)[:, None]
+    block = prices[np.maximum(steps, 0)]
+    block[steps < 0] = np.nan
+    return rolling.log_changes(block.reshape(window + 1, -1))[1:]
 
 
 def _column(market: Market, name: str) -> pd.DataFrame:

@@ -37,11 +37,6 @@ def read_factors(path: str) -> pd.DataFrame:
     return tables.dated(files.table(path), path)
 
 
-def read_macro(path: str) -> pd.DataFrame:
-    """Read macro records with the columns series, period, known, value."""
-    return _records_of(files.table(path), path)
-
-
 @dataclasses.dataclass(frozen=True)
 class Macros:
     """Macro data as `Market.from_frames` takes them, and remarks on what was assumed.
@@ -91,6 +86,8 @@ def read_macros(text: str) -> Macros:
         names = {str(name) for name in table.columns}
         if set(MACRO_COLUMNS) & names:
             records.append(_records_of(table, path))
+            empty = records[-1].groupby("series")["value"].count()
+            notes += [f"{path}: {name} has no value" for name in empty.index[empty == 0]]
         elif {"vintage", "date"} <= names or str(table.columns[0]) == "sasdate":
             monthly.append((path, table))
         elif "vintage" in names:

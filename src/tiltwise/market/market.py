@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from tiltwise.calendar import Calendar
 from tiltwise.errors import DataError, MissingData
 from tiltwise.market import panel as panels
+from tiltwise.market.assembly import assemble
 from tiltwise.market.nodes import Arrays, Nodes, key_of
 from tiltwise.market.panel import Floats, Panel
 from tiltwise.market.vintages import Vintages
@@ -71,45 +72,19 @@ class Market:
         DataError
             What is wrong with the frames, naming asset and date.
         """
-        closes = panels.tidy(prices, "prices")
-        panels.check_positive(closes, "the price")
-        empty = closes.columns[closes.isna().all()]
-        if len(empty):
-            raise DataError(f"{empty[0]} has no price on any date; drop the column")
-        closes, days = panels.on_sessions(closes, calendar)
-        given = {"opens": opens, "raw": raw, "volumes": volumes}
-        fields = {"prices": closes}
-        for name, frame in given.items():
-            fit = panels.aligned(frame, closes, name)
-            if fit is not None:
-                if name != "volumes":
-                    panels.check_positive(fit, f"the {name} price")
-                fields[name] = fit
-        if benchmark is not None and benchmark not in closes.columns:
-            raise MissingData(f"benchmark {benchmark} is not a column of prices: {list(closes)}")
-        index = pd.DatetimeIndex(closes.index)
-        assets = tuple(c for c in closes.columns if c != benchmark)
-        if not assets:
-            raise DataError(f"prices hold only the benchmark {benchmark}; add at least one asset")
-        whole = Panel(
-            index=index,
-            assets=assets,
-            fields={k: panels.freeze(f[list(assets)].to_numpy()) for k, f in fields.items()},
-            benchmark=benchmark,
-            benchmark_fields=(
-                {k: panels.freeze(f[benchmark].to_numpy()) for k, f in fields.items()}
-                if benchmark
-                else {}
-            ),
-            calendar=days,
+        whole = assemble(
+            prices,
+            {"opens": opens, "raw": raw, "volumes": volumes},
+            benchmark,
+            calendar,
             net_of_fees=net_of_fees,
-            rates=panels.aligned_rates(rates, index),
-            factors=None if factors is None else panels.tidy(factors, "factors").reindex(index),
-            macro=panels.aligned_macro(macro),
+            rates=rates,
+            factors=factors,
+            macro=macro,
             sectors=sectors,
             vintages=vintages,
         )
-        return cls(whole, 0, len(index))
+        return cls(whole, 0, len(whole.index))
 
     @classmethod
     def open(cls, path: str | os.PathLike[str], **given: Any) -> "Market":

@@ -10,6 +10,9 @@ from tiltwise.errors import DataError
 from tiltwise.market.panel import Floats
 from tiltwise.market.vintages import Integers, Note, Vintages
 
+LEAST = 12  #: months that two series must share before they count as one under two names
+ALIKE = 0.01  #: their median relative difference, at most
+
 
 def stacked(
     labels: list[str],
@@ -50,6 +53,8 @@ def stacked(
     empty = [name for i, name in enumerate(names) if not present[:, i].any()]
     notes = [(int(known[-1]), f"{source}: {name} has no value and is dropped") for name in empty]
     seen = np.flatnonzero(present.any(axis=0))
+    spans = np.column_stack([starts, stops]).astype(np.int64)
+    notes += _renamed(columns, present, labels, spans, periods, source)
     order = seen[np.argsort(present[:, seen].argmax(axis=0), kind="stable")]
     values = np.empty((len(order), len(periods)))
     for row, i in enumerate(order):
@@ -64,7 +69,7 @@ def stacked(
         labels=tuple(labels),
         known=known,
         periods=periods,
-        spans=np.column_stack([starts, stops]).astype(np.int64),
+        spans=spans,
         levels=values,
         codes=np.where(present, wide, 0).astype(np.int8),
         present=present,
@@ -132,6 +137,38 @@ def lagged(
         revised=True,
         remarks=tuple(sorted(notes)),
     )
+
+
+def _renamed(
+    columns: Mapping[str, Floats],
+    present: NDArray[np.bool_],
+    labels: list[str],
+    spans: Integers,
+    periods: Integers,
+    source: str,
+) -> list[Note]:
+    """Return a remark for each series that ends where one with the same history begins."""
+    names, told = list(columns), []
+    for v in range(1, len(labels)):
+        before, after = slice(*spans[v - 1]), slice(*spans[v])
+        _, i, j = np.intersect1d(periods[before], periods[after], return_indices=True)
+        for new in np.flatnonzero(present[v] & ~present[:v].any(axis=0)):
+            for old in np.flatnonzero(present[v - 1] & ~present[v]):
+                if not _alike(columns[names[old]][before][i], columns[names[new]][after][j]):
+                    continue
+                text = (
+                    f"{source}: from {labels[v]} on {names[new]} has the history of {names[old]}, "
+                    "which ends; they are two series here: give both columns one name"
+                )
+                told.append((int(month_ends([labels[v]], source)[0]), text))
+    return told
+
+
+def _alike(a: Floats, b: Floats) -> bool:
+    both = np.isfinite(a) & np.isfinite(b) & (a != 0)
+    if both.sum() < LEAST:
+        return False
+    return bool(np.median(np.abs(b[both] / a[both] - 1.0)) <= ALIKE)
 
 
 def month_ends(labels: list[str], source: str) -> Integers:

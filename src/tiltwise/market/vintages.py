@@ -10,6 +10,7 @@ import functools
 import hashlib
 import io
 import json
+from collections.abc import Callable, Hashable
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from tiltwise.market.panel import Cache, Floats
 Integers = NDArray[np.int64]
 Note = tuple[int, str]  #: the day (ns) from which a remark is known, and the remark
 KEPT = 16  #: frames kept at once; each is about a megabyte
+ANSWERS = 4096  #: what is worked out from single vintages, kept at once; a few kilobytes each
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -112,6 +114,14 @@ class Vintages:
         place = range(len(self))[which]
         result: pd.DataFrame = self._cache.get(place, lambda: self._resolved(place))
         return result
+
+    def told(self, place: int, key: Hashable, compute: Callable[[], Any]) -> Any:
+        """Return `compute()`, kept under `key` for every cut that has the vintage at `place`.
+
+        It must look at nothing but that vintage, which is the same in all cuts.
+        """
+        kept: Cache = self._cache.get("told", lambda: Cache(ANSWERS))
+        return kept.get((place, key), compute)
 
     def _resolved(self, place: int) -> pd.DataFrame:
         start, stop = self.spans[place]

@@ -213,19 +213,33 @@ def _regressed(returns: pd.DataFrame, names: tuple[str, ...]) -> pd.Series:
     """Return the fitted line at today's characteristics."""
     values = _values(returns, YEAR + LEAST_MONTHS * MONTH)
     columns = [("momentum", "reversal", "volatility").index(name) for name in names]
-    starts = range(len(values) - MONTH, YEAR - 1, -MONTH)
-    known = np.concatenate([_characteristics(values[:start])[:, columns] for start in starts])
-    after = [values[start : start + MONTH].mean(axis=0) for start in starts]
+    starts = np.arange(len(values) - MONTH, YEAR - 1, -MONTH)
+    known = _known(values, starts)[:, :, columns].reshape(-1, len(columns))
+    after = _ending(values, starts + MONTH, MONTH).mean(axis=1).ravel()
     x = np.column_stack([np.ones(len(known)), known])
-    line = np.linalg.lstsq(x, YEAR * np.concatenate(after), rcond=None)[0]
+    line = np.linalg.lstsq(x, YEAR * after, rcond=None)[0]
     return _series(returns, line[0] + _characteristics(values)[:, columns] @ line[1:])
 
 
 def _characteristics(values: Floats) -> Floats:
     """Return (n, 3) momentum, reversal and volatility after the last row."""
-    logs = np.log1p(values[-YEAR:])
-    spread = values[-QUARTER:].std(axis=0, ddof=1) * np.sqrt(float(YEAR))
-    return np.column_stack([logs[:-MONTH].sum(axis=0), -logs[-MONTH:].sum(axis=0), spread])
+    found: Floats = _known(values[-YEAR:], np.array([min(len(values), YEAR)]))[0]
+    return found
+
+
+def _known(values: Floats, stops: NDArray[np.int64]) -> Floats:
+    """Return (stops, n, 3) momentum, reversal and volatility after the rows before each stop."""
+    logs = np.log1p(values)
+    momentum = _ending(logs, stops - MONTH, YEAR - MONTH).sum(axis=1)
+    reversal = -_ending(logs, stops, MONTH).sum(axis=1)
+    spread = _ending(values, stops, QUARTER).std(axis=1, ddof=1) * np.sqrt(float(YEAR))
+    return np.stack([momentum, reversal, spread], axis=-1)
+
+
+def _ending(rows: Floats, stops: NDArray[np.int64], count: int) -> Floats:
+    """Return the last `count` rows before each stop (stops, count, n)."""
+    found: Floats = rows[stops[:, None] + np.arange(-count, 0)]
+    return found
 
 
 def _values(returns: pd.DataFrame, least: int) -> Floats:

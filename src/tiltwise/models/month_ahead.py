@@ -4,24 +4,31 @@ Row t of the features is what was known at the end of month t, its target the re
 after. What is learnt at the end of month t has seen the targets up to row t - 1 and then forecasts
 from row t: each forecast is the next step of an expanding walk-forward (`models.refits`).
 
-Macro series come from the vintage of each month; those that have a value in most months learnt from
-are used, and stay the same until the next fit. Without vintages the columns of prices stand in. A
-forecast is drawn in to the range of the months learnt from: a linear model would carry a month like
-April 2020 far beyond any return there ever was.
+Macro series come from the vintage of each month, or from dated records; those that have a value in
+most months learnt from (of records, one in the last year too: a file may end early) are used and
+stay the same until the next fit. Without macro data the columns of prices stand in. A forecast is
+drawn in to the range of the months learnt from: a linear model would carry a month like April 2020
+far beyond any return there ever was.
+
+The grid of the tree is searched once a year, on the months up to the last year end, and each fit
+until the next one grows the point chosen there. Before a year end has enough months behind it, each
+fit searches on its own. The other settings are chosen in every fit.
 """
 
 import dataclasses
 import functools
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Literal, Self, cast
+from typing import Any, Literal, Self, cast
 
 import numpy as np
 import pandas as pd
 
+from tiltwise.calendar import MONTHLY, YEARLY
 from tiltwise.errors import MissingData, StrategyError
 from tiltwise.features.macro_table import macro_features
 from tiltwise.features.month_end import features, macro_age, month_returns, recent
+from tiltwise.market import macro_policy
 from tiltwise.market.market import Market
 from tiltwise.models.forecasters.boosted import Boosted
 from tiltwise.models.forecasters.contract import Forecast, Forecaster, next_returns
@@ -57,6 +64,7 @@ FORECASTERS: Mapping[str, Callable[[], Forecaster]] = MappingProxyType(
     }
 )
 NETWORKS = ("network", "lstm")  #: trained once a year
+SEARCHED = ("tree",)  #: settings chosen once a year, trained every month
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -69,6 +77,7 @@ class MonthAhead:
     assets : those with a long enough past; the others are not forecast.
     series : macro series used, in order; prices : whether the columns of prices are used.
     source : the same in words.
+    lag_only : those of the series that carry revisions nobody could know (`market.macro_policy`).
     lowest, highest : (assets,) worst and best month learnt from.
     error : root mean squared error of the last twelve months known, learnt from those before.
     """
@@ -79,6 +88,7 @@ class MonthAhead:
     series: tuple[str, ...]
     prices: bool
     source: str
+    lag_only: tuple[str, ...]
     lowest: pd.Series
     highest: pd.Series
     error: float
@@ -97,24 +107,19 @@ class MonthAhead:
             There is no such model or kind of features.
         """
         require(model, kind)
-        series, prices, source = _chosen(past, kind)
-        x, y = features(past, series, prices), next_returns(month_returns(past))
-        told = y.notna()
-        # In the order of names: what is drawn at random must not depend on the order of assets.
-        y = y.loc[:, told.sum() >= MOST * told.any(axis=1).sum()].sort_index(axis=1)
-        if not len(y.columns):
-            raise MissingData(f"no asset has a return in most months up to {past.now.date()}")
-        how = FORECASTERS[model]()
+        told = _Told.of(past, kind)
+        how = _in_force(past, model, kind)
         return cls(
-            found=how.fit(x, y),
+            found=how.fit(told.x, told.y),
             lookback=how.lookback,
-            assets=tuple(map(str, y.columns)),
-            series=series,
-            prices=prices,
-            source=source,
-            lowest=y.min(),
-            highest=y.max(),
-            error=_recent_error(how, x, y),
+            assets=tuple(map(str, told.y.columns)),
+            series=told.series,
+            prices=told.prices,
+            source=told.source,
+            lag_only=told.lag_only,
+            lowest=told.y.min(),
+            highest=told.y.max(),
+            error=_recent_error(past, model, kind, told),
         )
 
     def forecast(self, past: Market) -> pd.Series:
@@ -122,6 +127,15 @@ class MonthAhead:
         x = features(recent(past, self.lookback), self.series, self.prices)
         told = self.found.predict(x.iloc[-self.lookback :]).iloc[-1]
         return told.clip(self.lowest, self.highest)
+
+    def evidence(self, past: Market) -> dict[str, Any]:
+        """Return what a forecast rests on: features, age of the macro values, error, policy."""
+        return {
+            "features": self.source,
+            "macro_age": self.age(past),
+            "error": self.error,
+            macro_policy.LAG_ONLY: ", ".join(self.lag_only),
+        }
 
     def age(self, past: Market) -> float:
         """Return the mean age in months of the macro values that a forecast rests on."""
@@ -148,26 +162,75 @@ def require(model: str, kind: str) -> None:
         raise StrategyError(f"features={kind!r} is not one of {', '.join(KINDS)}")
 
 
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Told:
+    """All months of a market: features `x`, targets `y`, and what the features are made of."""
+
+    series: tuple[str, ...]
+    prices: bool
+    source: str
+    lag_only: tuple[str, ...]
+    x: pd.DataFrame
+    y: pd.DataFrame
+
+    @classmethod
+    def of(cls, past: Market, kind: Kind) -> Self:
+        series, prices, source = _chosen(past, kind)
+        y = next_returns(month_returns(past))
+        told = y.notna()
+        # In the order of names: what is drawn at random must not depend on the order of assets.
+        y = y.loc[:, told.sum() >= MOST * told.any(axis=1).sum()].sort_index(axis=1)
+        if not len(y.columns):
+            raise MissingData(f"no asset has a return in most months up to {past.now.date()}")
+        late = macro_policy.lag_only(past, series)
+        source += ", lag only" if late else ""
+        return cls(series, prices, source, late, features(past, series, prices), y)
+
+
+def _in_force(past: Market, model: str, kind: Kind) -> Forecaster:
+    """Return the forecaster that fits at the end of a market, its settings chosen."""
+    if model not in SEARCHED:
+        return FORECASTERS[model]()
+    end = YEARLY.last(past.calendar, past.now)
+    if end is not None and len(MONTHLY.sessions(past.calendar, past.dates[0], end)) >= FOLDED:
+        past = past.asof(end)
+    return cast("Forecaster", past.feature(_settled, model=model, kind=kind))
+
+
+def _settled(past: Market, model: str, kind: Kind) -> Forecaster:
+    """Return the forecaster with the settings that all months of a market choose."""
+    told = _Told.of(past, kind)
+    return FORECASTERS[model]().settled(told.x, told.y)
+
+
 def _chosen(past: Market, kind: Kind) -> tuple[tuple[str, ...], bool, str]:
     """Return macro series, whether prices are used, and both in words."""
     if kind == "prices":
         return (), True, "prices"
-    if past.vintages is None:
-        return (), True, "prices: the market has no macro vintages"
+    if past.vintages is None and past.macro is None:
+        return (), True, "prices: the market has no macro data"
     table = macro_features(past, "changes")
-    series = tuple(map(str, table.columns[table.notna().mean() >= MOST]))
+    known = table.notna()
+    used = known.mean() >= MOST
+    if past.vintages is None:
+        used &= known.tail(RECENT).any()
+    series = tuple(map(str, table.columns[used]))
     if not series:
         return (), True, f"prices: no macro series is known in most months to {past.now.date()}"
     also = " and prices" if kind == "both" else ""
     return series, kind == "both", f"{len(series)} macro series{also}"
 
 
-def _recent_error(how: Forecaster, x: pd.DataFrame, y: pd.DataFrame) -> float:
+def _recent_error(past: Market, model: str, kind: Kind, told: _Told) -> float:
     """Return the error of the last months by what was learnt before them; NaN if too little was."""
-    end = len(y) - 1  # the target of the last row is not known
+    x, y, end = told.x, told.y, len(told.y) - 1  # the target of the last row is not known
     start = end - RECENT
-    if start < max(FOLDED, how.lookback):
+    if start < FOLDED:
         return float("nan")
-    told = how.fit(x.iloc[:start], y.iloc[:start]).predict(x.iloc[start - how.lookback + 1 : end])
-    gap = (y.iloc[start:end] - told.iloc[-RECENT:]).to_numpy(np.float64)
-    return float(np.sqrt(np.nanmean(gap * gap)))
+    how = _in_force(past.asof(x.index[start]), model, kind)
+    if start < how.lookback:
+        return float("nan")
+    found = how.fit(x.iloc[:start], y.iloc[:start])
+    gap = y.iloc[start:end] - found.predict(x.iloc[start - how.lookback + 1 : end]).iloc[-RECENT:]
+    values = gap.to_numpy(np.float64)
+    return float(np.sqrt(np.nanmean(values * values)))

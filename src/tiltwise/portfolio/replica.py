@@ -65,7 +65,7 @@ def tracking_window(past: Market, rows: int) -> Window:
     base, returns = prices.pct_change(fill_method=None).iloc[1:], recent.returns()
     left_out = _left_out(recent, returns, rows)
     kept = [a for a in recent.assets if a not in left_out]
-    trouble = _short(base, rows)
+    trouble = _short(int(base.notna().sum()), rows)
     if trouble:
         return Window(returns[kept], None, left_out, f"{past.benchmark} {trouble}")
     whole = returns[kept].notna().all(axis=1) & base.notna()
@@ -73,17 +73,17 @@ def tracking_window(past: Market, rows: int) -> Window:
 
 
 def _left_out(recent: Market, returns: pd.DataFrame, rows: int) -> dict[str, str]:
+    counts = returns.notna().to_numpy().sum(axis=0).tolist()
     found = {}
-    for asset, alive in recent.alive.items():
-        reason = _short(returns[asset], rows) if alive else "trades no more"
+    for asset, alive, there in zip(recent.assets, recent.alive.tolist(), counts, strict=True):
+        reason = _short(there, rows) if alive else "trades no more"
         if reason:
             found[str(asset)] = reason
     return found
 
 
-def _short(returns: pd.Series, rows: int) -> str:
-    """Return why a series does not fill the window, or nothing."""
-    there = int(returns.notna().sum())
+def _short(there: int, rows: int) -> str:
+    """Return why so many returns do not fill the window, or nothing."""
     if there >= (1.0 - MOST_GAPS) * rows:
         return ""
     return f"has {there} of {rows} returns"

@@ -39,7 +39,6 @@ Floats = NDArray[np.float64]
 
 EXACT = 20  #: assets up to which "auto" searches all subsets
 SIZES = (5, 10, 15, 20, 30, 40, 50)  #: of a frontier that is not exact
-AS_WRITTEN = Goal(objective="mean_variance", risk_aversion=1.0, l1=0.01)
 
 LOCAL = "local: no exchange of one holding improves"
 ROUNDED = "rounded: the best book of any number of holdings, small weights removed"

@@ -15,6 +15,8 @@ from types import ModuleType
 from tiltwise.errors import MissingData, StrategyError
 from tiltwise.strategy import Strategy
 
+_FILES: dict[str, Path] = {}  # by module name, those that `module` has loaded
+
 
 def discover() -> dict[str, type[Strategy]]:
     """Return every strategy in this folder by its name in lower snake case."""
@@ -89,7 +91,13 @@ def module(path: Path) -> ModuleType:
         spec.loader.exec_module(found)
     except Exception as error:
         raise StrategyError(f"{path} does not run: {type(error).__name__}: {error}") from error
+    _FILES[spec.name] = path.resolve()
     return found
+
+
+def files() -> dict[str, Path]:
+    """Return the files that `module` has loaded, by the name it gave each module."""
+    return dict(_FILES)
 
 
 def _from_file(name: str) -> type[Strategy]:

@@ -4,7 +4,7 @@
     exposure  x_i = b_i * (5 where f_i > 15 % a month, else 1), scaled down where sum x > 2
 
 The forecasts f come from macro series as they stood at each month end, or from prices where there
-are none. Models learn every month from all so far, first after ten years; networks once a year.
+are none. Models learn every month, first after ten years; networks, and the tree's grid, each year.
 
 Source: "Quantitative-Trading", a sector rotation with LSTM, ridge regression and tree. Departures:
 the leverage is real (the source divides it out), its sum is capped, SPY is the benchmark and not
@@ -16,6 +16,7 @@ import dataclasses
 import pandas as pd
 
 from tiltwise.calendar import MONTHLY, YEARLY, Schedule
+from tiltwise.errors import StrategyError
 from tiltwise.market.market import Market
 from tiltwise.market.universes import VANGUARD_SECTORS
 from tiltwise.models.month_ahead import NETWORKS, MonthAhead, learn, require
@@ -43,6 +44,8 @@ class SectorRotation(Strategy):
         """Refuse settings that make no book, and words that name no variant."""
         self._rotation()
         require(self.model, self.features)
+        if len(self.universe) == 1:
+            raise StrategyError(f"{self.name} chooses between assets: {self.universe[0]} is one")
 
     def fit(self, past: Market) -> MonthAhead:
         """Learn from all months so far; a network from those up to the last year end."""
@@ -63,9 +66,7 @@ class SectorRotation(Strategy):
             "forecast": told,
             "gross": float(weights.sum()),
             "fallback": not (known > 0.0).any(),
-            "features": model.source,
-            "macro_age": model.age(past),
-            "error": model.error,
+            **model.evidence(past),
         }
         return Decision(weights, evidence)
 

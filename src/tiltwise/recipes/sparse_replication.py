@@ -61,6 +61,11 @@ class SparseReplication(Strategy):
         for field, known in words.items():
             if getattr(self, field) not in known:
                 raise StrategyError(f"{field}={getattr(self, field)!r} is not one of {known}")
+        if self.window < 2 or not self.trade_price >= 0.0:
+            raise StrategyError(
+                f"window={self.window} must be two sessions or more, and "
+                f"trade_price={self.trade_price} not negative"
+            )
         if self.universe:
             check(self._limits, len(self.universe))
 
@@ -86,8 +91,12 @@ class SparseReplication(Strategy):
             tilt = 0.0 if mean is None else tilt
         goal = Goal(tilt=tilt, mean=mean, trade_price=self.trade_price)
         chosen = candidates(chance[own], self.cut, fewest(self.cap))
-        book = held if self.trade_price else None
-        weights, told = replica(rows, chosen, self._limits, goal, book)
+        if tilt or self.trade_price:
+            book = held if self.trade_price else None
+            weights, told = replica(rows, chosen, self._limits, goal, book)
+        else:  # it rests on the rows alone, and is asked again by later starts and rivals
+            key = ("replica", self.window, chosen, self._limits)
+            weights, told = known.cached(key, lambda: replica(rows, chosen, self._limits))
         evidence = {**told, "probability": chance, "forecast": named, **model.evidence}
         return Decision(
             None if weights is None else weights.reindex(columns, fill_value=0.0), evidence

@@ -39,6 +39,14 @@ METRICS: Mapping[str, str] = {
     "beta": "Beta",
     "held_assets": "Holdings",
     "turnover_year": "Turnover a year, one-way",
+    "cagr": "Growth a year",
+    "deviation": "Deviation a year, of months",
+    "sortino": "Sortino ratio",
+    "grown_100": "Growth of $100",
+    "mae": "Mean absolute error",
+    "error_share": "Error, share of the naive one's",
+    "exposure": "Exposure, share of capital",
+    "gain": "Gain, dollars",
     "accuracy": "Accuracy",
     "f1": "F1",
 }
@@ -47,12 +55,19 @@ SHORT: Mapping[str, str] = {
     "sharpe": "Sharpe",
     "total_return": "Return",
     "max_drawdown": "Drawdown",
+    "deviation": "Deviation",
+    "sortino": "Sortino",
+    "mae": "Error",
+    "error_share": "Share",
 }
 RATIOS = frozenset(
     {"sharpe", "gross_sharpe", "sharpe_gap", "weight_sum", "ir_market", "ir_equal"}
     | {"shifts", "blended_fee", "beta", "held_assets", "f1"}
+    | {"sortino", "error_share", "exposure", "gain"}
 )
-COUNTS = frozenset({"windows", "embargo"})
+COUNTS = frozenset({"windows", "embargo", "grown_100"})
+FINE = frozenset({"mae"})
+"""Shares so small that a tenth of a percent hides a difference."""
 POINTS = 2500
 """Sessions above which a path is thinned before it is drawn."""
 MOST_TRIALS = 200
@@ -62,7 +77,7 @@ def show(metric: str, value: float) -> str:
     """A number in the unit of its metric."""
     if metric in COUNTS:
         return number(value, 0)
-    return number(value) if metric in RATIOS else percent(value)
+    return number(value) if metric in RATIOS else percent(value, 2 if metric in FINE else 1)
 
 
 def span(metric: str, low: float, high: float) -> str:
@@ -80,7 +95,7 @@ def waterfall(system: str, record: Record) -> Figure:
     choices = []
     for n, metric in enumerate(metrics):
         traces += _fall(steps, metric)
-        layout = {"xaxis.tickformat": ".1f" if metric in RATIOS else ",.0%"}
+        layout = {"xaxis.tickformat": _ticks(metric)}
         choices.append(Choice(SHORT[metric], layout, (2 * n, 2 * n + 1)))
     return Figure(
         key=slug(f"{system}-{record['claim']}-fixes"),
@@ -98,6 +113,12 @@ def waterfall(system: str, record: Record) -> Figure:
         wide=False,
         choices=tuple(choices),
     )
+
+
+def _ticks(metric: str) -> str:
+    if metric in COUNTS:
+        return ",.0f"
+    return ".1f" if metric in RATIOS else ",.1%" if metric in FINE else ",.0%"
 
 
 def _fall(steps: Sequence[Record], metric: str) -> list[Trace]:

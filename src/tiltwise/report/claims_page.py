@@ -143,7 +143,7 @@ def _sections(card: Record, prefix: str) -> list[Section]:
 
 def _varies(record: Record) -> bool:
     """Whether any of the steps moves a number that has an interval."""
-    boasts = ("sharpe", "gross_sharpe", "sharpe_gap")
+    boasts = ("sharpe", "gross_sharpe", "sharpe_gap", "cagr", "error_share")
     return any(m in boasts for m in record["steps"][0]["numbers"])
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from tiltwise.errors import MissingData
 from tiltwise.report import theme
+from tiltwise.report.disclaimer import NOTICE
 from tiltwise.report.section import Figure, Section
 from tiltwise.report.text import escape, slug
 
@@ -26,6 +27,8 @@ SHARED_COLUMN = 64
 
 def document(title: str, header: str, sections: Sequence[Section], footer: str) -> str:
     """Complete page. `title` is plain text; `header` and `footer` are trusted markup.
+
+    Every page ends with the notice that it is for research only.
 
     Raises
     ------
@@ -51,7 +54,7 @@ def document(title: str, header: str, sections: Sequence[Section], footer: str) 
         f'<a class="skip" href="#content">Skip to content</a>\n{header}\n'
         f'<div class="bar"><nav aria-label="Sections">{links}</nav>'
         '<button type="button" id="theme" hidden>Dark</button></div>\n'
-        f'<main id="content">\n{body}</main>\n<footer>{footer}</footer>\n'
+        f'<main id="content">\n{body}</main>\n<footer>{footer}<p>{escape(NOTICE)}</p></footer>\n'
         f'<script type="application/json" id="data">{_data(figures)}</script>\n'
         f"<script>{plotly_js()}</script>\n<script>\n{script}</script>\n</body>\n</html>\n"
     )

@@ -88,8 +88,9 @@
       const mark = trace.fillcolor || (trace.line && trace.line.color) || trace.marker.color;
       const role = Array.isArray(mark) ? "@accent" : mark;
       key.style.setProperty("--key", role[0] === "@" ? `var(--${role.slice(1)})` : role);
-      key.className = trace.mode === "markers" ? "tick"
-        : trace.type === "bar" || trace.fillcolor ? "" : "line";
+      const rug = trace.mode === "markers" && /^line/.test(trace.marker.symbol);
+      key.className = rug ? "tick"
+        : trace.mode === "markers" || trace.type === "bar" || trace.fillcolor ? "" : "line";
       button.type = "button";
       button.innerHTML = trace.name.replace(/</g, "&lt;");
       button.prepend(key);

@@ -5,9 +5,9 @@ import pandas as pd
 from tiltwise.report import series
 from tiltwise.report.book import DATE_AXIS
 from tiltwise.report.section import Choice, Figure, Trace
-from tiltwise.report.text import number, percent, plot_text
+from tiltwise.report.text import NONE, number, percent, plot_text
 from tiltwise.report.theme import SERIES
-from tiltwise.report.traces import dates, line, values
+from tiltwise.report.traces import bars, dates, line, values
 
 POINTS = 2500
 """Sessions above which a path is thinned before it is drawn."""
@@ -160,6 +160,66 @@ def importance(table: pd.DataFrame) -> Figure:
     )
 
 
+def stability(ranks: pd.Series) -> Figure:
+    """Rank correlation of each fit's importance with the fit's before."""
+    known = ranks.dropna()
+    usual = number(float(known.mean())) if len(known) else NONE
+    return Figure(
+        key="importance-stability",
+        title="Stability of the importance",
+        data=(line(dates(known.index), known, "Rank correlation", "@accent", form=".2f"),),
+        layout={"xaxis": DATE_AXIS, "yaxis": {"range": [-1.05, 1.05], "zeroline": True}},
+        alt=f"The rank correlation with the fit before averages {usual}.",
+        caption=f"Rank correlation of the importance with that of the fit before: {usual} on "
+        "average; one means the same order.",
+        height=280,
+        wide=False,
+    )
+
+
+def scores(table: pd.DataFrame) -> Figure:
+    """Area under the ROC curve that each fit had on months held out, and the share of label 1."""
+    x = dates(table.index)
+    area = table["auc"].astype("float64")
+    usual = number(float(area.mean()))
+    return Figure(
+        key="auc",
+        title="Area under the ROC curve, fit by fit",
+        data=(
+            line(x, area, "Area on months held out", "@accent", form=".2f"),
+            line(x, table["base_rate"].astype("float64"), "Share included", "@benchmark"),
+        ),
+        layout={"xaxis": DATE_AXIS, "yaxis": {"range": [0, 1.02]}},
+        alt=f"The area on months held out averages {usual}.",
+        caption=f"Of the search that chose the parameters, which flatters; {usual} on average. "
+        "Share included: training labels that are one.",
+        height=280,
+        wide=False,
+    )
+
+
+def contributions(parts: pd.DataFrame) -> Figure:
+    """Parts of the active return a year, largest first."""
+    shown = parts["annual"].astype("float64").sort_values(ascending=False, kind="stable")
+    colors = ["@gain" if value >= 0.0 else "@loss" for value in shown]
+    first, last = shown.index[0], shown.index[-1]
+    told = f"{percent(float(shown.sum()), 2)} a year"
+    x = [plot_text(name) for name in shown.index]
+    return Figure(
+        key="contributions",
+        title="Active return by part",
+        data=({**bars(x, shown, "Part", colors, ".2%"), "showlegend": False},),
+        layout={
+            "xaxis": {"type": "category", "tickangle": -45, "showgrid": False},
+            "yaxis": {"tickformat": ".1%", "zeroline": True},
+        },
+        alt=f"The parts add up to {told}; {first} added most and {last} took most.",
+        caption=f"What each holding earned beyond the benchmark, times its share; together {told}.",
+        height=260,
+        wide=False,
+    )
+
+
 def roc(curve: pd.DataFrame, area: float, band: str) -> Figure:
     """True against false positive rate of the predictions on the months that followed."""
     x = values(curve["false_positive"])
@@ -215,8 +275,7 @@ def frontier(table: pd.DataFrame, low: float, high: float) -> Figure:
         alt=f"The least realised tracking error is {least} holdings.",
         caption=f"Best subset of each size, a year. Shaded: the published target of "
         f"{percent(low, 0)} to {percent(high, 0)}. Least realised: {least} holdings.",
-        height=330,
-        wide=False,
+        height=300,
     )
 
 

@@ -11,27 +11,22 @@ import numpy as np
 import pandas as pd
 
 from tiltwise.models.classification import area, band
+from tiltwise.models.inclusion import importance_stability
 from tiltwise.report import book, figures, tables
 from tiltwise.report import replication_figures as own
 from tiltwise.report.document import document
+from tiltwise.report.replication_tables import books, table, with_sum
 from tiltwise.report.section import Figure, Section
-from tiltwise.report.text import NONE, escape, number, percent
+from tiltwise.report.text import escape, number, percent
 
 DRAWN = (
     *("held", "returns", "metrics", "targets", "frontier", "attribution", "rolling", "risk"),
-    *("importance", "predictions", "roc", "monitoring"),
+    *("importance", "predictions", "scores", "roc", "monitoring", "decisions", "listed", "notes"),
 )
 """Tables that `render` needs."""
+STYLES = ("claims", "evidence", "replication")
+BOOKS = "How the books came about, month by month"
 TARGET = (0.02, 0.04)
-SHARES = frozenset(
-    {
-        *("return", "benchmark_return", "active_return", "ann_volatility", "max_drawdown"),
-        *("tracking_error", "alpha", "win_rate", "win_rate_months", "turnover", "realised"),
-        *("top_1", "top_3", "top_5", "in_window", "weight", "annual", "linked"),
-        *("reversal", "choppy", "trending"),
-    }
-)
-"""Rows and columns shown in percent."""
 
 
 def render(
@@ -46,27 +41,27 @@ def render(
     cut : probability from which an asset may be held.
     """
     rules = files("tiltwise.report")
-    css = "".join(rules.joinpath(n).read_text("utf-8") for n in ("claims.css", "evidence.css"))
+    css = "".join(rules.joinpath(f"{n}.css").read_text("utf-8") for n in STYLES)
     sections = [
         _path(found, benchmark),
-        Section(
-            "What it held",
-            figures=(book.weights(found["held"]), book.concentration(found["held"])),
-            after=_table(found["attribution"], "Active return by part, a year and linked"),
-        ),
+        _held(found),
         Section("What told it so", figures=_told(found)),
         Section(
             "What could be had",
+            html=table(found["targets"], "Published targets", "targets"),
             figures=(own.frontier(found["frontier"], *TARGET),),
-            html=_table(found["targets"], "Published targets"),
-            after=_table(found["frontier"], "By number of holdings allowed"),
+            after=table(found["frontier"], "By number of holdings allowed"),
         ),
         Section(
             "Beside it",
-            html=_table(found["metrics"], "The replica and its rivals, after costs"),
-            after=_table(found["risk"].T, "Momentum risk"),
+            html=table(found["metrics"], "The replica and its rivals, after costs", "rivals"),
+            after=table(found["risk"].T, "Momentum risk") + _notes(found["notes"]),
         ),
-        Section("Monitoring", html=_table(found["monitoring"], "Checks of the newest year")),
+        Section("What it chose from", html=table(found["listed"], "Funds", "funds")),
+        Section(
+            "Monitoring",
+            html=table(found["monitoring"], "Checks of the newest year", "checks", ("low", "high")),
+        ),
     ]
     footer = "<p>This page is one file and fetches nothing. Plots: plotly.js, MIT licence.</p>"
     title = f"Replica of {benchmark}"
@@ -96,25 +91,55 @@ def _path(found: Mapping[str, pd.DataFrame], benchmark: str) -> Section:
     )
 
 
+def _held(found: Mapping[str, pd.DataFrame]) -> Section:
+    """Weights, their number, where the active return came from, and how the books came about."""
+    parts = found["attribution"]
+    caption = "Active return by part: a year, and linked over the whole period"
+    return Section(
+        "What it held",
+        figures=(
+            book.weights(found["held"]),
+            book.concentration(found["held"]),
+            own.contributions(parts),
+        ),
+        after=table(with_sum(parts), caption, "parts")
+        + table(books(found["decisions"]), BOOKS, "books"),
+    )
+
+
 def _told(found: Mapping[str, pd.DataFrame]) -> tuple[Figure, ...]:
     """Importance and ROC curve; without a classifier there is nothing to draw."""
     if not found["importance"].to_numpy().any():
         return ()
     known = found["predictions"].dropna()
     value = area(known["label"], known["probability"]) if len(known) else np.nan
-    return own.importance(found["importance"]), own.roc(found["roc"], value, band(value))
+    return (
+        own.importance(found["importance"]),
+        own.roc(found["roc"], value, band(value)),
+        own.stability(importance_stability(found["importance"])),
+        own.scores(found["scores"]),
+    )
+
+
+def _notes(notes: pd.DataFrame) -> str:
+    return "".join(f"<p>{escape(_sentence(text))}.</p>" for text in notes["note"])
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _header(found: Mapping[str, pd.DataFrame], title: str, facts: Mapping[str, str]) -> str:
     numbers = found["metrics"].iloc[:, 0].astype("float64")
     met = int((found["targets"]["status"] == "pass").sum())
+    never = int((found["targets"]["status"] == "infeasible").sum())
     alerts = int((found["monitoring"]["status"] == "alert").sum())
     tiles = [
         tables.tile("Tracking error", percent(numbers["tracking_error"]), ("a year",)),
         tables.tile("Information ratio", number(numbers["information_ratio"]), ("after costs",)),
         tables.tile("Holdings", number(numbers["holdings"], 1), ("on average",)),
         tables.tile("Turnover", percent(numbers["turnover"], 0), ("one-way a year",)),
-        tables.tile("Targets met", f"{met} of {len(found['targets'])}"),
+        tables.tile("Targets met", f"{met} of {len(found['targets'])}", (f"{never} infeasible",)),
         tables.tile("Alerts", str(alerts), (f"of {len(found['monitoring'])} checks",)),
     ]
     return (
@@ -123,25 +148,3 @@ def _header(found: Mapping[str, pd.DataFrame], title: str, facts: Mapping[str, s
         f"was known then.</p>{tables.facts(facts)}"
         f'<dl class="tiles" aria-label="Key numbers">{"".join(tiles)}</dl></header>'
     )
-
-
-def _table(frame: pd.DataFrame, caption: str) -> str:
-    head = (str(frame.index.name or "").capitalize(), *(_words(c) for c in frame.columns))
-    rows = [
-        [escape(_words(row)), *(_cell(v, {str(row), str(c)}) for c, v in cells.items())]
-        for row, cells in frame.astype(object).iterrows()
-    ]
-    return tables.table(head, rows, caption, "plain")
-
-
-def _words(name: object) -> str:
-    return str(name).replace("_", " ")
-
-
-def _cell(value: object, names: set[str]) -> str:
-    if isinstance(value, bool | np.bool_):
-        return "yes" if value else "no"
-    if isinstance(value, int | float | np.number):
-        amount = float(value)
-        return percent(amount) if names & SHARES else number(amount)
-    return escape(value) if str(value) else NONE

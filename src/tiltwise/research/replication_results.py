@@ -16,7 +16,7 @@ from tiltwise.research.replication_evidence import ReplicationEvidence
 
 TABLES = (
     *("weights", "held", "returns", "monthly", "decisions", "costs", "metrics", "targets"),
-    *("frontier", "attribution", "rolling", "risk", "listed", "roc", "monitoring"),
+    *("frontier", "attribution", "rolling", "risk", "listed", "roc", "monitoring", "notes"),
 )
 
 
@@ -54,6 +54,7 @@ def result_tables(
         "listed": found.listed,
         "roc": curve.rename_axis("step"),
         "monitoring": watch(found, market, strategy, predictions, importance),
+        "notes": pd.DataFrame({"note": pd.Series(found.notes, dtype=object)}).rename_axis("number"),
     }
     return {name: _typed(table) for name, table in tables.items()}
 

@@ -198,7 +198,8 @@ def stage_portfolio(work: Work) -> ReplicationEvidence:
     told = Told(predictions=work.read("predictions"), scores=work.read("scores"))
     fields = {f.name: getattr(work.strategy, f.name) for f in dataclasses.fields(work.strategy)}
     strategy = AsTold(**fields, known=told)
-    return replication_evidence(strategy, market, work.dates(market)[0], simulator=work.simulator)
+    first = work.dates(_known(work))[0]  # no month end before the benchmark's listing was predicted
+    return replication_evidence(strategy, market, first, simulator=work.simulator)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

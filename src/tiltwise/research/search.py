@@ -1,12 +1,8 @@
 """A walk through a space: batches of trials, run by workers, recorded as they arrive."""
 
-import contextlib
 import dataclasses
 import math
-import os
-import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -16,16 +12,15 @@ from tiltwise.backtest.walk_forward import walk_forward
 from tiltwise.errors import MissingData, StrategyError
 from tiltwise.evaluate.metrics import summary
 from tiltwise.evaluate.record import run_of
-from tiltwise.research import workers
 from tiltwise.research.recall import Outcome, Recall
 from tiltwise.research.searchers import BATCH, Searcher
 from tiltwise.research.spaces import Space, changed, configuration
 from tiltwise.research.tuned import Trial
+from tiltwise.research.workers import Ask, Carried, crew
 from tiltwise.strategy import Strategy
 
 Progress = Callable[[int, int], None]
 Values = Mapping[str, Any]
-Ask = Callable[[Sequence[Values]], Iterable[Outcome]]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -33,7 +28,7 @@ class Question:
     """The question put to a worker: these fields, on this market."""
 
     strategy: Strategy
-    carried: workers.Carried
+    carried: Carried
     start: pd.Timestamp
     simulator: Simulator
     data: str
@@ -73,7 +68,7 @@ class Search:
         """Return the trials in the order they were asked for."""
         total = min(trials, searcher.size or trials)
         done: list[Trial] = []
-        with _crew(self._question, jobs) as ask:
+        with crew(self._question, min(jobs or 1, BATCH)) as ask:
             while len(done) < total:
                 points = searcher.ask(min(BATCH, total - len(done)))
                 base = self._question.strategy
@@ -120,32 +115,6 @@ class Search:
         if math.isfinite(value):
             return Trial(values, outcome, "", value)
         return Trial(values, outcome, f"its {self._objective} is not defined", math.nan)
-
-
-@contextlib.contextmanager
-def _crew(question: Question, jobs: int | None) -> Iterator[Ask]:
-    """Yield what answers batches: workers that are started once, or this process."""
-    count = min(jobs or 1, BATCH, os.cpu_count() or 1)
-    if count <= 1:
-        yield lambda batch: map(question, batch)
-        return
-    with _pool(question, count) as pool:
-        call: Any = workers._asked if isinstance(pool, ProcessPoolExecutor) else question
-        yield lambda batch: pool.map(call, batch)
-
-
-def _pool(question: Question, count: int) -> Executor:
-    """Return processes, or threads where another process would not find the strategy's class."""
-    if not all(map(_importable, (question.strategy, *question.strategy.leaves))):
-        return ThreadPoolExecutor(count)
-    task: Any = question
-    return workers._executor(task, count)
-
-
-def _importable(strategy: Strategy) -> bool:
-    """Whether the class comes from an installed module: not from a file named by its path."""
-    package = type(strategy).__module__.partition(".")[0]
-    return any(finder.find_spec(package, None) for finder in sys.meta_path)
 
 
 def _told(error: Exception) -> str:

@@ -8,7 +8,7 @@ import pandas as pd
 
 from tiltwise.backtest.simulator import Simulator
 from tiltwise.backtest.walk_forward import first_start, walk_forward
-from tiltwise.errors import StrategyError
+from tiltwise.errors import DataError, StrategyError
 from tiltwise.evaluate import compare as paired
 from tiltwise.evaluate.metrics import summary
 from tiltwise.evaluate.record import run_of
@@ -174,3 +174,21 @@ def compare(
     start = market.dates[max(int(market.dates.searchsorted(first)) - 1, 0)]
     against = baselines(market.assets, market, start, last, simulator)
     return paired.compare(series, against, seed=seed)
+
+
+def against_rules(
+    run: Run, market: Market, simulator: Simulator | None = None, *, seed: int = 0
+) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """Return a run less each simple rule, from the first session that all rules can decide on.
+
+    Returns
+    -------
+    DataFrame (against x columns of `compare`), and why it is empty if it is
+    """
+    try:
+        begins = [first_start(rule(universe=market.assets), market) for rule in BASELINES]
+        returns = run.returns[run.returns.index > max(begins)]
+        found = compare({"best": returns}, market, simulator, seed=seed)
+    except DataError as error:
+        return pd.DataFrame(), (f"nothing to compare the best with: {error}",)
+    return found.droplevel("run"), ()

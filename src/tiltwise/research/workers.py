@@ -1,49 +1,97 @@
 """Independent tasks shared out over workers: the same answers, in order, for any number of them."""
 
+import contextlib
+import io
+import multiprocessing
 import os
 import pickle
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
+from tiltwise import recipes
 from tiltwise.market.market import Market
 
-Task = Callable[[int], Any]
+Task = Callable[[Any], Any]
+Ask = Callable[[Iterable[Any]], Iterable[Any]]
 _TASK: list[Task] = []  # of a worker process, set once when it starts
 
 
-def spread(task: Task, numbers: Sequence[int], jobs: int | None) -> Iterator[Any]:
-    """Yield ``task(number)`` in the order of `numbers`.
+def spread(task: Task, questions: Sequence[Any], jobs: int | None) -> Iterator[Any]:
+    """Yield ``task(question)`` in the order of `questions`; `jobs` as in `crew`."""
+    with crew(task, min(jobs or 1, len(questions))) as ask:
+        yield from ask(questions)
+
+
+@contextlib.contextmanager
+def crew(task: Task, jobs: int | None) -> Iterator[Ask]:
+    """Yield what answers batches of questions, each with ``task(question)``, in their order.
 
     More than one job means processes where the task can be sent to one, else threads. Processes
-    start afresh, so a program that asks for them needs ``if __name__ == "__main__"``. One job, the
-    default, runs here.
+    start afresh, so a program that asks for them needs ``if __name__ == "__main__"``; a strategy
+    that was loaded from a file is loaded from it again. One job, the default, runs here.
     """
-    workers = min(jobs or 1, len(numbers), os.cpu_count() or 1)
-    if workers <= 1:
-        yield from map(task, numbers)
+    count = min(jobs or 1, os.cpu_count() or 1)
+    if count <= 1:
+        yield lambda questions: map(task, questions)
         return
-    with _executor(task, workers) as pool:
-        yield from pool.map(_asked if isinstance(pool, ProcessPoolExecutor) else task, numbers)
-
-
-def _executor(task: Task, workers: int) -> Executor:
-    import multiprocessing
-
-    try:
-        pickle.dumps(task)
-    except (pickle.PicklingError, AttributeError, TypeError):
-        return ThreadPoolExecutor(workers)
+    sent = _sent(task)
+    if sent is None:
+        with ThreadPoolExecutor(count) as threads:
+            yield lambda questions: threads.map(task, questions)
+        return
     fresh = multiprocessing.get_context("spawn")  # a fork would copy locks that threads hold
-    return ProcessPoolExecutor(workers, fresh, _receive, (task,))
+    with ProcessPoolExecutor(count, fresh, _receive, sent) as processes:
+        yield lambda questions: processes.map(_answer, questions)
 
 
-def _receive(task: Task) -> None:
-    _TASK[:] = [task]
+class _Noting(pickle.Pickler):
+    """A pickler that notes the modules a reader of the pickle has to import."""
+
+    def __init__(self, file: io.BytesIO) -> None:
+        super().__init__(file)
+        self.modules: set[str] = set()
+
+    def reducer_override(self, value: Any) -> Any:
+        """Note where a class or a function is from; pickle it as always."""
+        if hasattr(value, "__qualname__") and value.__module__:
+            self.modules.add(value.__module__)
+        return NotImplemented
 
 
-def _asked(number: int) -> Any:
-    return _TASK[0](number)
+def _sent(task: Task) -> tuple[tuple[Path, ...], bytes] | None:
+    """Return the files to load and the pickled task; None if a fresh process cannot read it."""
+    file = io.BytesIO()
+    noting = _Noting(file)
+    try:
+        noting.dump(task)
+    except (pickle.PicklingError, AttributeError, TypeError):
+        return None
+    own = recipes.files()
+    if not all(name in own or _importable(name) for name in noting.modules):
+        return None
+    return tuple(own[name] for name in sorted(noting.modules & set(own))), file.getvalue()
+
+
+def _importable(module: str) -> bool:
+    """Whether a fresh process finds a module; the one that runs needs a file to be run from."""
+    if module == "__main__":
+        return Path(getattr(sys.modules[module], "__file__", None) or "").is_file()
+    package = module.partition(".")[0]
+    return any(finder.find_spec(package, None) for finder in sys.meta_path)
+
+
+def _receive(files: tuple[Path, ...], pickled: bytes) -> None:
+    """Load the files that strategies come from, then the task."""
+    for path in files:
+        recipes.module(path)
+    _TASK[:] = [pickle.loads(pickled)]
+
+
+def _answer(question: Any) -> Any:
+    return _TASK[0](question)
 
 
 class Carried:

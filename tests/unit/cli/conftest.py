@@ -12,11 +12,10 @@ Answer = tuple[int, str, str]
 
 
 @pytest.fixture
-def tiltwise(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+def typed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Callable[..., Answer]:
-    """Run a command in an empty folder; returns exit code, stdout, stderr."""
-    monkeypatch.chdir(tmp_path)
+    """Run a command where we are; returns exit code, stdout, stderr."""
 
     def call(*words: str) -> Answer:
         monkeypatch.setattr(sys, "argv", ["tiltwise", *words])
@@ -29,3 +28,12 @@ def tiltwise(
         return code, out, err
 
     return call
+
+
+@pytest.fixture
+def tiltwise(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, typed: Callable[..., Answer]
+) -> Callable[..., Answer]:
+    """Run a command in an empty folder; returns exit code, stdout, stderr."""
+    monkeypatch.chdir(tmp_path)
+    return typed

@@ -1,7 +1,6 @@
 """The main job from the command line: `tiltwise claims`, and `tiltwise run --variant`."""
 
 import json
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +8,6 @@ import pandas as pd
 import pytest
 
 import claims_demo
-from tiltwise import cli
 from tiltwise.claims import card as cards
 
 KEYS = ["system", "claim", "claimed", "as_written", "corrected", "low", "high", "dsr", "verdict"]
@@ -24,20 +22,9 @@ def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def tiltwise(monkeypatch, capsys, workplace):
+def tiltwise(monkeypatch, typed, workplace):
     monkeypatch.chdir(workplace)
-
-    def call(*words):
-        monkeypatch.setattr(sys, "argv", ["tiltwise", *words])
-        code = 0
-        try:
-            cli.main()
-        except SystemExit as stop:
-            code = int(stop.code or 0)
-        out, err = capsys.readouterr()
-        return code, out, err
-
-    return call
+    return typed
 
 
 def test_claims_prints_one_record_for_each_number(tiltwise, workplace):

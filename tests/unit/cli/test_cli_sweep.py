@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import math
+import os
 from pathlib import Path
 
 import pytest
@@ -101,3 +102,19 @@ def test_one_configuration_has_no_average(tmp_path: Path) -> None:
 def test_a_wrong_field_is_a_usage_error(tmp_path: Path) -> None:
     with pytest.raises(TiltwiseError, match="has the fields"):
         sweep.execute(asked(tmp_path, "nothing=1,2"), quiet=True)
+
+
+@pytest.mark.parametrize("command", [("sweep", "--grid"), ("tune", "--space")], ids=lambda c: c[0])
+def test_workers_find_a_strategy_of_one_s_own(command, tiltwise, monkeypatch) -> None:
+    """A file of one's own is run by two workers as by one: the same bytes on stdout."""
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    assert tiltwise("new", "mine")[0] == 0
+    name, option = command
+    asked = (name, "mine.py", option, "names=2,3", "--data", "synthetic:13", "--end", "2006-12-29")
+    told = [
+        tiltwise(*asked, "--folder", f"{jobs}/ledger", "--jobs", str(jobs), "--quiet")
+        for jobs in (1, 2)
+    ]
+    assert told[0][0] == 0, told[0][2]
+    assert told[0] == told[1]
+    assert "names" in told[0][1]

@@ -1,7 +1,6 @@
 """``tiltwise replicate``: stages, files, bulk keys, the page, the vault."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -9,11 +8,13 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from tiltwise.ledger import Ledger
 from tiltwise.ledger.frames import FORMS, read_table
+from tiltwise.market.market import Market
 from tiltwise.research.replication_results import TABLES
 from tiltwise.research.replication_stages import STAGES
 
@@ -22,7 +23,7 @@ DATA = ["--data", "synthetic:3", "--set", "grid=middle", "--start", "2006-09-01"
 DATA += ["--end", "2007-06-29"]
 PLOTS = (
     *("growth", "rolling-relative", "risk-return", "beta", "weights", "concentration"),
-    *("feature-importance", "roc", "frontier"),
+    *("feature-importance", "importance-stability", "roc", "auc", "contributions", "frontier"),
 )
 
 
@@ -48,6 +49,11 @@ def test_one_command_runs_all_and_each_stage_alone(tiltwise: Command) -> None:
     page = whole["replica.html"].decode()
     for key in PLOTS:
         assert f'data-figure="{key}"' in page
+    for words in ("Published targets", "sum: active return", "How the books came about"):
+        assert words in page
+    for words in ("up capture ratio", "months ahead of the benchmark", "after a choppy market"):
+        assert words in page
+    assert page.count('class="says ') >= 15  # four targets and eleven checks
     held = read_table(Path("whole"), "held")
     assert held.sum(axis=1).max() <= 1.0 + 1e-9
     assert len(set(Ledger(Path(".tiltwise")).rows()["id"])) == 1  # one trial, run twice
@@ -65,6 +71,30 @@ def test_stages_refuse_what_belongs_to_the_first(tiltwise: Command) -> None:
     assert code != 0
     assert "was not known" in err
     assert not Path("x").exists()
+
+
+def test_a_benchmark_younger_than_the_data_begins_with_its_window(tiltwise: Command) -> None:
+    """2.16, 2.30: by default at its first whole window; an earlier start is no trouble either."""
+    prices = Market.synthetic(3).asof("2007-06-29").frames()["prices"]
+    prices.loc[:"2006-06-14", "MKT"] = np.nan
+    prices.to_parquet("young.parquet")
+    given = ["--data", "young.parquet", "--benchmark", "MKT", "--set", "grid=middle", "-q"]
+    given += ["--universe", "all"]
+    code, _, err = tiltwise("replicate", "--folder", "f", *given)
+    assert code == 0, err
+    first = prices["MKT"].first_valid_index()
+    begun = pd.Timestamp(json.loads(Path("f/about.json").read_text())["start"])
+    assert prices.index.get_loc(begun) - prices.index.get_loc(first) == 63
+    early = ("--stage", "data", "--start", "2005-06-01")
+    assert tiltwise("replicate", "--folder", "g", *given, *early)[0] == 0
+    for stage in STAGES[1:]:
+        code, _, err = tiltwise("replicate", "--folder", "g", "--stage", stage, "-q")
+        assert code == 0, err
+    books = read_table(Path("g"), "decisions")["status"]
+    assert books.iloc[0].startswith("held: MKT has")
+    code, _, err = tiltwise("replicate", "--folder", "h", *given, "--end", "2006-08-31")
+    assert code == 3
+    assert "closes and a window of 63 returns needs 64" in err
 
 
 def test_the_four_keys_of_bulk_mode(tiltwise: Command, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -95,7 +125,6 @@ def test_the_four_keys_of_bulk_mode(tiltwise: Command, monkeypatch: pytest.Monke
     assert {name: after[name] for name in before} == before
 
 
-@pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
 def test_killed_and_resumed_it_leaves_the_same_files(tmp_path: Path) -> None:
     """2.34: SIGKILL amid the models; the second start ends with the files of a whole run."""
     words = [sys.executable, "-m", "tiltwise.cli", "replicate", *DATA, "-q"]

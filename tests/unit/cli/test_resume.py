@@ -1,14 +1,11 @@
 """A long run that is killed goes on where it was, to the same bytes."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
-
-import pytest
 
 ASKED = [
     "run", "tuned_regime_allocation", "--data", "synthetic:3", "--set", "penalties=10,40,90",
@@ -37,7 +34,6 @@ def wait_for(folder: Path, process: subprocess.Popen[str], count: int) -> None:
         time.sleep(0.02)
 
 
-@pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
 def test_killed_anywhere_it_ends_with_the_same_bytes(tmp_path):
     """H.17: nothing computed before a kill is computed again, and nothing differs."""
     whole = start(tmp_path / "whole")

@@ -8,7 +8,8 @@ import pytest
 
 from tiltwise.errors import MissingData
 from tiltwise.features.macro_revisions import revisions
-from tiltwise.features.macro_table import CHANGES, macro_ages, macro_features, transformed
+from tiltwise.features.macro_rules import CHANGES, transformed
+from tiltwise.features.macro_table import macro_ages, macro_features
 from tiltwise.market import companions, fred_md
 from tiltwise.market.market import Market
 from tiltwise.market.vintages import Vintages
@@ -113,10 +114,10 @@ def test_columns_can_be_chosen() -> None:
     assert table["INDPRO"].isna().all()
 
 
-def test_without_vintages_it_says_so() -> None:
+def test_without_macro_data_it_says_so() -> None:
     days = pd.bdate_range("2020-01-01", "2020-03-31", unit="ns", name="date")
     bare = Market.from_frames(pd.DataFrame({"A": 1.0}, days), calendar="rows")
-    with pytest.raises(MissingData, match="no macro vintages"):
+    with pytest.raises(MissingData, match="no macro data"):
         macro_features(bare)
 
 

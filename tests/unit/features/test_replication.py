@@ -206,6 +206,20 @@ def test_rows_of_some_sessions():
         feature_rows(market, ends, ["beta"])
 
 
+@pytest.mark.parametrize("rows", [12, 19, 20, 61, 400])
+def test_few_rows_have_the_bits_of_the_whole_column(rows):
+    """2.04, 2.05: the windows of some sessions alone; with gaps, and before there are enough."""
+    prices = closes()
+    prices.iloc[200:203, 1] = np.nan
+    prices.iloc[300, 3] = np.nan
+    market = build(prices).asof(DAYS[rows + 20], rows)
+    chosen = market.dates[:: max(rows // 4, 1)][: rows // 4]
+    columns = ("vol_20", "vol_60", "corr_60", "mom_1")
+    found, whole = feature_rows(market, chosen, columns), replication_features(market, columns)
+    for name in columns:
+        assert bits(found[name]) == bits(whole[name].loc[chosen])
+
+
 def test_real_funds(shared):
     """2.03, 2.05: the eleven funds; AIQ, listed in May 2018, speaks after fourteen month ends."""
     names = [*SELECT_SECTORS, "SMH", "AIQ", "MTUM"]

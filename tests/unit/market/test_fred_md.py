@@ -64,6 +64,33 @@ def test_both_names_at_once_are_noted() -> None:
     assert found.notes == ("test: 2019-10 has VXOCLSx and VIXCLSx; VIXCLSx is used",)
 
 
+def test_a_series_that_goes_on_under_an_unknown_name_is_noted() -> None:
+    """3.02: the history gives it away; what merely begins where another ends is not noted."""
+    months = pd.period_range("2018-01", periods=24, freq="M").to_timestamp()
+    level = 100.0 + np.arange(24)
+    parts = []
+    for v, label in enumerate(("2020-01", "2020-02", "2020-03")):
+        late = v == 2
+        parts.append(
+            pd.DataFrame({
+                "vintage": label,
+                "date": months,
+                "INDPRO": level,
+                "OLD": np.nan if late else level,
+                "NEW": 1.004 * level if late else np.nan,
+                "OTHER": 1.02 * level if late else np.nan,
+            })
+        )  # fmt: skip
+    found = fred_md.every_vintage(pd.concat(parts, ignore_index=True), "test")
+    (note,) = found.notes
+    assert note.startswith("test: from 2020-03 on NEW has the history of OLD, which ends")
+    assert found.asof("2020-02-29").notes == ()
+    joined = fred_md.every_vintage(
+        pd.concat(parts, ignore_index=True), "test", renames={"OLD": "NEW"}
+    )
+    assert joined.notes == ()
+
+
 def test_an_empty_series_is_dropped_and_reported() -> None:
     found = fred_md.every_vintage(table().assign(HWI=np.nan), "test")
     assert "HWI" not in found.names

@@ -10,8 +10,8 @@ from tiltwise.errors import DataError, InfeasibleError, StrategyError
 from tiltwise.kernels.qp import Region, solve
 from tiltwise.portfolio import sparse as sparse_module
 from tiltwise.portfolio.risk import decompose
-from tiltwise.portfolio.sparse import Goal, Sparse, rounded
-from tiltwise.portfolio.tracking import AS_WRITTEN, LOCAL, frontier, track, tracking_labels
+from tiltwise.portfolio.sparse import AS_WRITTEN, Goal, Sparse, rounded
+from tiltwise.portfolio.tracking import LOCAL, frontier, track, tracking_labels
 
 
 def sample(seed=0, n=11, rows=273):

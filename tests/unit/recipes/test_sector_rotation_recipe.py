@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from tiltwise import Costs, Market, Simulator, propose, walk_forward
+from tiltwise.audit import audit
 from tiltwise.backtest.walk_forward import first_start
 from tiltwise.calendar import MONTHLY, YEARLY
 from tiltwise.errors import MissingData, StrategyError
@@ -220,7 +221,7 @@ def test_features_say_what_they_are(market, informed):
     assert len(sources["both"].found.coefficients) == 2 + 30
     assert len(sources["macro"].found.coefficients) == 2
     bare = MonthAhead.learn(market)
-    assert bare.source == "prices: the market has no macro vintages"
+    assert bare.source == "prices: the market has no macro data"
     assert np.isnan(bare.age(market))
 
 
@@ -283,6 +284,88 @@ def test_equal_weights_where_nothing_is_expected_to_rise():
     assert answer.evidence["fallback"]
     np.testing.assert_allclose(answer.weights, 1.0 / 3.0)
     assert answer.evidence["gross"] == pytest.approx(1.0)
+
+
+def test_the_grid_is_searched_once_a_year(older, monkeypatch):
+    """3.15: until the next year end all months grow the point chosen at the last one."""
+    from tiltwise.models.forecasters.tree import Tree
+
+    searched = []
+    plain = Tree._searched
+
+    def counted(self, lesson):
+        searched.append(len(lesson.y))
+        return plain(self, lesson)
+
+    monkeypatch.setattr(Tree, "_searched", counted)
+    market = Market.from_frames(**older.frames())
+    months = MONTHLY.sessions(market.calendar, market.dates[1290], market.now)
+    fits = [MonthAhead.learn(market.asof(t), "tree") for t in months]
+    ends = [YEARLY.last(market.calendar, t) for t in months]
+    assert len(set(ends)) == 2
+    for a, b, same in zip(fits, fits[1:], np.array(ends[1:]) == np.array(ends[:-1]), strict=False):
+        if same:
+            assert dict(a.found.settings) == dict(b.found.settings)
+    x, y = price_features(market), next_returns(month_returns(market)).sort_index(axis=1)
+    rows = int(x.index.searchsorted(ends[-1], side="right"))
+    plan = Tree(search=True).settled(x.iloc[:rows], y.iloc[: rows - 1].reindex(x.index[:rows]))
+    assert fits[-1].found.settings["leaf"] == plan.leaf
+    assert fits[-1].found.settings["leaves"] == plan.leaves
+    assert not plan.search
+    # Here, and at two year ends; besides, once a month at most for the error of the last year,
+    # since what was in force then may have had no year end with four years behind it.
+    assert len(searched) <= 3 + len(months)
+    assert searched.count(rows - 1) == 2
+
+
+def test_records_without_vintages_are_used_with_their_lags(market):
+    """3.06, 3.34: the newest values known, from records; the run says "lag only", by name."""
+    days = pd.period_range("2004-01", periods=100, freq="M").to_timestamp()
+    rng = np.random.default_rng(4)
+    parts = [
+        pd.DataFrame(
+            {
+                "series": name,
+                "period": days,
+                "known": days + pd.offsets.MonthEnd(0) + pd.Timedelta(days=wait),
+                "value": 100.0 + rng.standard_normal(len(days)).cumsum(),
+            }
+        )
+        for name, wait in (("CPILFESL", 31), ("AAA", 3), ("PAYEMS", -10))
+    ]
+    told = Market.from_frames(**{**market.frames(), "macro": pd.concat(parts)})
+    result = run(short(told), told)
+    evidence = result.decisions.evidence
+    assert set(evidence["features"]) == {"3 macro series, lag only"}
+    assert evidence["macro_age"].between(0.0, 2.0).all()
+    lag, latest = (note for note in result.notes if "macro series" in note)
+    assert lag.startswith("lag only: decisions looked at 1 macro series")
+    assert lag.endswith(": CPILFESL")
+    assert latest.startswith("latest values: decisions looked at 1 macro series")
+    assert latest.endswith(": PAYEMS")
+    assert not any("vintage" in note for note in result.notes)
+    cut = told.asof(told.dates[-150])
+    part = run(short(told), cut).decisions.evidence["forecast"]
+    np.testing.assert_array_equal(part, evidence["forecast"].loc[: cut.now])
+    levered = run(AdaptiveLeverage(short(told), by="gross", usual=1.0), told)
+    assert [n for n in levered.notes if "macro series" in n] == [lag, latest]
+    plain = run(short(told, features="prices"), told)
+    assert not any("macro series" in note for note in plain.notes)
+
+
+@pytest.mark.skipif(importlib.util.find_spec("skfolio") is None, reason="no skfolio (research)")
+def test_the_sample_of_stocks_with_the_sample_of_macro_data():
+    """3.06: ten real series with stated lags until they end; "lag only" in the notes, by name."""
+    sample = Market.sample("stocks", **companions.read_macros("sample").given())
+    strategy = SectorRotation(universe=sample.assets)
+    result = walk_forward(strategy, sample, "2005-01-31", "2005-03-31")
+    assert set(result.decisions.evidence["features"]) == {"10 macro series, lag only"}
+    (note,) = (n for n in result.notes if n.startswith("lag only"))
+    assert "7 macro series" in note
+    assert "CPILFESL" in note
+    assert not any("vintage" in n for n in result.notes)
+    late = MonthAhead.learn(sample, "mean")  # VIX, oil, yields and prices have ended by 2022
+    assert late.source == "prices: no macro series is known in most months to 2022-12-28"
 
 
 def test_what_no_longer_trades_or_is_too_young_is_not_held(market):
@@ -358,6 +441,7 @@ def test_a_month_below_minus_one_is_ruin():
         ({"features": "tea"}, "features='tea' is not one of macro, prices, both"),
         ({"threshold": 15.0}, "15 % is .15"),
         ({"factor": 0.5}, "factor=0.5 must be at least 1"),
+        ({"universe": ("A",)}, "chooses between assets: A is one"),
     ],
 )
 def test_senseless_settings_are_refused(given, message):
@@ -371,6 +455,12 @@ def test_the_names_of_the_models():
     ]  # fmt: skip
     assert isinstance(FORECASTERS["mean"](), HistoricalMean)
     assert FORECASTERS["tree"]().search
+
+
+@pytest.mark.parametrize("model", ["ridge", "tree"])
+def test_the_audit_is_silent(older, model):
+    """H.17, 3.15: also of a search that is kept from one fit to the next."""
+    assert audit(SectorRotation(universe=older.assets, model=model, warmup=1500), older).passed
 
 
 @pytest.mark.shared_data

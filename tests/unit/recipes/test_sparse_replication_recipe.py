@@ -213,6 +213,9 @@ def test_too_few_whole_windows_for_the_cap_means_waiting():
         ({"grid": "huge"}, StrategyError, "grid='huge'"),
         ({"forecast": "oracle"}, StrategyError, "forecast='oracle'"),
         ({"floor": 0.5}, InfeasibleError, "must be ordered"),
+        ({"cap": 0.05}, InfeasibleError, "11 assets at the cap 0.05 add up to 0.55"),
+        ({"window": 1}, StrategyError, "window=1 must be two sessions or more"),
+        ({"trade_price": -1.0}, StrategyError, "trade_price=-1.0 not negative"),
     ],
 )
 def test_what_cannot_be_met_is_refused_at_once(fields, error, said):
@@ -301,6 +304,11 @@ def test_a_solver_that_fails_is_replaced_and_said(monkeypatch):
     assert "no progress" in found.evidence["status"]
     assert found.evidence["kkt"] < 1e-8
     assert found.weights.sum() == pytest.approx(1.0)
+    run = walk_forward(recipe(m, select="all"), m, m.dates[-60], simulator=FREE)
+    decisions = len(run.weights)
+    said = f"{decisions} of {decisions} decisions, first on {m.dates[-60].date()}: fallback:"
+    assert any(note.startswith(said) for note in run.notes)
+    assert run.decisions.evidence["kkt"].max() < 1e-8
 
 
 def test_importing_the_recipe_loads_no_learner():

@@ -11,8 +11,11 @@ from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from tiltwise.models.expected_returns import Forecast
+
+Floats = NDArray[np.float64]
 
 LOW, HIGH = -0.5, 1.0
 YEAR = 252
@@ -20,48 +23,49 @@ YEAR = 252
 
 def historical(returns: pd.DataFrame) -> pd.Series:
     """Return 252 times the mean."""
-    return _cut(_mean(returns))
+    return _cut(_mean(_rows(returns)), returns)
 
 
 def shrinkage(returns: pd.DataFrame) -> pd.Series:
     """Return .7 of the mean and .3 of the grand mean; the source calls it James-Stein."""
-    return _cut(_shrunk(returns))
+    return _cut(_shrunk(_rows(returns)), returns)
 
 
 def momentum(returns: pd.DataFrame) -> pd.Series:
     """Return .3 of the mean and .7 of half a score of trends."""
-    score = (
-        0.4 * _sum(returns, 21)
-        + 0.3 * _sum(returns, 63)
-        + 0.2 * _sum(returns, 126)
-        + 0.1 * _sum(returns, 252)
-    )
-    return _cut(0.3 * _mean(returns) + 0.7 * (0.5 * score))
+    rows = _rows(returns)
+    score = 0.4 * _sum(rows, 21) + 0.3 * _sum(rows, 63) + 0.2 * _sum(rows, 126)
+    score = score + 0.1 * _sum(rows, 252)
+    return _cut(0.3 * _mean(rows) + 0.7 * (0.5 * score), returns)
 
 
 def mean_reversion(returns: pd.DataFrame) -> pd.Series:
     """Return the mean and .3 of a score against the last months."""
-    score = -(0.6 * _sum(returns, 21) + 0.4 * _sum(returns, 63))
-    return _cut(_mean(returns) + 0.3 * score)
+    rows = _rows(returns)
+    score = -(0.6 * _sum(rows, 21) + 0.4 * _sum(rows, 63))
+    return _cut(_mean(rows) + 0.3 * score, returns)
 
 
 def multi_factor(returns: pd.DataFrame) -> pd.Series:
     """Return the shrunk mean and .4 of a score of five parts."""
-    spread = returns.tail(63).std() * np.sqrt(float(YEAR))
+    rows = _rows(returns)
+    quarter = np.ascontiguousarray(rows[:, -63:])
+    spread = quarter.std(axis=1, ddof=1) * np.sqrt(float(YEAR))
     score = (
-        0.3 * _sum(returns, 126)
-        - 0.2 * _sum(returns, 21)
-        + 0.2 * _sum(returns, 63) / spread
+        0.3 * _sum(rows, 126)
+        - 0.2 * _sum(rows, 21)
+        + 0.2 * _sum(rows, 63) / spread
         - 0.1 * spread
-        + 0.2 * _sum(returns, 252)
+        + 0.2 * _sum(rows, 252)
     )
-    return _cut(_shrunk(returns) + 0.4 * score)
+    return _cut(_shrunk(rows) + 0.4 * score, returns)
 
 
 def black_litterman(returns: pd.DataFrame) -> pd.Series:
     """Return three times the covariance with equal weights, and .3 of the last quarter's sum."""
-    covariance = YEAR * returns.cov()
-    return _cut(3.0 * covariance.mean(axis=1) + 0.3 * _sum(returns, 63))
+    rows = _rows(returns)
+    covariance = YEAR * np.cov(rows)
+    return _cut(3.0 * covariance.mean(axis=1) + 0.3 * _sum(rows, 63), returns)
 
 
 FORMULAS: Mapping[str, Forecast] = MappingProxyType(
@@ -76,18 +80,23 @@ FORMULAS: Mapping[str, Forecast] = MappingProxyType(
 )
 
 
-def _mean(returns: pd.DataFrame) -> pd.Series:
-    return YEAR * returns.mean()
+def _rows(returns: pd.DataFrame) -> Floats:
+    """Return the returns as (asset, session): twelve months of six formulas are tried a month."""
+    return returns.to_numpy(np.float64).T
 
 
-def _shrunk(returns: pd.DataFrame) -> pd.Series:
-    mean = _mean(returns)
+def _mean(rows: Floats) -> Floats:
+    return np.asarray(YEAR * rows.mean(axis=1), dtype=np.float64)
+
+
+def _shrunk(rows: Floats) -> Floats:
+    mean = _mean(rows)
     return 0.7 * mean + 0.3 * float(mean.mean())
 
 
-def _sum(returns: pd.DataFrame, rows: int) -> pd.Series:
-    return returns.tail(rows).sum()
+def _sum(rows: Floats, count: int) -> Floats:
+    return np.asarray(rows[:, -count:].sum(axis=1), dtype=np.float64)
 
 
-def _cut(values: pd.Series) -> pd.Series:
-    return pd.Series(np.clip(values.to_numpy(), LOW, HIGH), values.index)
+def _cut(values: Floats, returns: pd.DataFrame) -> pd.Series:
+    return pd.Series(np.clip(values, LOW, HIGH), returns.columns)

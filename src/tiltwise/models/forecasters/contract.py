@@ -61,6 +61,13 @@ class Forecaster(abc.ABC):
             Rows differ, do not ascend, are infinite, or too few are complete.
         """
 
+    def settled(self, x: pd.DataFrame, y: pd.DataFrame) -> "Forecaster":
+        """Return the same with its settings chosen on these rows, to be fitted without a search.
+
+        One whose settings are given, or cheap to choose in every fit, is returned as it is.
+        """
+        return self
+
 
 def next_returns(returns: pd.DataFrame) -> pd.DataFrame:
     """Return targets (row x asset): row t is the return of row t + 1; the last row is missing."""

@@ -80,6 +80,11 @@ class Ensemble(Forecaster):
         weights = pd.Series(weights_of(errors.mean(axis=0), self.power), names)
         return EnsembleForecast(tuple(member.fit(x, y) for member in self.members), weights)
 
+    def settled(self, x: pd.DataFrame, y: pd.DataFrame) -> "Ensemble":
+        """Return the ensemble of settled members; the weights are learnt in every fit."""
+        members = tuple(member.settled(x, y) for member in self.members)
+        return dataclasses.replace(self, members=members)
+
     def _errors(self, x: pd.DataFrame, y: pd.DataFrame, part: Split) -> Floats:
         """Return the mean squared error (members,) on a block that was not learnt from."""
         training, test = part

@@ -2,7 +2,8 @@
 
 The grid has 64 points: leaves, rows a split needs, rows a leaf keeps. A tree with few leaves is the
 beginning of the tree with many, because the best split is made first; so the four numbers of leaves
-are read off one fit, and a fold costs thirteen fits. The fitted tree is kept as arrays.
+are read off one fit, and a fold costs thirteen fits. A walk that learns every month searches once a
+year (`Tree.settled`) and grows one tree a month. The fitted tree is kept as arrays.
 
 Source: the sector rotation of source 3; Breiman, Friedman, Olshen and Stone (1984), "Classification
 and Regression Trees".
@@ -166,6 +167,12 @@ class Tree(Forecaster):
             scaling=scaling,
             nodes=Nodes.of(model),
         )
+
+    def settled(self, x: pd.DataFrame, y: pd.DataFrame) -> "Tree":
+        """Return the tree of the point of the grid that these rows choose."""
+        if not self.search:
+            return self
+        return dataclasses.replace(self._searched(Lesson.of(x, y))[0], search=False)
 
     def grown(self, x: Floats, y: Floats, leaves: int | None = None) -> Any:
         """Return a fitted tree of scikit-learn; `x` without NaN."""

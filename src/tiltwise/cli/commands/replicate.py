@@ -1,4 +1,4 @@
-"""``tiltwise replicate``: a few funds that track a benchmark, in five stages."""
+"""The command ``tiltwise replicate``, in five stages; `cli.replica` does the work."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -6,35 +6,31 @@ from typing import Annotated, Any
 import typer
 
 from tiltwise.cli import show
+from tiltwise.cli.groups import Chosen, spelled_out
 from tiltwise.cli.options import (
     Benchmark,
     Calendar,
     Config,
     Data,
     Delay,
-    End,
     Fill,
     Json,
     Macro,
     Quiet,
     Rates,
-    Settings,
-    Start,
-    Universe,
 )
 
 
+@spelled_out
 def replicate(
     folder: Annotated[Path, typer.Option(help="where the files go")],
+    *,
     stage: Annotated[
         str | None,
         typer.Option(help="data, features, labels, model or portfolio alone; default: all"),
     ] = None,
     data: Data = None,
-    settings: Settings = None,
-    start: Start = None,
-    end: End = None,
-    universe: Universe = None,
+    chosen: Chosen,
     benchmark: Benchmark = None,
     macro: Macro = None,
     rates: Rates = None,
@@ -102,10 +98,10 @@ def replicate(
             "rates": rates,
             "calendar": calendar,
         }
-        period = (start, end)
-        chosen = replica.Source(where.data, source, tuple(gaps or ()), universe, open_vault)
-        replica.take(asked, chosen, tuple(settings or ()), period)
-    elif settings or start or end or universe or gaps:
+        period = (chosen.start, chosen.end)
+        read = replica.Source(where.data, source, tuple(gaps or ()), chosen.universe, open_vault)
+        replica.take(asked, read, tuple(chosen.settings or ()), period)
+    elif chosen != Chosen() or gaps:
         replica.refuse(stages[0])
     told = replica.execute(asked, stages)
     if json:

@@ -1,0 +1,26 @@
+"""The command ``tiltwise doctor``; `cli.doctor` does the work."""
+
+from typing import Annotated
+
+import typer
+
+from tiltwise.cli import show
+from tiltwise.cli.options import Json, Quiet
+
+
+def doctor(
+    warmup: Annotated[bool, typer.Option(help="compile every kernel once")] = False,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Check the installation; with --warmup, compile everything once.
+
+    Example: tiltwise doctor --warmup
+    """
+    from tiltwise.cli import doctor as clinic
+
+    findings = clinic.examine(warmup, quiet)
+    if json:
+        show.emit_json(findings)
+    else:
+        show.table("doctor", ["what", "found"], [[k, str(v)] for k, v in findings.items()])

@@ -1,0 +1,129 @@
+"""Options that travel together: one parameter of a command, several words on the command line."""
+
+import dataclasses
+import functools
+import inspect
+import typing
+from collections.abc import Callable
+from typing import Any
+
+from tiltwise.cli.options import (
+    Benchmark,
+    Calendar,
+    CommissionBps,
+    Config,
+    CostBps,
+    Delay,
+    End,
+    Factors,
+    Fill,
+    Folder,
+    Jobs,
+    Macro,
+    Rates,
+    Settings,
+    Start,
+    Universe,
+)
+
+if typing.TYPE_CHECKING:
+    from tiltwise.backtest.simulator import Simulator
+    from tiltwise.cli.config import Where
+    from tiltwise.market.market import Market
+
+
+@dataclasses.dataclass(frozen=True)
+class Chosen:
+    """What is held, and when."""
+
+    settings: Settings = None
+    start: Start = None
+    end: End = None
+    universe: Universe = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Companions:
+    """What is read beside the prices."""
+
+    benchmark: Benchmark = None
+    macro: Macro = None
+    rates: Rates = None
+    factors: Factors = None
+    calendar: Calendar = None
+
+    def market(self, data: str, quiet: bool = False) -> "Market":
+        """Return the market of `data` and its companions."""
+        from tiltwise.cli import inputs
+
+        found: Market = inputs.market(data, **vars(self), quiet=quiet)
+        return found
+
+
+@dataclasses.dataclass(frozen=True)
+class Fills:
+    """How orders are filled."""
+
+    fill: Fill = None
+    delay: Delay = None
+    cost_bps: CostBps = None
+    commission_bps: CommissionBps = None
+
+    def simulator(self, allow_lookahead: bool = False) -> "Simulator":
+        """Return the simulator that fills so."""
+        from tiltwise.cli import inputs
+
+        made: Simulator = inputs.simulator(**vars(self), allow_lookahead=allow_lookahead)
+        return made
+
+
+@dataclasses.dataclass(frozen=True)
+class Place:
+    """Where things are."""
+
+    config: Config = None
+    folder: Folder = None
+    jobs: Jobs = None
+
+    def where(self, data: str | None = None) -> "Where":
+        """Return where things are; what was typed wins over environment and file."""
+        from tiltwise.cli import config
+
+        return config.read(self.config, data=data, folder=self.folder, jobs=self.jobs)
+
+
+GROUPS = (Chosen, Companions, Fills, Place)
+
+
+def spelled_out(command: Callable[..., None]) -> Callable[..., None]:
+    """Return a command that takes the options of its groups one by one, where the groups stand."""
+    groups: dict[str, Any] = {}
+    words: list[inspect.Parameter] = []
+    for parameter in inspect.signature(command).parameters.values():
+        if parameter.annotation in GROUPS:
+            groups[parameter.name] = parameter.annotation
+            words += _options(parameter.annotation)
+        else:
+            words.append(parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY))
+
+    @functools.wraps(command)
+    def typed(**given: Any) -> None:
+        made = {
+            name: group(**{f.name: given.pop(f.name) for f in dataclasses.fields(group)})
+            for name, group in groups.items()
+        }
+        command(**given, **made)
+
+    typed.__signature__ = inspect.Signature(words)  # type: ignore[attr-defined]
+    typed.__annotations__ = {word.name: word.annotation for word in words}
+    return typed
+
+
+def _options(group: type[Any]) -> list[inspect.Parameter]:
+    """Return the fields of a group as options."""
+    hints = typing.get_type_hints(group, include_extras=True)
+    kind = inspect.Parameter.KEYWORD_ONLY
+    return [
+        inspect.Parameter(field.name, kind, default=field.default, annotation=hints[field.name])
+        for field in dataclasses.fields(group)
+    ]

@@ -1,0 +1,140 @@
+"""``tiltwise risks``: the risk register of a recorded run, ruin in red."""
+
+import math
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tiltwise.cli import show
+from tiltwise.cli.options import Folder, Json
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from rich.table import Table
+
+    from tiltwise.evaluate.style import Style
+    from tiltwise.research.risk_readings import Reading
+    from tiltwise.research.risk_register import Register
+
+STYLES = {"ruin": "bold red", "watch": "yellow", "limitation": "dim"}
+"""How the lines of a verdict look on a terminal."""
+
+
+def risks(
+    run: Annotated[str, typer.Argument(help="id, the beginning of one, or an alias")],
+    folder: Folder = None,
+    json: Json = False,
+) -> None:
+    """Show every risk of a recorded run: a number and its limit, or what was not measured.
+
+    Example: tiltwise risks 22fa784e
+    """
+    from tiltwise.cli import config as configuration
+
+    found = read(run, configuration.read(None, folder=folder).folder)
+    if json:
+        show.emit_json(found.to_json())
+    else:
+        print_result(found)
+
+
+def read(key: str, folder: "Path") -> "Register":
+    """Return the register of a recorded run.
+
+    Parameters
+    ----------
+    key : id of a run, the beginning of one, or an alias.
+    folder : of the ledger.
+
+    Raises
+    ------
+    UsageError
+        The run was recorded without what the register needs.
+    """
+    from tiltwise.cli import report
+    from tiltwise.cli.exits import UsageError
+    from tiltwise.ledger import Ledger
+
+    ledger = Ledger(folder)
+    run = report.fullest(ledger.get(key), ledger)
+    found = report.risks_of(run, report.Standing.of(run, ledger))
+    if found is None:
+        raise UsageError(
+            f"run {run.id} was recorded without its risks, as a sweep or the claims record it; "
+            "record it with `tiltwise run` to have them"
+        )
+    return found
+
+
+def print_result(found: "Register") -> None:
+    """Print the register, a line for each measure, then loadings on styles."""
+    from rich.console import Console
+
+    width = None if sys.stdout.isatty() else 240
+    Console(width=width, highlight=False).print(table(found), markup=False)
+    if found.style is not None:
+        print_style(found.style)
+    print(summary(found))
+
+
+def table(found: "Register") -> "Table":
+    """Return the register as a terminal shows it, ruin in red."""
+    from rich.table import Table
+    from rich.text import Text
+
+    head = ("risk", "what stands for it", "value", "90 %", "held against", "verdict", "remark")
+    shown = Table(title=f"risks of run {found.run}", title_justify="left", header_style="bold")
+    for name in head:
+        shown.add_column(name, justify="right" if name in ("value", "90 %") else "left")
+    last = ""
+    for reading in found.readings:
+        told = "" if reading.risk == last else reading.risk
+        last = reading.risk
+        cells = (told, reading.measure, number(reading, reading.value), span(reading))
+        words = (*cells, reading.limit, reading.verdict, reading.remark)
+        shown.add_row(*map(Text, words), style=STYLES.get(reading.verdict, ""))
+    return shown
+
+
+def print_style(found: "Style") -> None:
+    """Print loadings on styles with their Newey-West errors."""
+    rows = []
+    for name, row in found.table.iterrows():
+        unit = "share" if name == "alpha" else "ratio"
+        numbers = (show.number(float(row[key]), unit) for key in ("loading", "error"))
+        bounds = (
+            f"{show.number(float(row['low']), unit)} to {show.number(float(row['high']), unit)}"
+        )
+        others = (show.number(float(row["t"])), show.number(float(row["p"])))
+        rows.append([str(name), *numbers, bounds, *others, found.made_of.get(str(name), "a year")])
+    title = f"styles, {found.source}, {found.since} to {found.until}, {found.rows} sessions, "
+    title += f"{found.lags} lags, R2 {found.r2:.3f}"
+    show.table(title, ["style", "loading", "error", "90 %", "t", "p", "made of"], rows)
+
+
+def summary(found: "Register") -> str:
+    """Return how many lines have which verdict."""
+    counts = found.counts()
+    lost = f"{counts['ruin']} of RUIN, " if counts["ruin"] else ""
+    return (
+        f"risks: {lost}{counts['watch']} beyond their limit, {counts['within']} within, "
+        f"{counts['told']} without a limit, {counts['limitation']} not measured in full"
+    )
+
+
+def number(reading: "Reading", value: float) -> str:
+    """Return a number of a line in its unit; a dash where there is none."""
+    if not math.isfinite(value):
+        return "-"
+    if reading.unit in ("count", "money"):
+        return f"{value:,.0f}"
+    return f"{value:.1f} bps" if reading.unit == "bps" else show.number(value, reading.unit)
+
+
+def span(reading: "Reading") -> str:
+    """Return the interval of a line, or nothing."""
+    if not (math.isfinite(reading.low) and math.isfinite(reading.high)):
+        return ""
+    return f"{number(reading, reading.low)} to {number(reading, reading.high)}"

@@ -1,0 +1,216 @@
+"""``tiltwise systems``: all published systems and simple rules in one table, on the same dates."""
+
+import dataclasses
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from tiltwise.cli import show
+from tiltwise.cli.options import (
+    Benchmark,
+    Calendar,
+    Config,
+    CostBps,
+    Data,
+    Delay,
+    End,
+    Factors,
+    Fill,
+    Folder,
+    Jobs,
+    Json,
+    Macro,
+    Quiet,
+    Rates,
+    Seed,
+    Start,
+    Universe,
+)
+
+PAGE = "systems.html"
+INDEX = "SP500 is a price index without dividends"
+REMARKS = {
+    "sample:factors": INDEX,
+    "sample:stocks": f"{INDEX}, and the companies are survivors: beating it proves nothing",
+}
+HEAD = {
+    "cagr": ("CAGR", "share"),
+    "ann_volatility": ("volatility", "share"),
+    "gross_sharpe": ("Sharpe before costs", "ratio"),
+    "sharpe": ("after costs (90 %)", "ratio"),
+    "max_drawdown": ("max drawdown", "share"),
+    "turnover_two_way": ("turnover two-way, times", "ratio"),
+    "tracking_error": ("tracking error", "share"),
+    "information_ratio": ("IR", "ratio"),
+    "less_equal": ("Sharpe less EW", "ratio"),
+    "less_equal_p": ("p", "ratio"),
+}
+
+
+def systems(
+    data: Data = None,
+    start: Start = None,
+    end: End = None,
+    universe: Universe = None,
+    benchmark: Benchmark = None,
+    macro: Macro = None,
+    rates: Rates = None,
+    factors: Factors = None,
+    calendar: Calendar = None,
+    fill: Fill = None,
+    delay: Delay = None,
+    cost_bps: CostBps = None,
+    full: Annotated[
+        bool, typer.Option("--full", help="the recipes' own settings, however slow")
+    ] = False,
+    config: Config = None,
+    folder: Folder = None,
+    jobs: Jobs = None,
+    seed: Seed = 0,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Set all systems and simple rules side by side: same assets, dates, engine and costs.
+
+    Example: tiltwise systems --data sample:factors
+    """
+    from tiltwise.cli import config as configuration
+    from tiltwise.cli import inputs
+    from tiltwise.cli import vault as vaults
+
+    where = configuration.read(config, data=data, folder=folder, jobs=jobs)
+    market = inputs.market(
+        where.data,
+        benchmark=benchmark,
+        calendar=calendar,
+        macro=macro,
+        rates=rates,
+        factors=factors,
+        quiet=quiet,
+    )
+    vaults.admitted(where.folder, where.data, market, end, None)
+    asked = Asked(
+        data=where.data,
+        market=market,
+        universe=universe,
+        start=start,
+        end=end,
+        simulator=inputs.simulator(fill, delay, cost_bps, False),
+        folder=where.folder,
+        jobs=where.jobs,
+        seed=seed,
+        full=full,
+    )
+    found, page = execute(asked, quiet)
+    if json:
+        show.emit_json(told(found, page))
+    else:
+        print_result(found, page, inputs.label(where.data))
+
+
+@dataclasses.dataclass(frozen=True)
+class Asked:
+    """What was typed, with the data already read."""
+
+    data: str
+    market: Any
+    universe: str | None
+    start: str | None
+    end: str | None
+    simulator: Any
+    folder: Path
+    jobs: int | None
+    seed: int
+    full: bool
+
+
+def execute(asked: Asked, quiet: bool) -> tuple[Any, Path]:
+    """Run all of them, record each, and write the page."""
+    from tiltwise.claims.artefacts import write
+    from tiltwise.cli import inputs
+    from tiltwise.ledger import Ledger
+    from tiltwise.report import systems_page
+    from tiltwise.research import lineup
+    from tiltwise.research.systems import systems as side_by_side
+
+    ledger, market = Ledger(asked.folder), asked.market
+    own = lineup.chosen_universe(market)
+    if asked.universe:
+        own = market.assets if asked.universe == "all" else tuple(asked.universe.split(","))
+    view = lineup.common_history(market, own)
+    label = inputs.label(asked.data)
+    with show.progress(f"systems on {label}", quiet) as bar:
+        found = side_by_side(
+            view,
+            asked.start,
+            asked.end,
+            asked.simulator,
+            ledger,
+            lineup.lineup(view, asked.full),
+            data=label,
+            seed=asked.seed,
+            jobs=asked.jobs,
+            progress=bar,
+        )
+    if asked.data in REMARKS:
+        found = dataclasses.replace(found, notes=(REMARKS[asked.data], *found.notes))
+    page = write(asked.folder / PAGE, systems_page.render(found, label))
+    return found, page
+
+
+def told(found: Any, page: Path) -> dict[str, Any]:
+    """Return the object that ``--json`` prints."""
+    snooped = found.snooped
+    return {
+        "universe": list(found.universe),
+        "benchmark": found.benchmark,
+        "start": f"{found.start:%Y-%m-%d}",
+        "end": f"{found.returns.index[-1]:%Y-%m-%d}",
+        "sessions": len(found.returns),
+        "fill": found.fill,
+        "delay": found.delay,
+        "rows": _records(found.table),
+        "snooping": None if snooped is None else _records(snooped.tests),
+        "confidence_set": None if snooped is None else snooped.alike.p_values,
+        "words": [] if snooped is None else list(snooped.words),
+        "notes": list(found.notes),
+        "page": str(page),
+    }
+
+
+def _records(table: Any) -> list[dict[str, Any]]:
+    """Return rows, what is not a number as null: v != v holds of nothing else."""
+    rows = table.reset_index().to_dict("records")
+    return [{str(k): None if v != v else v for k, v in row.items()} for row in rows]
+
+
+def print_result(found: Any, page: Path, label: str) -> None:
+    """Print the table, what was set and left out, and what beats what."""
+    records = found.table.reset_index().to_dict("records")
+    rows = [[row["name"], *(_cell(row, name) for name in HEAD)] for row in records]
+    period = f"{found.start:%Y-%m-%d} to {found.returns.index[-1]:%Y-%m-%d}"
+    against = found.benchmark or "no benchmark"
+    title = f"{label}, {len(found.universe)} assets, {against}: {period}, net of costs"
+    show.table(title, ["", *(head for head, _ in HEAD.values())], rows)
+    print(
+        f"{len(found.returns)} sessions, the same in every row; fills at the {found.fill}; ", end=""
+    )
+    print(f"earns from session {found.delay} after the decision on; EW is equal_weight")
+    for row in records:
+        if row["reason"]:
+            print(f"not run: {row['name']}: {row['reason']}")
+        elif row["settings"] and row["kind"] == "system":
+            print(f"set: {row['name']}: {row['settings']}")
+    for text in found.snooped.words if found.snooped else ():
+        print(text)
+    for text in found.notes:
+        print(f"note: {text}")
+    print(f"page {page}")
+
+
+def _cell(row: dict[str, Any], name: str) -> str:
+    text = show.number(float(row[name]), HEAD[name][1])
+    if name != "sharpe" or text == "-":
+        return text
+    return f"{text} ({show.number(float(row['low']))} to {show.number(float(row['high']))})"

@@ -1,0 +1,30 @@
+"""Strategies that wrap a strategy: they change how much is held, not what is believed.
+
+An overlay has `parts` and learns nothing. After a close, each part is asked first, with its own
+model and its own window; the overlay's `decide` is then given the parts' decisions where another
+strategy is given its model. So a part behaves exactly as it would alone, and overlays nest::
+
+    TurnoverLimit(FractionalKelly(ResidualMomentum(), 0.25), 0.08)
+
+Every part sees what the whole book holds. A part that looks at `held` (a `TurnoverLimit`, say)
+therefore belongs outside one that scales, as above.
+"""
+
+from tiltwise.overlays.blend import Blend
+from tiltwise.overlays.overlay import Overlay, Rescaling
+from tiltwise.overlays.sizing import AdaptiveLeverage, FractionalKelly, Leverage, VolatilityTarget
+from tiltwise.overlays.switching import RegimeSwitch, Triggered
+from tiltwise.overlays.turnover import TurnoverLimit
+
+__all__ = [
+    "AdaptiveLeverage",
+    "Blend",
+    "FractionalKelly",
+    "Leverage",
+    "Overlay",
+    "RegimeSwitch",
+    "Rescaling",
+    "Triggered",
+    "TurnoverLimit",
+    "VolatilityTarget",
+]
