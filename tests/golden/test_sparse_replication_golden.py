@@ -64,7 +64,7 @@ def test_constrained_regression_cannot_come_close(funds, window, realised, fitte
     result = walk_forward(strategy, funds, "2020-07-31", "2024-12-31", FREE)
     found = replica_numbers(result)
     assert found["tracking_error"] == pytest.approx(realised, abs=0.0015)
-    inside = result.decisions.evidence["tracking_error"].mean()
+    inside = result.decisions.evidence["fitted_error"].mean()
     assert inside == pytest.approx(fitted, abs=0.0015)
     table = target_table(found, float(inside), 11)
     assert table.loc["tracking error 2 to 4 %", "status"] == "infeasible"

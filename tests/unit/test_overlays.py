@@ -213,6 +213,7 @@ def test_gross_never_exceeds_the_cap(market):
     for overlay in (
         FractionalKelly(inverse(market), 1.0, window=60, gross=1.3),
         VolatilityTarget(residual(market), target=1.0, gross=1.3),
+        VolatilityTarget(Leverage(inverse(market), 2.0), target=1.0, gross=1.3),
     ):
         weights = run(overlay, market, 300).weights
         assert weights.abs().sum(axis=1).max() <= 1.3 + 1e-12

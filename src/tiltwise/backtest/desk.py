@@ -17,6 +17,7 @@ import pandas as pd
 
 from tiltwise.backtest.plan import Plan, shown
 from tiltwise.errors import StrategyError, WeightsError
+from tiltwise.kernels.blas import one_blas_thread
 from tiltwise.market.market import Market
 from tiltwise.strategy import Decision, Decisions, Strategy, Vectorised, on_assets
 
@@ -154,7 +155,7 @@ def _fit(strategy: Strategy, view: Market, t: pd.Timestamp) -> Any:
     if not strategy.fits:
         return None
     window = view.asof(t, strategy.lookback)
-    with _about(strategy, "fitted", t), _one_blas_thread():
+    with _about(strategy, "fitted", t), one_blas_thread():
         return window.cached(("fit", strategy.key), lambda: strategy.fit(window))
 
 
@@ -190,18 +191,6 @@ def _scattered(count: int) -> list[int]:
     bits = max((count - 1).bit_length(), 1)
     turned = (int(f"{n:0{bits}b}"[::-1], 2) for n in range(1 << bits))
     return [n for n in turned if n < count]
-
-
-@functools.cache
-def _blas() -> Any:
-    from threadpoolctl import ThreadpoolController
-
-    return ThreadpoolController()
-
-
-def _one_blas_thread() -> Any:
-    """Keep BLAS to one thread, so that sums do not depend on the machine's cores."""
-    return _blas().limit(limits=1, user_api="blas")
 
 
 @contextlib.contextmanager

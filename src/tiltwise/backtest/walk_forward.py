@@ -18,6 +18,7 @@ from tiltwise.backtest.result import Backtest
 from tiltwise.backtest.simulator import Simulated, Simulator
 from tiltwise.backtest.tape import Tape
 from tiltwise.errors import LookaheadError, WeightsError
+from tiltwise.kernels.blas import one_blas_thread
 from tiltwise.market.market import Market
 from tiltwise.strategy import Decision, Decisions, Strategy, on_assets
 
@@ -26,6 +27,7 @@ __all__ = ["Plan", "Progress", "first_start", "propose", "same_bits", "shown", "
 REPLAYS = 8
 
 
+@one_blas_thread()
 def walk_forward(
     strategy: Strategy,
     market: Market,
@@ -72,6 +74,7 @@ def walk_forward(
     return Backtest.make(strategy, desk.view, simulator, decisions, desk.fit_dates, simulated)
 
 
+@one_blas_thread()
 def propose(strategy: Strategy, market: Market, t: Any, held: pd.Series) -> Decision:
     """Return what the strategy orders after the close of `t`: the same code as a backtest.
 

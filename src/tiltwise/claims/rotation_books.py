@@ -1,27 +1,41 @@
-"""What the sector rotation tells and holds at each month end, after some of its fixes."""
+"""What the sector rotation tells and holds at each month end, after some of its fixes.
 
+From the walk-forward on all of it is what the recipe decides.
+"""
+
+import dataclasses
 import importlib.util
 from collections.abc import Collection
 
 import numpy as np
 import pandas as pd
 
+from tiltwise.backtest.costs import Costs
+from tiltwise.backtest.result import Backtest
+from tiltwise.backtest.simulator import Simulator
+from tiltwise.backtest.walk_forward import walk_forward
+from tiltwise.calendar import MONTHLY, Schedule
 from tiltwise.claims.as_written import sector_rotation as source
-from tiltwise.claims.kept_rotation import rows_of, walked
 from tiltwise.claims.study import Study
-from tiltwise.features.month_end import month_returns, price_features
+from tiltwise.features.macro_table import macro_features
+from tiltwise.features.month_end import month_returns, price_features, recent
 from tiltwise.market.market import Market
 from tiltwise.models.forecasters.contract import next_returns
 from tiltwise.portfolio.rotation import Rotation
+from tiltwise.recipes.benchmarks import BuyAndHold
+from tiltwise.recipes.sector_rotation import SectorRotation
+from tiltwise.strategy import Decision, Strategy
 
 MARKET = "market"  #: the fund compared with, where a model is asked for
 LEARNT = ("tree", "network")  #: models of scikit-learn
+PERSISTENCE = "persistence"
 OF_MODELS = frozenset({"vintages", "scaled", "folds"})  #: fixes of what a model learns from
-GROSS = 2.0
+GROSS = SectorRotation.cap
+COSTS = Costs(half_spread_bps=5.0)
 FIRST_PERCENT = 4  #: codes of FRED-MD from which on a change is a percent change
 
 
-def cap(study: Study) -> float:
+def cap(study: Study) -> float | None:
     """Return the most that is held, as a share of capital: without a rate nothing is borrowed."""
     return GROSS if study.market.rates is not None else 1.0
 
@@ -30,6 +44,11 @@ def first_row(study: Study) -> int:
     """Return the row of the last month end before the tests: months learnt from by then."""
     dates = month_returns(study.market).index
     return max(int(dates.searchsorted(study.test_dates[0])) - 1, 1)
+
+
+def first_decision(study: Study) -> pd.Timestamp:
+    """Return the last month end before the tests."""
+    return pd.Timestamp(month_returns(study.market).index[first_row(study)])
 
 
 def there(model: str) -> bool:
@@ -45,6 +64,68 @@ def assets(study: Study, fixed: Collection[str]) -> Market:
     return study.market.select(names)
 
 
+@dataclasses.dataclass(frozen=True)
+class LastMonth(Strategy):
+    """The rotation of a forecast that the recipe has not: last month's return once more."""
+
+    universe: tuple[str, ...] = ()
+    model: str = PERSISTENCE
+    cap: float | None = GROSS
+    lookback: int | None = None
+    decide_on: Schedule = MONTHLY
+
+    @property
+    def name(self) -> str:
+        """The recipe's, so that its trials are counted together with the recipe's."""
+        return SectorRotation.__name__
+
+    def decide(self, model: None, past: Market, held: pd.Series) -> Decision:
+        """Return the book of the newest month end."""
+        told = month_returns(recent(past, 1)).iloc[[-1]]
+        weights = Rotation(cap=self.cap).exposures(told).iloc[0]
+        return Decision(weights, {"forecast": told.iloc[0], "gross": float(weights.sum())})
+
+
+def strategy(study: Study, model: str) -> Strategy:
+    """Return what decides in the end; the mean of the past where a model cannot be run.
+
+    It learns from ten years of sessions, or where there are fewer before the tests from those.
+    """
+    if model == MARKET:
+        return BuyAndHold(universe=(study.reference,))
+    if model == PERSISTENCE:
+        return LastMonth(universe=study.traded, cap=cap(study))
+    told = model if there(model) else "mean"
+    rows = int(study.market.dates.searchsorted(first_decision(study))) + 1
+    return SectorRotation(universe=study.traded, model=told, cap=cap(study)).shorter(rows)
+
+
+def walk(
+    study: Study,
+    model: str,
+    start: pd.Timestamp | None = None,
+    stop: pd.Timestamp | None = None,
+    jobs: int | None = None,
+) -> Backtest:
+    """Return what the strategy decides month by month, worked out once.
+
+    Parameters
+    ----------
+    start, stop : a part of the walk; all of it begins on the month end before the tests.
+    jobs : threads.
+    """
+    chosen, market = strategy(study, model), study.market
+    since = max(first_decision(study), start or market.dates[0])
+    until = None if stop is None or stop >= market.now else stop
+
+    def run() -> Backtest:
+        using = Simulator(costs=COSTS)
+        return walk_forward(chosen, market, since, until, simulator=using, jobs=jobs)
+
+    found: Backtest = study.kept.get((chosen.key, since, until), run)
+    return found
+
+
 def forecasts(study: Study, model: str, fixed: Collection[str]) -> pd.DataFrame:
     """Return what a model tells after some fixes, of all months or of those walked through.
 
@@ -53,17 +134,19 @@ def forecasts(study: Study, model: str, fixed: Collection[str]) -> pd.DataFrame:
     Raises
     ------
     MissingData
-        The model needs scikit-learn, which is not installed.
+        The model needs scikit-learn, which is not installed; the walk has the mean then.
     """
-    given = tuple(f for f in fixed if f in OF_MODELS | {"benchmark", "walk"})
+    if "walk" in fixed:
+        told = walk(study, model).decisions.evidence["forecast"]
+        assert isinstance(told, pd.DataFrame)
+        return told
+    given = tuple(f for f in fixed if f in OF_MODELS | {"benchmark"})
 
     def run() -> pd.DataFrame:
-        market = assets(study, fixed)
-        if "walk" in fixed:
-            return walked(market, model, first_row(study))
-        y = next_returns(month_returns(market)).iloc[1:]
-        if model == "persistence":
-            return month_returns(market).iloc[1:]
+        returns = month_returns(assets(study, fixed))
+        y = next_returns(returns).iloc[1:]
+        if model == PERSISTENCE:
+            return returns.iloc[1:]
         x = _features(study.market, fixed).loc[y.index]
         return source.OneSplit(model, "scaled" in fixed, "folds" in fixed).forecasts(x, y)
 
@@ -76,7 +159,7 @@ def _features(market: Market, fixed: Collection[str]) -> pd.DataFrame:
     if market.vintages is None:
         return 100.0 * price_features(market)
     if "vintages" in fixed:
-        x = rows_of(market)[0]
+        x = macro_features(market, "changes")
         codes = market.vintages.tcodes().reindex(x.columns)
         return x * np.where(codes >= FIRST_PERCENT, 100.0, 1.0)
     return source.latest_changes(market, pd.DatetimeIndex(month_returns(market).index))

@@ -128,6 +128,8 @@ def mean_errors(
     inside = due.isin(rows(due, period))
     if not inside.any():
         inside = np.arange(len(due)) >= least
+    for table in told.values():  # all are measured on the months that all forecast
+        inside &= truth.index.isin(table.index)
     asked = truth.loc[inside]
     naive = {"persistence": past, "mean": expanding_mean(truth), "zero": truth * 0.0}
     found = {}
@@ -176,5 +178,8 @@ def notes(bench: Bench) -> list[str]:
     if cap(study) == 1.0:
         said.append("sector rotation: without a cash rate nothing is borrowed")
     if study.market.vintages is None:
-        said.append("sector rotation: no macro vintages were given; features are those of prices")
+        until = "" if study.market.macro is None else " up to the walk"
+        said.append(
+            f"sector rotation: no macro vintages were given; features{until} are those of prices"
+        )
     return said

@@ -10,30 +10,24 @@ from typing import Any
 
 import pandas as pd
 
-from tiltwise.backtest.costs import Costs
 from tiltwise.backtest.result import Backtest
 from tiltwise.backtest.simulator import Simulator
-from tiltwise.backtest.walk_forward import walk_forward
 from tiltwise.claims import rotation_numbers as numbers
 from tiltwise.claims.as_written import sector_rotation as source
 from tiltwise.claims.as_written.account import AsWritten, Source
 from tiltwise.claims.card import Card, read
-from tiltwise.claims.kept_rotation import KeptRotation
 from tiltwise.claims.periods import PERIOD, ends, rows
 from tiltwise.claims.regime_allocation import filled
-from tiltwise.claims.rotation_books import MARKET, OF_MODELS, cap, exposures, first_row, there
+from tiltwise.claims.rotation_books import COSTS, MARKET, OF_MODELS, exposures, there, walk
 from tiltwise.claims.study import Study
 from tiltwise.errors import StrategyError
-from tiltwise.features.month_end import month_returns
 from tiltwise.recipes.benchmarks import BuyAndHold
 from tiltwise.recipes.sector_rotation import SectorRotation
-from tiltwise.strategy import Strategy
 
 Cell = Mapping[str, Any]
 
 NAME = "sector_rotation"
 FREE = (PERIOD,)
-COSTS = Costs(half_spread_bps=5.0)
 LABELS = {**numbers.LABELS, MARKET: "Bought and held"}
 NAIVE = ("persistence", "mean")  #: models that no feature changes
 OF_MARKET = frozenset({"measures", "walk", "simulator"})  #: fixes that change the market's path
@@ -136,18 +130,6 @@ def _cut(found: AsWritten, period: str) -> AsWritten:
     return dataclasses.replace(found, **{name: getattr(found, name).loc[dates] for name in names})
 
 
-def strategy(study: Study, model: str) -> Strategy:
-    """Return what decides in the end; the mean of the past where a model cannot be run."""
-    if model == MARKET:
-        return BuyAndHold(universe=(study.reference,))
-    return KeptRotation(
-        universe=study.traded,
-        model=model if there(model) else "mean",
-        least=first_row(study),
-        cap=cap(study),
-    )
-
-
 def backtest(
     study: Study,
     variant: str,
@@ -157,15 +139,6 @@ def backtest(
     jobs: int | None = None,
 ) -> Backtest:
     """Run a configuration after all fixes, from the month end before the tests on."""
-    chosen, using = strategy(study, cell["model"]), using or simulator(fixed)
-    start, stop = month_returns(study.market).index[first_row(study)], None
-    if cell.get(PERIOD):
-        first, stop = ends(str(cell[PERIOD]))
-        start = max(start, first)
-    usual = simulator(fixed)
-
-    def run() -> Backtest:
-        return walk_forward(chosen, study.market, start, stop, simulator=usual, jobs=jobs)
-
-    found: Backtest = study.market.cached((NAME, chosen.key, str(start), str(stop)), run)
-    return found if using == usual else filled(found, study.market, using)
+    start, stop = ends(str(cell[PERIOD])) if cell.get(PERIOD) else (None, None)
+    found = walk(study, str(cell["model"]), start, stop, jobs)
+    return found if using in (None, simulator(fixed)) else filled(found, study.market, using)

@@ -9,6 +9,7 @@ from tiltwise.claims.card import Card
 from tiltwise.claims.folds import Fold, calendar_folds
 from tiltwise.errors import MissingData
 from tiltwise.market.market import Market
+from tiltwise.market.panel import Cache
 
 MEAN = "MEAN"
 
@@ -27,6 +28,8 @@ class Study:
     substitutes : what stands in for the source's assets; empty where nothing does.
     shortfall : why the period is not the source's; empty where it is.
     notes : remarks on the data.
+    kept : whole walks over the market; the cache of the market keeps the newest steps only, of
+        which one walk has hundreds.
     """
 
     market: Market
@@ -36,6 +39,7 @@ class Study:
     substitutes: str
     shortfall: str
     notes: tuple[str, ...]
+    kept: Cache = dataclasses.field(default_factory=Cache, repr=False)
 
     @property
     def traded(self) -> tuple[str, ...]:

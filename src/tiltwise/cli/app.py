@@ -12,12 +12,12 @@ from tiltwise.cli.commands.null import null
 from tiltwise.cli.commands.recipes import recipes
 from tiltwise.cli.commands.replicate import replicate
 from tiltwise.cli.commands.report import report
+from tiltwise.cli.commands.risks import risks
 from tiltwise.cli.commands.run import run
 from tiltwise.cli.commands.sweep import sweep
+from tiltwise.cli.commands.systems import systems
 from tiltwise.cli.commands.tune import tune
 from tiltwise.cli.export import export
-from tiltwise.cli.risks import risks
-from tiltwise.cli.systems import systems
 from tiltwise.report.disclaimer import NOTICE
 
 app = typer.Typer(

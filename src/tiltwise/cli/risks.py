@@ -2,12 +2,9 @@
 
 import math
 import sys
-from typing import TYPE_CHECKING, Annotated
-
-import typer
+from typing import TYPE_CHECKING
 
 from tiltwise.cli import show
-from tiltwise.cli.options import Folder, Json
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,24 +17,6 @@ if TYPE_CHECKING:
 
 STYLES = {"ruin": "bold red", "watch": "yellow", "limitation": "dim"}
 """How the lines of a verdict look on a terminal."""
-
-
-def risks(
-    run: Annotated[str, typer.Argument(help="id, the beginning of one, or an alias")],
-    folder: Folder = None,
-    json: Json = False,
-) -> None:
-    """Show every risk of a recorded run: a number and its limit, or what was not measured.
-
-    Example: tiltwise risks 22fa784e
-    """
-    from tiltwise.cli import config as configuration
-
-    found = read(run, configuration.read(None, folder=folder).folder)
-    if json:
-        show.emit_json(found.to_json())
-    else:
-        print_result(found)
 
 
 def read(key: str, folder: "Path") -> "Register":

@@ -2,31 +2,9 @@
 
 import dataclasses
 from pathlib import Path
-from typing import Annotated, Any
-
-import typer
+from typing import Any
 
 from tiltwise.cli import show
-from tiltwise.cli.options import (
-    Benchmark,
-    Calendar,
-    Config,
-    CostBps,
-    Data,
-    Delay,
-    End,
-    Factors,
-    Fill,
-    Folder,
-    Jobs,
-    Json,
-    Macro,
-    Quiet,
-    Rates,
-    Seed,
-    Start,
-    Universe,
-)
 
 PAGE = "systems.html"
 INDEX = "SP500 is a price index without dividends"
@@ -46,67 +24,6 @@ HEAD = {
     "less_equal": ("Sharpe less EW", "ratio"),
     "less_equal_p": ("p", "ratio"),
 }
-
-
-def systems(
-    data: Data = None,
-    start: Start = None,
-    end: End = None,
-    universe: Universe = None,
-    benchmark: Benchmark = None,
-    macro: Macro = None,
-    rates: Rates = None,
-    factors: Factors = None,
-    calendar: Calendar = None,
-    fill: Fill = None,
-    delay: Delay = None,
-    cost_bps: CostBps = None,
-    full: Annotated[
-        bool, typer.Option("--full", help="the recipes' own settings, however slow")
-    ] = False,
-    config: Config = None,
-    folder: Folder = None,
-    jobs: Jobs = None,
-    seed: Seed = 0,
-    json: Json = False,
-    quiet: Quiet = False,
-) -> None:
-    """Set all systems and simple rules side by side: same assets, dates, engine and costs.
-
-    Example: tiltwise systems --data sample:factors
-    """
-    from tiltwise.cli import config as configuration
-    from tiltwise.cli import inputs
-    from tiltwise.cli import vault as vaults
-
-    where = configuration.read(config, data=data, folder=folder, jobs=jobs)
-    market = inputs.market(
-        where.data,
-        benchmark=benchmark,
-        calendar=calendar,
-        macro=macro,
-        rates=rates,
-        factors=factors,
-        quiet=quiet,
-    )
-    vaults.admitted(where.folder, where.data, market, end, None)
-    asked = Asked(
-        data=where.data,
-        market=market,
-        universe=universe,
-        start=start,
-        end=end,
-        simulator=inputs.simulator(fill, delay, cost_bps, False),
-        folder=where.folder,
-        jobs=where.jobs,
-        seed=seed,
-        full=full,
-    )
-    found, page = execute(asked, quiet)
-    if json:
-        show.emit_json(told(found, page))
-    else:
-        print_result(found, page, inputs.label(where.data))
 
 
 @dataclasses.dataclass(frozen=True)

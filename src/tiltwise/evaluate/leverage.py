@@ -22,6 +22,7 @@ from tiltwise.evaluate.exposure import Account, live
 from tiltwise.evaluate.returns import periods_in_year
 from tiltwise.evaluate.stress import by_month
 from tiltwise.market.market import Market
+from tiltwise.market.panel import ALIVE_SESSIONS
 
 LONG, SHORT = 0.25, 0.30  #: maintenance margin
 FULL = -1.0  #: return that leaves nothing
@@ -154,7 +155,9 @@ def through_history(weights: pd.Series, market: Market) -> pd.Series:
     book = weights[weights != 0.0]
     if book.empty:
         return pd.Series(dtype=np.float64)
-    returns = by_month(market.select(tuple(map(str, book.index))).returns()[list(book.index)])
+    closes = market.select(tuple(map(str, book.index))).prices[list(book.index)]
+    closes = closes.ffill(limit=ALIVE_SESSIONS)  # a move across a gap is a move
+    returns = by_month((closes / closes.shift(1) - 1.0).iloc[1:])
     whole = market.dates[1:]
     names = pd.DatetimeIndex(returns.index).strftime("%Y-%m")
     cash = pd.Series(0.0, returns.index)

@@ -19,6 +19,7 @@ from tiltwise.models.classification import scores
 from tiltwise.models.inclusion import importance_stability
 
 MONTHS, SESSIONS, YEAR = 12, 252, 252.0
+NOTHING = 1e-6  #: tracking error a year below which a fit is perfect, and no measure of another
 OK, ALERT, UNKNOWN = "ok", "alert", "unknown"
 
 
@@ -124,7 +125,7 @@ def book_values(
     usual = float(np.nanmean(fitted.iloc[-MONTHS:])) if fitted.notna().any() else math.nan
     kept = status.iloc[-MONTHS:].astype(str).str.startswith("held")
     return {
-        "tracking error, realised to fitted": error / usual if usual > 0.0 else math.nan,
+        "tracking error, realised to fitted": error / usual if usual > NOTHING else math.nan,
         "information ratio": float(ahead.mean()) * YEAR / error if error > 0.0 else math.nan,
         "months in which the book was kept for want of an answer": float(kept.sum()),
     }

@@ -1,32 +1,71 @@
-"""One BLAS thread while a decomposition runs.
+"""One BLAS thread while something is learnt or decided.
 
-Two reasons. The threads of LAPACK change the last bits of an eigenvector (seen from 300 assets on),
-and an answer must not depend on the machine's cores. And on small matrices they cost more than they
-give: on a busy machine, batches of 60 x 60 took eighty times longer.
+Two reasons. The threads of BLAS change the last bits of a sum (seen in an eigenvector from 300
+assets on), and an answer must not depend on the machine's cores. And on small matrices they cost
+more than they give: on a busy machine, batches of 60 x 60 took eighty times longer.
 """
 
 import contextlib
 import functools
+import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
-_turn = threading.Lock()
+_SECOND = "scipy.linalg._fblas"
+"""SciPy brings a BLAS of its own, which is there from the import of this module on."""
+
+_lock = threading.Lock()
+_limits: list[tuple[bool, Any]] = []
+_holders = 0
+
+
+@contextlib.contextmanager
+def one_blas_thread() -> Iterator[None]:
+    """Limit BLAS to one thread until the last of all holders leaves.
+
+    The limit belongs to the process: were each holder to restore what it found, the first to leave
+    would lift it for the others. Holders may be nested, and run side by side.
+    """
+    _enter()
+    try:
+        yield
+    finally:
+        _leave()
+
+
+def _enter() -> None:
+    global _holders
+    with _lock:
+        second = _SECOND in sys.modules
+        if not _limits or _limits[-1][0] != second:
+            _limits.append((second, _anyones(_libraries(second).limit, limits=1, user_api="blas")))
+        _holders += 1
+
+
+def _leave() -> None:
+    global _holders
+    with _lock:
+        _holders -= 1
+        while not _holders and _limits:
+            _anyones(_limits.pop()[1].restore_original_limits)
 
 
 @functools.cache
-def _libraries() -> Any:
+def _libraries(second: bool) -> Any:
     from threadpoolctl import ThreadpoolController
 
     return ThreadpoolController()
 
 
-@contextlib.contextmanager
-def one_blas_thread() -> Iterator[None]:
-    """Limit BLAS to one thread; callers in other threads wait for their turn.
+def _anyones(act: Callable[..., Any], **given: Any) -> Any:
+    """Call what sets a limit; threadpoolctl from 3.8 on obeys but the thread that did so first."""
+    import threadpoolctl
 
-    The limit belongs to the process, so two callers at a time could lift each other's. Not
-    re-entrant: hold it around the decomposition only.
-    """
-    with _turn, _libraries().limit(limits=1, user_api="blas"):
-        yield
+    clear = getattr(threadpoolctl.OpenBLASController, "clear_controlling_thread", None)
+    if clear is None:
+        return act(**given)
+    clear(force=True)
+    done = act(**given)
+    clear(force=True)
+    return done

@@ -8,6 +8,7 @@ import pandas as pd
 from tiltwise.calendar import Calendar
 from tiltwise.errors import DataError, MissingData
 from tiltwise.market import panel as panels
+from tiltwise.market.macro_records import aligned_macro
 from tiltwise.market.panel import Panel
 
 
@@ -55,7 +56,7 @@ def assemble(
         calendar=days,
         rates=panels.aligned_rates(rates, index),
         factors=None if factors is None else panels.tidy(factors, "factors").reindex(index),
-        macro=panels.aligned_macro(macro),
+        macro=None if macro is None else aligned_macro(macro),
         **more,
     )
 

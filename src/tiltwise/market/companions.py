@@ -9,7 +9,7 @@ import pandas as pd
 
 from tiltwise.errors import DataError
 from tiltwise.market import files, fred_md, sample, tables
-from tiltwise.market.panel import MACRO_COLUMNS
+from tiltwise.market.macro_records import MACRO_COLUMNS, aligned_macro
 from tiltwise.market.vintages import Vintages
 
 
@@ -157,10 +157,7 @@ def _daily(table: pd.DataFrame, path: str) -> pd.DataFrame:
 
 
 def _records_of(table: pd.DataFrame, path: str) -> pd.DataFrame:
-    missing = [c for c in MACRO_COLUMNS if c not in table.columns]
-    if missing:
-        raise DataError(
-            f"{path}: macro records need the columns {', '.join(MACRO_COLUMNS)}; "
-            f"{', '.join(missing)} is missing"
-        )
-    return table.loc[:, list(MACRO_COLUMNS)]
+    try:
+        return aligned_macro(table)
+    except DataError as error:
+        raise DataError(f"{path}: {error}") from None

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 FIELDS = ("prices", "opens", "raw", "volumes")
 ALIVE_SESSIONS = 5
-MACRO_COLUMNS = ("series", "period", "known", "value")
+RATE_DAYS = 92  #: for which the last cash rate holds: a quarterly one, published late
 
 
 class Cache:
@@ -334,31 +334,12 @@ def aligned_rates(rates: pd.Series | float | None, index: pd.DatetimeIndex) -> F
             f"rates reach {series.abs().max():g}: they are decimals per year (0.05 is 5 %); "
             "divide percent by 100"
         )
+    if (index[-1] - series.index[-1]).days > RATE_DAYS:
+        raise MissingData(
+            f"rates end on {series.index[-1].date()}, long before the last price on "
+            f"{index[-1].date()}: give rates to the end, or prices up to there"
+        )
     return freeze(series.reindex(index, method="ffill").to_numpy())
-
-
-def aligned_macro(macro: pd.DataFrame | None) -> pd.DataFrame | None:
-    """Return macro records sorted by the day they became known."""
-    if macro is None:
-        return None
-    missing = [c for c in MACRO_COLUMNS if c not in macro.columns]
-    if missing:
-        raise DataError(
-            f"macro needs the columns {', '.join(MACRO_COLUMNS)} (one record per value); "
-            f"{', '.join(missing)} is missing"
-        )
-    records = macro.loc[:, list(MACRO_COLUMNS)].copy()
-    for column in ("period", "known"):
-        days = pd.DatetimeIndex(pd.to_datetime(records[column]))
-        records[column] = days.tz_localize(None).normalize().as_unit("ns")
-    early = records["known"] < records["period"]
-    if early.any():
-        row = records[early].iloc[0]
-        raise DataError(
-            f"macro series {row['series']} for {row['period'].date()} is marked known on "
-            f"{row['known'].date()}, before its own period"
-        )
-    return records.sort_values(["known", "series", "period"], kind="stable", ignore_index=True)
 
 
 def chosen(names: Sequence[str] | str) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ boosted trees, every asset is included.
 """
 
 import dataclasses
+import hashlib
 
 import pandas as pd
 
@@ -74,6 +75,22 @@ class TopMomentum(Inclusion):
         return pd.Series(inside.astype(float), newest.index)
 
 
+def inclusion(
+    select: str, past: Market, labeller: Labeller, rule: LabelRule, grid: str, most: int | None
+) -> Inclusion:
+    """Return which assets belong into a replica, told in one of the ways of `SELECTIONS`.
+
+    Parameters
+    ----------
+    most : how many assets "momentum" takes; None for all.
+
+    The others, and errors, are those of `learn_inclusion`.
+    """
+    if select == "classifier":
+        return learn_inclusion(past, labeller, rule, grid)
+    return Inclusion() if select == "all" else TopMomentum(most=most or len(past.assets))
+
+
 def learn_inclusion(
     past: Market, labeller: Labeller, rule: LabelRule | None = None, grid: str = "small"
 ) -> Inclusion:
@@ -131,12 +148,15 @@ def _tuned(past: Market, table: TrainingTable, grid: str) -> tuple[InclusionMode
     if year is None or not (table.ends <= year).any():
         return None, "parameters not tuned: no month was over when the year began"
     known = table.ends <= year
+    labels = table.labels[known]
 
     def run() -> InclusionModel:
-        return fit_inclusion(table.features[known], table.labels[known], Search(GRIDS[grid]))
+        return fit_inclusion(table.features[known], labels, Search(GRIDS[grid]))
 
+    # Features rest on the rows of the market alone; labels on the rule too.
+    taught = hashlib.sha256(labels.to_numpy().tobytes()).digest()
     try:
-        model = past.asof(year).cached(("inclusion", grid, *table.features), run)
+        model = past.asof(year).cached(("inclusion", grid, taught, *table.features), run)
     except DataError as reason:
         return None, f"parameters not tuned: {reason}"
     return model, f"tuned on {len(model.search)} points known at {year.date()}"

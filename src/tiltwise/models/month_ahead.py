@@ -4,11 +4,12 @@ Row t of the features is what was known at the end of month t, its target the re
 after. What is learnt at the end of month t has seen the targets up to row t - 1 and then forecasts
 from row t: each forecast is the next step of an expanding walk-forward (`models.refits`).
 
-Macro series come from the vintage of each month, or from dated records; those that have a value in
-most months learnt from (of records, one in the last year too: a file may end early) are used and
-stay the same until the next fit. Without macro data the columns of prices stand in. A forecast is
-drawn in to the range of the months learnt from: a linear model would carry a month like April 2020
-far beyond any return there ever was.
+Learnt are the assets that still trade and have a return in most months. Macro series come from the
+vintage of each month, or from dated records; those that have a value in most months learnt from (of
+records, one in the last year too: a file may end early) are used and stay the same until the next
+fit. Without macro data, or where none of it is of the last year, the columns of prices stand in. A
+forecast is drawn in to the range of the months learnt from: a linear model would carry a month like
+April 2020 far beyond any return there ever was.
 
 The grid of the tree is searched once a year, on the months up to the last year end, and each fit
 until the next one grows the point chosen there. Before a year end has enough months behind it, each
@@ -178,10 +179,14 @@ class _Told:
         series, prices, source = _chosen(past, kind)
         y = next_returns(month_returns(past))
         told = y.notna()
+        # Rows are learnt from if all targets are known: one asset that is gone would end them all.
+        kept = (told.sum() >= MOST * told.any(axis=1).sum()) & past.alive
         # In the order of names: what is drawn at random must not depend on the order of assets.
-        y = y.loc[:, told.sum() >= MOST * told.any(axis=1).sum()].sort_index(axis=1)
+        y = y.loc[:, kept].sort_index(axis=1)
         if not len(y.columns):
-            raise MissingData(f"no asset has a return in most months up to {past.now.date()}")
+            raise MissingData(
+                f"no asset trades on {past.now.date()} and has a return in most months before"
+            )
         late = macro_policy.lag_only(past, series)
         source += ", lag only" if late else ""
         return cls(series, prices, source, late, features(past, series, prices), y)
@@ -212,8 +217,9 @@ def _chosen(past: Market, kind: Kind) -> tuple[tuple[str, ...], bool, str]:
     table = macro_features(past, "changes")
     known = table.notna()
     used = known.mean() >= MOST
-    if past.vintages is None:
-        used &= known.tail(RECENT).any()
+    lately = known.tail(RECENT).any()
+    if past.vintages is None or not (used & lately).any():
+        used &= lately
     series = tuple(map(str, table.columns[used]))
     if not series:
         return (), True, f"prices: no macro series is known in most months to {past.now.date()}"
@@ -231,6 +237,8 @@ def _recent_error(past: Market, model: str, kind: Kind, told: _Told) -> float:
     if start < how.lookback:
         return float("nan")
     found = how.fit(x.iloc[:start], y.iloc[:start])
-    gap = y.iloc[start:end] - found.predict(x.iloc[start - how.lookback + 1 : end]).iloc[-RECENT:]
+    drawn = found.predict(x.iloc[start - how.lookback + 1 : end]).iloc[-RECENT:]
+    known = y.iloc[:start]
+    gap = y.iloc[start:end] - drawn.clip(known.min(), known.max(), axis=1)
     values = gap.to_numpy(np.float64)
     return float(np.sqrt(np.nanmean(values * values)))

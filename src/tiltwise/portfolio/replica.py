@@ -30,12 +30,14 @@ class Window:
     returns : simple returns (session x asset), none missing.
     benchmark : its returns on the same sessions; None where its own window is not whole.
     left_out : reason by asset.
+    length : returns asked for, those left out included.
     trouble : why there is no benchmark; else empty.
     """
 
     returns: pd.DataFrame
     benchmark: pd.Series | None
     left_out: Mapping[str, str]
+    length: int
     trouble: str = ""
 
     @property
@@ -67,9 +69,9 @@ def tracking_window(past: Market, rows: int) -> Window:
     kept = [a for a in recent.assets if a not in left_out]
     trouble = _short(int(base.notna().sum()), rows)
     if trouble:
-        return Window(returns[kept], None, left_out, f"{past.benchmark} {trouble}")
+        return Window(returns[kept], None, left_out, rows, f"{past.benchmark} {trouble}")
     whole = returns[kept].notna().all(axis=1) & base.notna()
-    return Window(returns.loc[whole, kept], base[whole], left_out)
+    return Window(returns.loc[whole, kept], base[whole], left_out, rows)
 
 
 def _left_out(recent: Market, returns: pd.DataFrame, rows: int) -> dict[str, str]:
@@ -117,7 +119,8 @@ def replica(
     Returns
     -------
     weights : by asset of the window; None to keep what is held.
-    record : status, kkt (proof of optimality), tracking_error (a year, in the window), holdings.
+    record : status, kkt (proof of optimality), fitted_error (tracking error to the benchmark in the
+        window, a year), holdings.
     """
     own = [a for a in window.returns.columns if a in allowed]
     if window.benchmark is None:
@@ -133,7 +136,31 @@ def replica(
     return found.weights.reindex(window.returns.columns, fill_value=0.0), told
 
 
+def solved(
+    past: Market,
+    window: Window,
+    allowed: tuple[str, ...],
+    sparse: Sparse,
+    goal: Goal,
+    held: pd.Series,
+) -> tuple[pd.Series | None, dict[str, Any]]:
+    """Return what `replica` does; a book that rests on the rows alone is solved once.
+
+    Rivals, later starts and other fits ask for the same one again.
+
+    Parameters
+    ----------
+    past : the market whose newest rows `window` is made of.
+    goal : a book with a tilt or a price of trades rests on more, and is solved every time.
+    """
+    if goal.objective != "tracking" or goal.tilt or goal.trade_price:
+        return replica(window, allowed, sparse, goal, held if goal.trade_price else None)
+    key = ("replica", window.length, allowed, sparse, goal.around_mean)
+    weights, told = past.cached(key, lambda: replica(window, allowed, sparse, goal))
+    return weights, dict(told)
+
+
 def _record(
     status: str, kkt: float = math.nan, error: float = math.nan, count: float = math.nan
 ) -> dict[str, Any]:
-    return {"status": status, "kkt": kkt, "tracking_error": error, "holdings": count}
+    return {"status": status, "kkt": kkt, "fitted_error": error, "holdings": count}

@@ -51,8 +51,11 @@ class Rotation:
                 f"threshold={self.threshold} must be a decimal a period, at least 0 and below 1: "
                 f"15 % is .15, so {self.threshold} is probably meant as {self.threshold / 100:g}"
             )
-        if not self.factor >= 1.0 or (self.cap is not None and not self.cap > 0.0):
-            raise StrategyError(f"factor={self.factor} must be at least 1, cap={self.cap} above 0")
+        levers = 1.0 <= self.factor < math.inf
+        if not levers or (self.cap is not None and not self.cap > 0.0):
+            raise StrategyError(
+                f"factor={self.factor} must be at least 1 and finite, cap={self.cap} above 0"
+            )
 
     def base(self, forecasts: pd.DataFrame) -> pd.DataFrame:
         """Return base weights (row x asset): each at least shrinkage / n, sum 1 in every row."""

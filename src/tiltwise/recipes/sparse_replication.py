@@ -23,14 +23,8 @@ from tiltwise.features.labels import LabelRule
 from tiltwise.market.market import Market
 from tiltwise.market.universes import REPLICATION_FUNDS
 from tiltwise.models.chosen_forecast import NAMES, forecast
-from tiltwise.models.inclusion_walk import (
-    GRIDS,
-    SELECTIONS,
-    Inclusion,
-    TopMomentum,
-    learn_inclusion,
-)
-from tiltwise.portfolio.replica import candidates, ordered, replica, tracking_window
+from tiltwise.models.inclusion_walk import GRIDS, SELECTIONS, Inclusion, inclusion
+from tiltwise.portfolio.replica import candidates, ordered, solved, tracking_window
 from tiltwise.portfolio.sparse import Goal, Sparse, check, fewest
 from tiltwise.portfolio.tracking import tracking_labels
 from tiltwise.strategy import Decision, Strategy
@@ -75,29 +69,21 @@ class SparseReplication(Strategy):
 
     def fit(self, past: Market) -> Inclusion:
         """Learn which assets the best tracker of a month to come holds."""
-        if self.select == "classifier":
-            rule = LabelRule(self.cap, self.floor)
-            return learn_inclusion(ordered(past), tracking_labels, rule, self.grid)
-        most = self.holdings or len(past.assets)
-        return Inclusion() if self.select == "all" else TopMomentum(most=most)
+        rule = LabelRule(self.cap, self.floor)
+        known = ordered(past)
+        return inclusion(self.select, known, tracking_labels, rule, self.grid, self.holdings)
 
     def decide(self, model: Inclusion, past: Market, held: pd.Series) -> Decision:
         """Return the best book of the candidates."""
         columns, known = past.prices.columns, ordered(past)
         rows, chance = tracking_window(known, self.window), model.probability(known)
-        own, tilt, mean, named = rows.assets, self.tilt, None, ""
-        if tilt:
-            mean, named = forecast(known.returns()[own], self.forecast)
-            tilt = 0.0 if mean is None else tilt
-        goal = Goal(tilt=tilt, mean=mean, trade_price=self.trade_price)
-        chosen = candidates(chance[own], self.cut, fewest(self.cap))
-        if tilt or self.trade_price:
-            book = held if self.trade_price else None
-            weights, told = replica(rows, chosen, self._limits, goal, book)
-        else:  # it rests on the rows alone, and is asked again by later starts and rivals
-            key = ("replica", self.window, chosen, self._limits)
-            weights, told = known.cached(key, lambda: replica(rows, chosen, self._limits))
-        evidence = {**told, "probability": chance, "forecast": named, **model.evidence}
-        return Decision(
-            None if weights is None else weights.reindex(columns, fill_value=0.0), evidence
+        mean, named = None, ""
+        if self.tilt:
+            mean, named = forecast(known.returns()[rows.assets], self.forecast)
+        goal = Goal(
+            tilt=0.0 if mean is None else self.tilt, mean=mean, trade_price=self.trade_price
         )
+        chosen = candidates(chance[rows.assets], self.cut, fewest(self.cap))
+        weights, told = solved(known, rows, chosen, self._limits, goal, held)
+        book = None if weights is None else weights.reindex(columns, fill_value=0.0)
+        return Decision(book, {**told, "probability": chance, "forecast": named, **model.evidence})

@@ -20,12 +20,14 @@ from tiltwise.report.section import Figure, Section
 from tiltwise.report.text import escape, number, percent
 
 DRAWN = (
-    *("held", "returns", "metrics", "targets", "frontier", "attribution", "rolling", "risk"),
-    *("importance", "predictions", "scores", "roc", "monitoring", "decisions", "listed", "notes"),
+    *("held", "returns", "metrics", "targets", "frontier", "windows", "attribution", "rolling"),
+    *("risk", "classifier", "importance", "predictions", "scores", "roc", "monitoring"),
+    *("decisions", "listed", "notes"),
 )
 """Tables that `render` needs."""
 STYLES = ("claims", "evidence", "replication")
 BOOKS = "How the books came about, month by month"
+REGRESSION = "Constrained regression on all assets, by sessions fitted"
 TARGET = (0.02, 0.04)
 
 
@@ -45,12 +47,13 @@ def render(
     sections = [
         _path(found, benchmark),
         _held(found),
-        Section("What told it so", figures=_told(found)),
+        Section("What told it so", figures=_told(found), after=_skill(found["classifier"])),
         Section(
             "What could be had",
             html=table(found["targets"], "Published targets", "targets"),
             figures=(own.frontier(found["frontier"], *TARGET),),
-            after=table(found["frontier"], "By number of holdings allowed"),
+            after=table(found["frontier"], "By number of holdings allowed")
+            + table(found["windows"], REGRESSION),
         ),
         Section(
             "Beside it",
@@ -119,6 +122,12 @@ def _told(found: Mapping[str, pd.DataFrame]) -> tuple[Figure, ...]:
         own.stability(importance_stability(found["importance"])),
         own.scores(found["scores"]),
     )
+
+
+def _skill(told: pd.DataFrame) -> str:
+    """Scores of the predictions; nothing without a classifier."""
+    caption = "Predictions of all months, out of sample"
+    return table(told, caption, "skill") if len(told) else ""
 
 
 def _notes(notes: pd.DataFrame) -> str:

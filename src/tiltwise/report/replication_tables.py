@@ -54,6 +54,7 @@ WORDS: Mapping[str, str] = {
     "realised": "tracking error realised",
     "annual": "a year",
     "allowed": "holdings allowed",
+    "window": "sessions fitted",
     "absent": "sessions before the first price",
 }
 MARKS: Mapping[str, str] = {"pass": "yes", "ok": "yes", "fail": "no", "alert": "no"}

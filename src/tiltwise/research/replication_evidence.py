@@ -31,8 +31,11 @@ from tiltwise.research.replication_tables import shown_tables
 from tiltwise.strategy import Strategy
 
 MARKET, TECHNOLOGY = "SPY", ("XLK", "SMH")
+REGRESSION = "constrained regression"
 SIZES = (4, 6, 8, 10, 12, 15, 20, 25, 30)  #: of a frontier over more than twelve assets
+WINDOWS = (63, 273)  #: sessions fitted: a quarter, and the source's thirteen months
 ALL_SIZES = 12
+QUARTER = 63
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -46,6 +49,7 @@ class ReplicationEvidence:
     targets : by published target: value, status, reason.
     frontier : by number of holdings allowed: in_window (mean tracking error of the fits), realised
         tracking error, information_ratio, turnover and holdings held.
+    windows : the same of constrained regression by number of sessions fitted; see `by_window`.
     attribution : parts of the active return.
     rolling : excess, tracking error and information ratio of 60 sessions.
     risk : (indicator x book), the replica and the benchmark.
@@ -57,6 +61,7 @@ class ReplicationEvidence:
     numbers: pd.DataFrame
     targets: pd.DataFrame
     frontier: pd.DataFrame
+    windows: pd.DataFrame
     attribution: Attribution
     rolling: pd.DataFrame
     risk: pd.DataFrame
@@ -69,6 +74,7 @@ class ReplicationEvidence:
                 "replica and rivals": self.numbers,
                 "targets": self.targets,
                 "what can be reached, by holdings allowed": self.frontier,
+                "what constrained regression reaches, by sessions fitted": self.windows,
                 "active return by part": self.attribution.table,
                 "momentum risk": self.risk,
                 "listed": self.listed,
@@ -109,11 +115,13 @@ def replication_evidence(
     base = result.benchmark_returns
     assert base is not None
     own = {str(name): float(value) for name, value in numbers["replica"].items()}
+    least = min(float(reach["in_window"].min()), _in_window(runs[REGRESSION]))
     return ReplicationEvidence(
         result=result,
         numbers=numbers,
-        targets=target_table(own, float(reach["in_window"].min()), len(strategy.universe)),
+        targets=target_table(own, least, len(strategy.universe)),
         frontier=reach,
+        windows=by_window(strategy, known, start, simulator),
         attribution=attribute(result, known.prices),
         rolling=rolling_relative(result.returns, base),
         risk=_risk(result, runs, known, strategy),
@@ -131,11 +139,16 @@ def rivals(strategy: SparseReplication, market: Market) -> dict[str, Strategy]:
         found[MARKET] = BuyAndHold((MARKET,))
     if set(TECHNOLOGY) <= set(market.assets):
         found["+".join(TECHNOLOGY)] = EqualWeight(TECHNOLOGY, decide_on=MONTHLY)
-    free = dataclasses.replace(always, holdings=None, cap=1.0, floor=0.0, trade_price=0.0)
-    found["constrained regression"] = free
+    found[REGRESSION] = regression(strategy)
     found["always include"] = always
     found["highest momentum"] = dataclasses.replace(strategy, select="momentum")
     return found
+
+
+def regression(strategy: SparseReplication) -> SparseReplication:
+    """Return the same with all assets, and no limit but that nothing is sold short or borrowed."""
+    free = dataclasses.replace(strategy, select="all", holdings=None, cap=1.0, floor=0.0)
+    return dataclasses.replace(free, trade_price=0.0, tilt=0.0)
 
 
 def frontier(
@@ -152,16 +165,50 @@ def frontier(
     rows = {}
     for k in sizes:
         rule = dataclasses.replace(strategy, select="all", holdings=k)
-        result = walk_forward(rule, market, start, simulator=simulator)
-        found = replica_numbers(result)
-        rows[k] = {
-            "in_window": float(np.nanmean(result.decisions.evidence["tracking_error"])),
-            "realised": found["tracking_error"],
-            "information_ratio": found["information_ratio"],
-            "turnover": found["turnover"],
-            "holdings": found["holdings"],
-        }
+        rows[k] = _reached(walk_forward(rule, market, start, simulator=simulator))
     return pd.DataFrame(rows).T.rename_axis("allowed")
+
+
+def by_window(
+    strategy: SparseReplication,
+    market: Market,
+    start: pd.Timestamp | str,
+    simulator: Simulator | None = None,
+    windows: Sequence[int] = WINDOWS,
+) -> pd.DataFrame:
+    """Return the tracking error of constrained regression by the number of sessions it fits.
+
+    All begin together, when the longest window is whole; one that the benchmark's history does not
+    fill a quarter before the end is left out.
+
+    Returns
+    -------
+    table : by window: in_window, realised, information_ratio, turnover, holdings, from.
+    """
+    base = market.benchmark_prices
+    assert base is not None
+    printed = market.dates[base.notna()]
+    sizes = sorted({strategy.window, *(w for w in windows if w + QUARTER < len(printed))})
+    begin = max(pd.Timestamp(start), printed[min(sizes[-1], len(printed) - 1)])
+    rows = {}
+    for size in sizes:
+        rule = dataclasses.replace(regression(strategy), window=size)
+        result = walk_forward(rule, market, begin, simulator=simulator)
+        rows[size] = {**_reached(result), "from": f"{result.returns.index[0]:%Y-%m-%d}"}
+    return pd.DataFrame(rows.values(), pd.Index(list(rows), name="window"))
+
+
+def _reached(result: Backtest) -> dict[str, float]:
+    """Return the tracking error fitted and realised, and what it took."""
+    found = replica_numbers(result)
+    kept = ("information_ratio", "turnover", "holdings")
+    told = {"in_window": _in_window(result), "realised": found["tracking_error"]}
+    return told | {name: found[name] for name in kept}
+
+
+def _in_window(result: Backtest) -> float:
+    """Return the mean tracking error a year on the rows that the books were fitted on."""
+    return float(np.nanmean(result.decisions.evidence["fitted_error"]))
 
 
 def listed(
@@ -217,5 +264,8 @@ def _notes(market: Market) -> tuple[str, ...]:
         said.append(f"rivals left out, since the data lack {', '.join(absent)}")
     if MARKET not in market.assets:
         said.append("momentum risk is measured against equal weights, since there is no SPY")
-    said.append("turnover and concentration of the benchmark are those of its best tracker")
+    said.append(
+        "momentum risk counts turnover from one book decided to the next, without drift; turnover "
+        "and concentration of the benchmark are those of its best tracker"
+    )
     return tuple(said)

@@ -1,5 +1,6 @@
 """What a replica leaves behind, as tables that a page can be drawn from."""
 
+import math
 from collections.abc import Mapping
 
 import pandas as pd
@@ -9,14 +10,16 @@ from tiltwise.evaluate.monitor import book_values, data_values, model_values, mo
 from tiltwise.market.market import Market
 from tiltwise.market.quality import quality
 from tiltwise.models.chosen_forecast import forecast
-from tiltwise.models.classification import roc_curve
+from tiltwise.models.classification import roc_curve, scores
 from tiltwise.portfolio.replica import ordered, tracking_window
 from tiltwise.recipes.sparse_replication import SparseReplication
 from tiltwise.research.replication_evidence import ReplicationEvidence
+from tiltwise.research.replication_tables import shown_tables
 
 TABLES = (
     *("weights", "held", "returns", "monthly", "decisions", "costs", "metrics", "targets"),
-    *("frontier", "attribution", "rolling", "risk", "listed", "roc", "monitoring", "notes"),
+    *("frontier", "windows", "classifier", "attribution", "rolling", "risk", "listed", "roc"),
+    *("monitoring", "notes"),
 )
 
 
@@ -37,7 +40,7 @@ def result_tables(
     known = predictions.dropna()
     curve = roc_curve(known["label"], known["probability"]) if len(known) else pd.DataFrame()
     told = result.decisions.evidence
-    decisions = pd.DataFrame({n: told[n] for n in ("status", "tracking_error", "kkt", "holdings")})
+    decisions = pd.DataFrame({n: told[n] for n in ("status", "fitted_error", "kkt", "holdings")})
     tables = {
         "weights": result.weights,
         "held": result.held,
@@ -48,6 +51,8 @@ def result_tables(
         "metrics": found.numbers.rename_axis("number"),
         "targets": found.targets,
         "frontier": found.frontier.rename_axis("allowed").rename(index=int),
+        "windows": found.windows,
+        "classifier": classifier(predictions, strategy),
         "attribution": found.attribution.table,
         "rolling": found.rolling,
         "risk": found.risk.T.rename_axis("book"),
@@ -97,7 +102,7 @@ def watch(
     values = data_values(quality(view), view.prices)
     if strategy.select == "classifier":
         values |= model_values(predictions, importance, strategy.cut)
-    error, status = pd.Series(told["tracking_error"]), pd.Series(told["status"])
+    error, status = pd.Series(told["fitted_error"]), pd.Series(told["status"])
     values |= book_values(found.result.returns, base, error, status)
     return monitored(values)
 
@@ -119,6 +124,30 @@ def expected_returns(
     return table.set_axis(days, axis=0).rename_axis(columns="asset")
 
 
+def classifier(predictions: pd.DataFrame, strategy: SparseReplication) -> pd.DataFrame:
+    """Return how well the predictions told the months that followed, beside always including.
+
+    Returns
+    -------
+    table : (score x (predictions, always_include, note)); empty without a classifier or a month
+        that is over.
+    """
+    known, rows = predictions.dropna(), {}
+    if strategy.select == "classifier" and len(known):
+        told = scores(known["label"], known["probability"], strategy.cut)
+        rate, chance = told.base_rate, math.nan if told.reason else 0.5
+        rows = {
+            "AUC": (told.auc, chance, told.reason or told.band),
+            "accuracy": (told.accuracy, rate, f"{told.majority:.2f} of the commoner label"),
+            "precision": (told.precision, rate, f"{rate:.0%} of the labels are one"),
+            "recall": (told.recall, 1.0 if rate else math.nan, ""),
+            "F1": (told.f1, told.base_f1, f"{told.rows} labels of the months that followed"),
+        }
+    names = ["predictions", "always_include", "note"]
+    table = pd.DataFrame(rows.values(), pd.Index(list(rows), name="score", dtype=object), names)
+    return table.astype({"predictions": "float64", "always_include": "float64", "note": object})
+
+
 def chances(predictions: pd.DataFrame) -> pd.DataFrame:
     """Return the probabilities by month end and asset (date x asset)."""
     table = predictions["probability"].reset_index()
@@ -132,8 +161,10 @@ def evidence_text(found: ReplicationEvidence, tables: Mapping[str, pd.DataFrame]
         f"alert: {name} is {row['value']:.3g}, at rest from {row['low']:g} to {row['high']:g}"
         for name, row in checks[checks["status"] == "alert"].iterrows()
     ]
+    told = tables["classifier"]
+    skill = shown_tables({"predictions, out of sample": told}) if len(told) else ""
     none = f"monitoring: none of {len(checks)} checks gives an alert"
-    return "\n\n".join((str(found), "\n".join(lines or [none])))
+    return "\n\n".join(filter(None, (str(found), skill, "\n".join(lines or [none]))))
 
 
 def _typed(table: pd.DataFrame) -> pd.DataFrame:

@@ -166,13 +166,18 @@ def opened(folder: Path) -> Market:
 def stage_features(work: Work) -> None:
     """Write the features at all month ends since the benchmark has prices."""
     known = _known(work)
-    work.write("features", feature_rows(known, known.feature(month_ends)))
+    rows = feature_rows(known, known.feature(month_ends))
+    work.write("features", rows)
+    if never := [str(name) for name in rows if rows[name].isna().all()]:
+        work.log(f"features: {', '.join(never)}: not known at any month end, so nothing is learned")
 
 
 def stage_labels(work: Work) -> None:
     """Write which assets the best tracker of each following month held."""
     known, rule = _known(work), LabelRule(work.strategy.cap, work.strategy.floor)
     table = training_table(known, known.now, tracking_labels, rule)
+    for note in table.notes:
+        work.log(f"labels: {note}")
     kept = {"label": table.labels, "weight": table.weights, "end": table.ends}
     ends = pd.DatetimeIndex(table.ends).as_unit("ns")
     work.write("labels", pd.DataFrame({**kept, "end": ends}, table.labels.index))
@@ -190,6 +195,9 @@ def stage_model(work: Work) -> None:
     found = monthly_models(features, labels, known, dates, grid, checkpoints, log)
     for name in WRITTEN["model"]:
         work.write(name, getattr(found, name))
+    told = found.scores["learned"][~found.importance.any(axis=1)]
+    if len(told):
+        work.log(f"model: {len(told)} of {len(dates)} months without a classifier: {told.iloc[-1]}")
 
 
 def stage_portfolio(work: Work) -> ReplicationEvidence:

@@ -44,6 +44,7 @@ def _model(s: Sources) -> Iterator[Reading]:
     if found is None:
         text = "not measured: it needs the factors of the Kenneth French library (--factors), or "
         text += "SPY SIZE VLUE QUAL MTUM USMV in the market, and the extra research"
+        text = s.measures.missing.get("style", text)
         yield limited("model", "return left after known styles", text)
         return
     value, low, high = found.table.loc[[ALPHA], ["loading", "low", "high"]].to_numpy(float)[0]

@@ -184,8 +184,9 @@ def measures(
             parts[name] = ask()
         except TiltwiseError as error:
             parts[name] = () if name == "states" else None
-            missing[name] = str(error)
-    missing.pop("style", None)  # whether statsmodels is there must not change a run's files
+            # Whether factors or statsmodels are there must not change a run's files.
+            if name != "style" or not isinstance(error, MissingData):
+                missing[name] = str(error)
     return Measures(
         **parts, listing=_listing(result, seen), spells=_spells(result), missing=missing
     )

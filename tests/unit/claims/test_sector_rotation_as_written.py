@@ -69,6 +69,15 @@ def test_positions_drift_and_debts_grow():
     assert (found.returns.index == found.held.index).all()
 
 
+def test_a_month_end_without_a_row_trades_at_the_row_before_it():
+    dates = pd.DatetimeIndex(["2020-01-30", "2020-02-14", "2020-02-28", "2020-03-31"])
+    prices = pd.DataFrame({"A": [1.0, 2.0, 2.0, 1.0]}, dates)
+    held = pd.DataFrame({"A": [1.0, 0.5]}, pd.DatetimeIndex(["2020-01-31", "2020-02-29"]))
+    found = source.account(held, prices)
+    assert found.returns.tolist() == pytest.approx([1.0, 0.0, -0.25])
+    assert found.weights["A"].tolist() == [1.0, 1.0, 0.5]
+
+
 def test_the_split_is_the_published_one():
     """3.07: 196 and 49 of 245 months; 193 and 49 of the 242 months up to 2024."""
     sizes = [[len(part) for part in next(source.SPLIT.split(n))] for n in (245, 242)]

@@ -12,7 +12,7 @@ import pytest
 import claims_demo
 from tiltwise import Costs, Market, Simulator, propose, walk_forward
 from tiltwise.claims import card as cards
-from tiltwise.claims import kept_rotation, months, rotation_books, rotation_numbers
+from tiltwise.claims import months, rotation_books, rotation_numbers
 from tiltwise.claims import sector_rotation as system
 from tiltwise.claims.as_written import sector_rotation as source
 from tiltwise.claims.bench import Bench
@@ -26,6 +26,7 @@ from tiltwise.evaluate.metrics import METRICS
 from tiltwise.features.month_end import month_returns
 from tiltwise.ledger import Ledger
 from tiltwise.market.universes import VANGUARD_SECTORS
+from tiltwise.portfolio.rotation import Rotation
 from tiltwise.recipes.sector_rotation import SectorRotation
 
 CARD = cards.read("sector_rotation")
@@ -217,18 +218,42 @@ def test_the_notebook_on_the_share_classes(vanguard, tmp_path):
 
 @pytest.mark.parametrize("model", ["ridge", "network", "mean"])
 def test_forecasts_of_all_months_are_those_of_the_recipe(model):
-    """The recipe, asked month by month, holds the same book."""
-    m = claims_demo.market()
-    kept = kept_rotation.KeptRotation(universe=m.assets, model=model, least=40, cap=1.0)
-    recipe = SectorRotation(universe=m.assets, model=model, features="prices", cap=1.0)
-    recipe = recipe.shorter(800)
-    ends = month_returns(m).index
-    many = kept.decide_many(None, m, ends[[44, 50]])
-    for end in ends[[44, 50]]:
-        book = propose(recipe, m, end, NOTHING).weights
-        np.testing.assert_allclose(many.weights.loc[end, book.index], book, rtol=1e-9)
-        alone = kept.decide(None, m.asof(end), NOTHING).weights
-        np.testing.assert_array_equal(alone, many.weights.loc[end, alone.index])
+    """From the walk on the card has the recipe's forecasts, and in the end its books."""
+    cut = study(CARD, claims_demo.market())
+    ends = month_returns(cut.market).index
+    rows = int(cut.market.dates.searchsorted(ends[35])) + 1
+    chosen = SectorRotation(universe=cut.traded, model=model, cap=1.0).shorter(rows)
+    assert rotation_books.strategy(cut, model) == chosen
+    told = rotation_books.forecasts(cut, model, FIXES)
+    pd.testing.assert_index_equal(told.index, ends[35:], check_names=False)
+    books = system.backtest(cut, "notebook", {"model": model}, FIXES).decisions.weights
+    for end in ends[[35, 44, 50]]:
+        answer = propose(chosen, cut.market, end, NOTHING)
+        np.testing.assert_array_equal(told.loc[end], answer.evidence["forecast"])
+        np.testing.assert_array_equal(books.loc[end], answer.weights)
+
+
+def test_persistence_tells_last_month_and_holds_its_book():
+    """3.16: the one forecast of the card that the recipe has not."""
+    cut = study(CARD, claims_demo.market())
+    past = month_returns(cut.market)
+    told = rotation_books.forecasts(cut, "persistence", FIXES)
+    np.testing.assert_allclose(told, past.iloc[35:], rtol=1e-12)
+    found = system.backtest(cut, "notebook", {"model": "persistence"}, FIXES)
+    book = Rotation(cap=1.0).exposures(past.iloc[[40]]).iloc[0]
+    np.testing.assert_allclose(found.decisions.weights.iloc[5], book, rtol=1e-12)
+    assert found.strategy.describe()["strategy"] == "SectorRotation"  # counted with its trials
+
+
+def test_months_that_a_walk_leaves_out_count_for_no_forecast():
+    """3.16: a month end without a decision is measured for none, not called missing."""
+    past = month_returns(claims_demo.market())
+    told = past.shift(1).iloc[20:].drop(past.index[30])
+    found = rotation_numbers.mean_errors(past, {"own": told}, "2013-01-01/2016-08-31")
+    asked = past.iloc[21:].drop(past.index[31]).loc[:"2016-08-31"]
+    assert found["zero"] == pytest.approx(asked.abs().to_numpy().mean())
+    gap = past - past.shift(2)
+    assert found["own"] == pytest.approx(gap.loc[asked.index].abs().to_numpy().mean())
 
 
 def test_other_fills_and_costs_take_the_same_decisions():
@@ -239,26 +264,10 @@ def test_other_fills_and_costs_take_the_same_decisions():
         assert system.backtest(cut, "notebook", {"model": model}, FIXES) is usual
         using = Simulator("close", 3, Costs(half_spread_bps=20.0))
         dear = system.backtest(cut, "notebook", {"model": model}, FIXES, using)
-        chosen = system.strategy(cut, model)
+        chosen = rotation_books.strategy(cut, model)
         again = walk_forward(chosen, cut.market, usual.decisions.dates[0], simulator=using)
         np.testing.assert_array_equal(dear.returns, again.returns)
         assert dear.nav.iloc[-1] != usual.nav.iloc[-1]
-
-
-def test_the_tree_searches_once_a_year(monkeypatch):
-    """3.15: the grid at the ends of years, the tree itself every month."""
-    searched, fitted = [], []
-    whole = kept_rotation.Tree.fit
-
-    def fit(self, x, y):
-        (searched if self.search else fitted).append(x.index[-1])
-        return whole(self, x, y)
-
-    monkeypatch.setattr(kept_rotation.Tree, "fit", fit)
-    x, y = kept_rotation.rows_of(claims_demo.market())
-    kept_rotation.expanding(x, y, "tree", range(40, 52), 35, 0.0)
-    assert len(fitted) == 12
-    assert [f"{t:%Y-%m}" for t in searched] == ["2014-11", "2015-11"]
 
 
 def test_other_share_classes_are_told_apart_from_other_assets():

@@ -39,6 +39,8 @@ def test_one_command_runs_all_and_each_stage_alone(tiltwise: Command) -> None:
     assert code == 0
     for words in ("targets", "what can be reached, by holdings allowed", "momentum risk"):
         assert words in out
+    for words in ("what constrained regression reaches", "predictions, out of sample"):
+        assert words in out
     for stage in STAGES:
         given = DATA if stage == "data" else []
         code, _, err = tiltwise("replicate", "--folder", "parts", "--stage", stage, *given, "-q")
@@ -50,6 +52,8 @@ def test_one_command_runs_all_and_each_stage_alone(tiltwise: Command) -> None:
     for key in PLOTS:
         assert f'data-figure="{key}"' in page
     for words in ("Published targets", "sum: active return", "How the books came about"):
+        assert words in page
+    for words in ("by sessions fitted", "Predictions of all months, out of sample"):
         assert words in page
     for words in ("up capture ratio", "months ahead of the benchmark", "after a choppy market"):
         assert words in page

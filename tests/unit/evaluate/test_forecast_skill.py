@@ -129,6 +129,32 @@ def test_the_confidence_set_keeps_the_best():
     assert table.loc["good", "mcs_p"] == 1.0
 
 
+def test_the_interval_is_wider_where_errors_last():
+    """Losses that stay high for months are drawn in blocks of months."""
+    rng = np.random.default_rng(5)
+    dates = pd.date_range("2005-01-31", periods=240, freq="ME", unit="ns")
+    truth = pd.DataFrame({"a": 0.05 * rng.standard_normal(240)}, dates)
+    good = np.repeat(rng.random(12) < 0.5, 20)  # for twenty months it knows much, or nothing
+    told = truth * 0.8 * good[:, None]
+    table = skill({"m": told}, truth, Measure(size=None, draws=2000))
+    own, base = ((truth - other)["a"].to_numpy()[1:] ** 2
+                 for other in (told, expanding_mean(truth)))  # fmt: skip
+    rows = stationary_rows(9, 0, 2000, len(own), 1.0)
+    low, high = np.quantile(1 - own[rows].sum(axis=1) / base[rows].sum(axis=1), [0.05, 0.95])
+    assert table.loc["m", "r2_high"] - table.loc["m", "r2_low"] > 1.5 * (high - low)
+
+
+@pytest.mark.parametrize("size", [0.1, 0.5, 0.9])
+def test_the_confidence_set_has_the_size_asked_for(size):
+    """3.17: it holds what has a p-value above its size."""
+    pytest.importorskip("arch")
+    truth, good, _ = world(signal=0.004, seed=4)
+    table = skill({"good": good.tail(120)}, truth, Measure(draws=400, size=size))
+    between = table["mcs_p"].between(0.1, 0.9, inclusive="neither")
+    assert between.any()
+    assert (table["in_mcs"] == (table["mcs_p"] > size)).all()
+
+
 def test_a_model_that_is_the_mean_is_not_told_from_it():
     """Equal but for rounding: R2 0, no test, the p-value of its twin."""
     pytest.importorskip("arch")

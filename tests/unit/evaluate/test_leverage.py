@@ -135,6 +135,15 @@ def test_the_peak_book_goes_through_history():
     assert half["2008-09"] == pytest.approx(-0.1 + 0.5 * 0.005)
 
 
+def test_a_fall_across_a_gap_is_part_of_history():
+    """3.31: an asset that does not print for a session has still lost half when it prints again."""
+    dates = pd.bdate_range("2020-01-31", periods=6, unit="ns")
+    prices = pd.DataFrame({"A": [100, 100, np.nan, 50, 50, 55], "B": 10.0}, dates)
+    market = Market.from_frames(prices=prices, calendar="rows")
+    found = through_history(pd.Series({"A": 2.0, "B": 0.0}), market)
+    assert found["2020-02"] == pytest.approx(2 * -0.45)
+
+
 def test_how_few_positions_a_book_amounts_to():
     """3.32: 1 / sum of squared shares of gross; the largest is of net asset value."""
     prices = table([100, 100], [100, 100], [100, 100])

@@ -49,6 +49,16 @@ def test_the_numbers_of_a_book_by_hand():
     assert found["down_capture"] == pytest.approx(0.5)
 
 
+def test_a_month_is_won_by_its_compounded_return():
+    """2.41: up a half and down a half loses to standing still, though the two sum to nothing."""
+
+    class Swing(Book):
+        returns = gross_returns = pd.Series([0.5, -0.5, 0.0, 0.0, 0.0], DATES[1:])
+        benchmark_returns = pd.Series([-0.1, 0.0, 0.0, 0.0, 0.0], DATES[1:])
+
+    assert replica_numbers(Swing())["win_rate_months"] == 0.0
+
+
 def test_beta_alpha_and_fit_are_those_of_least_squares():
     """2.23: an intercept and one regressor, by the normal equations."""
     m = Market.synthetic(1, sessions=400)
@@ -81,6 +91,8 @@ def test_a_target_is_met_missed_or_out_of_reach():
     assert found["status"].tolist() == ["infeasible", "fail", "infeasible", "pass"]
     assert found.loc["15 to 25 holdings", "reason"] == "there are 11 assets"
     assert "5.0%" in found.loc["tracking error 2 to 4 %", "reason"]
+    found = target_table({**numbers, "tracking_error": 0.06}, least_error=0.03, assets=30)
+    assert found.loc["tracking error 2 to 4 %", "status"] == "fail"  # within reach, and missed
     missing = target_table({"holdings": math.nan}, 0.0, 30, [Target("some", "holdings", 1, 5)])
     assert missing["status"].tolist() == ["fail"]
 

@@ -1,10 +1,13 @@
 """Correlation in the worst months beside what a constant one shows when they are chosen."""
 
+import dataclasses
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from tiltwise.errors import DataError, MissingData
+from tiltwise.evaluate import inference
 from tiltwise.evaluate.stress import by_month, stress_correlation
 
 ASSETS = [f"A{i}" for i in range(10)]
@@ -87,6 +90,55 @@ def test_a_planted_jump_is_found():
     assert found.difference == found.inside - found.outside
     assert found.p_value == pytest.approx(1.0 / 501.0)
     assert found.rises
+
+
+def test_months_of_unlike_length_are_ranked_with_their_mean():
+    """3.33: where rows gain on average, the worst months are the short ones, in the worlds too.
+
+    Half of the months have one row, half twenty; a row gains .8 of an asset's deviation. The
+    worst tenth are then the worst fifth of the single rows: of the variance v = .55 of their mean
+    .2187 is kept, so a pair there correlates .1233, and far from that if the mean were forgotten.
+    """
+    rows = np.where(np.arange(1000) % 2 == 0, 1, 20)
+    first = pd.period_range("1750-01", periods=len(rows), freq="M").to_timestamp()
+    days = np.concatenate([np.arange(n) for n in rows])
+    dates = pd.DatetimeIndex(np.repeat(first, rows)) + pd.to_timedelta(days, "D")
+    table = sessions(0.5, len(days), seed=3) * 0.1 + 0.0008
+    found = stress_correlation(table.set_axis(dates, axis=0))
+    assert found.rows == found.months // 10 == 100
+    assert found.inside == pytest.approx(0.1233, abs=0.08)
+    assert found.baseline == pytest.approx(0.1233 - 0.5, abs=0.02)
+    assert found.baseline_low < found.difference < found.baseline_high
+
+
+@pytest.mark.parametrize(
+    ("given", "rises"),
+    [
+        ({"difference": 0.21, "low": 0.11}, True),
+        ({"difference": 0.19, "low": 0.11}, False),
+        ({"difference": 0.21, "low": 0.09}, False),
+        ({"difference": 0.21, "low": float("nan")}, False),
+    ],
+)
+def test_a_rise_is_beyond_the_baseline_and_its_own_error(given, rises):
+    """3.33: above the interval of worlds (to .2), its own interval above their mean (.1)."""
+    found = stress_correlation(sessions(0.4, 900))
+    told = dataclasses.replace(found, baseline=0.1, baseline_high=0.2, **given)
+    assert told.rises is rises
+
+
+def test_blocks_are_as_long_as_volatility_clusters(monkeypatch):
+    """3.33: the length comes from the squares of monthly returns, not from the returns."""
+    table = sessions(0.4, 900)
+    seen = []
+    plain = inference.block_length
+    monkeypatch.setattr(
+        inference, "block_length", lambda values: seen.append(values) or plain(values)
+    )
+    stress_correlation(table)
+    months = by_month(table.mean(axis=1).to_frame("m"))["m"].to_numpy()
+    (values,) = seen
+    np.testing.assert_allclose(values, (months - months.mean()) ** 2, rtol=1e-9)
 
 
 def test_months_are_chosen_by_the_benchmark_if_there_is_one():

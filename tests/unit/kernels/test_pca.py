@@ -231,6 +231,19 @@ def test_one_blas_thread_holds_in_every_thread_and_is_lifted_at_the_end():
     assert blas_threads() == before
 
 
+def test_the_first_to_leave_lifts_the_limit_for_nobody_else():
+    """Two fits side by side: the one that ends first must not give the other more threads."""
+    before = blas_threads()
+    first, second = one_blas_thread(), one_blas_thread()
+    with first:
+        second.__enter__()
+        with one_blas_thread():
+            assert blas_threads() == {1}
+    assert blas_threads() == {1}
+    second.__exit__(None, None, None)
+    assert blas_threads() == before
+
+
 def test_a_fit_refuses_missing_returns():
     r = panel()
     r[3, 1] = np.nan

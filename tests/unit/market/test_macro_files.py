@@ -10,7 +10,7 @@ from test_vintages import prices, table, with_codes
 from typer.testing import CliRunner
 
 from tiltwise.cli.app import app
-from tiltwise.errors import DataError
+from tiltwise.errors import DataError, MissingData
 from tiltwise.market import companions, sample
 from tiltwise.market.market import Market
 
@@ -96,6 +96,35 @@ def test_records_that_lack_a_column_are_refused(folder: Path) -> None:
         companions.read_macros(str(folder / "bad.csv"))
 
 
+@pytest.mark.parametrize(("column", "cell", "message"), [
+    ("known", "", r"bad.csv: macro series X \(record 2\) has 'nan' in the column known"),
+    ("known", "soon", "has 'soon' in the column known; each value needs the day"),
+    ("period", "", "has 'nan' in the column period"),
+    ("value", "n/k", "has the value 'n/k', no finite number; leave it blank"),
+    ("value", "inf", "has the value 'inf'"),
+])  # fmt: skip
+def test_records_with_a_faulty_cell_are_refused(
+    tmp_path: Path, column: str, cell: str, message: str
+) -> None:
+    """B16: a value without a day on which it could be read would count as always known."""
+    rows = [{"period": f"2020-0{m}-01", "known": f"2020-0{m}-28", "value": "1"} for m in (1, 2)]
+    rows[1][column] = cell
+    text = ["series,period,known,value", *(f"X,{','.join(row.values())}" for row in rows)]
+    (tmp_path / "bad.csv").write_text("\n".join(text))
+    with pytest.raises(DataError, match=message):
+        companions.read_macros(str(tmp_path / "bad.csv"))
+
+
+def test_days_without_hyphens_are_days(tmp_path: Path) -> None:
+    """B16: 20200131 is a day in 2020, not a moment of 1970 at which all would be known."""
+    text = "series,period,known,value\nX,20200101,20200214,1\n"
+    (tmp_path / "plain.csv").write_text(text)
+    found = companions.read_macros(str(tmp_path / "plain.csv")).records
+    assert found is not None
+    row = found.iloc[0]
+    assert (f"{row['period']:%F}", f"{row['known']:%F}") == ("2020-01-01", "2020-02-14")
+
+
 def test_the_sample_has_real_series_with_lags(tmp_path: Path) -> None:
     """3.06: nothing is known before its period ends; quarterly series say that they are revised."""
     records, notes = sample.macro()
@@ -143,3 +172,22 @@ def test_the_command_compares_first_with_latest(folder: Path) -> None:
     assert row["largest"] == pytest.approx(np.abs(latest - first).max())
     table_run = CliRunner().invoke(app, ["data", "revisions", "--macro", text])
     assert "3 series: commodity 0" in table_run.stdout
+
+
+def test_a_blank_day_is_refused_in_frames_too() -> None:
+    """B16: a record of 2009 was shown in 2005 if its column known was blank."""
+    prices = Market.synthetic(5, sessions=300, assets=2).prices
+    rows = {"series": "X", "period": pd.to_datetime(["2005-01-01", "2009-01-01"]), "value": 1.0}
+    known = pd.to_datetime(pd.Series(["2005-02-01", None]))
+    with pytest.raises(DataError, match="in the column known"):
+        Market.from_frames(prices, macro=pd.DataFrame({**rows, "known": known}))
+
+
+def test_cash_rates_that_end_long_before_the_prices_are_refused() -> None:
+    """Carried on for years, an old rate would understate what borrowing costs."""
+    prices = Market.synthetic(5, sessions=300, assets=2).prices
+    rates = pd.Series(0.02, prices.index[:150])
+    with pytest.raises(MissingData, match="rates end on"):
+        Market.from_frames(prices, rates=rates)
+    longer = rates.reindex(prices.index[:250]).ffill()
+    assert Market.from_frames(prices, rates=longer).rates is not None

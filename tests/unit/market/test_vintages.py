@@ -59,6 +59,15 @@ def test_a_vintage_is_known_from_the_last_day_of_its_month() -> None:
     assert monday.vintage.index[-1] == pd.Timestamp("2019-10-01")
 
 
+def test_vintages_alone_are_cut_by_the_same_day() -> None:
+    """3.06, B16: without a market too, a vintage counts from the last day of its month on."""
+    found = fred_md.every_vintage(table(), "test")
+    assert found.asof("2019-10-30").labels == ()
+    assert found.asof("2019-10-31").labels == ("2019-10",)
+    assert found.asof("2019-11-29").labels == ("2019-10",)
+    assert found.asof("2019-11-30").labels == ("2019-10", "2019-11")
+
+
 def test_the_frame_is_the_table_of_its_month() -> None:
     rows = table()
     found = market(rows)

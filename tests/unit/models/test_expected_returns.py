@@ -6,6 +6,7 @@ import pytest
 
 from tiltwise.claims.as_written import replication_returns as legacy
 from tiltwise.errors import DataError, MissingData
+from tiltwise.models.chosen_forecast import forecast
 from tiltwise.models.expected_returns import (
     MODELS,
     characteristics,
@@ -197,3 +198,14 @@ def test_legacy_forecasts_are_cut():
         found = formula(table)
         assert found.between(-0.5, 1.0).all(), name
     assert legacy.historical(table).tolist() == [1.0, -0.5]
+
+
+def test_a_forecast_is_per_session_and_leaves_out_gaps():
+    """2.25, 2.26: what a tilt takes is the annual mean over 252, of sessions that are whole."""
+    values = np.random.default_rng(4).normal(0.0005, 0.01, (300, 3))
+    table = pd.DataFrame(values, pd.bdate_range("2018-01-01", periods=300), list("ABC"))
+    gaps = table.copy()
+    gaps.iloc[7, 1] = np.nan
+    mean, named = forecast(gaps, "historical")
+    assert named == "historical"
+    np.testing.assert_allclose(mean, np.delete(values, 7, axis=0).mean(axis=0), rtol=1e-12)

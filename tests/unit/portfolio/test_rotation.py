@@ -137,3 +137,10 @@ def test_the_dollar_example():
         swing = example(sign * 0.20)
         assert round(100 * swing.levered_share, 2) == sign * 8.33
         assert round(100 * swing.plain_share, 2) == sign * 1.67
+
+
+@pytest.mark.parametrize("wrong", [{"factor": np.inf}, {"factor": np.nan}, {"cap": np.nan}])
+def test_leverage_without_bound_is_refused(wrong):
+    """3.23: an infinite factor under a cap would give exposures that are no numbers."""
+    with pytest.raises(StrategyError, match="must be at least 1 and finite"):
+        Rotation(**wrong)

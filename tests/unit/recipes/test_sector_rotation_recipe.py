@@ -21,6 +21,7 @@ from tiltwise.market.universes import (
     VANGUARD_SECTORS,
     VANGUARD_SECTORS_AND_MARKET,
 )
+from tiltwise.models import month_ahead
 from tiltwise.models.forecasters.contract import next_returns
 from tiltwise.models.forecasters.naive import HistoricalMean
 from tiltwise.models.forecasters.ridge import Ridge
@@ -378,6 +379,73 @@ def test_what_no_longer_trades_or_is_too_young_is_not_held(market):
     assert answer.weights[[gone, young]].tolist() == [0.0, 0.0]
     assert answer.evidence["forecast"][[gone, young]].isna().all()
     assert answer.weights.sum() == pytest.approx(1.0)
+
+
+def test_an_asset_that_is_gone_does_not_end_what_is_learnt_of_the_others(market):
+    """3.08: with three quarters of a past behind it, it would have stood in every later row."""
+    frames = market.frames()
+    gone, rest = market.assets[0], market.assets[1:]
+    prices = frames["prices"].copy()
+    prices.loc[market.dates[900] :, gone] = np.nan
+    other = Market.from_frames(**{**frames, "prices": prices, "opens": None})
+    told = MonthAhead.learn(other, "mean", "prices")
+    assert told.assets == tuple(sorted(rest))
+    months = month_returns(market)[sorted(rest)]
+    np.testing.assert_allclose(told.forecast(other), months.mean(), rtol=1e-12)
+    ridge = MonthAhead.learn(other, "ridge", "prices").found
+    y = next_returns(month_returns(other))[sorted(rest)]
+    own = Ridge().fit(price_features(other), y)
+    np.testing.assert_array_equal(ridge.intercept, own.intercept)
+
+
+def test_prices_stand_in_where_the_last_vintage_is_old(older):
+    """3.06: vintages that ended over a year ago say nothing now, though of most months they did."""
+    few = Market.from_frames(**{**older.frames(), "vintages": vintages(count=59)})
+    told = macro_features(few, "changes").notna().all(axis=1)
+    assert told.mean() > 0.75
+    assert not told.tail(12).any()
+    fresh, old = (MonthAhead.learn(few.asof(few.dates[i])) for i in (1300, -1))
+    assert fresh.source == "2 macro series"
+    assert old.source.startswith("prices: no macro series is known in most months to ")
+    assert np.isnan(old.age(few))
+
+
+def test_the_error_is_that_of_forecasts_as_they_are_made(older, monkeypatch):
+    """3.38: drawn in to the range of the months learnt from, as a forecast is."""
+    frames = older.frames()
+    prices = frames["prices"].copy()
+    wild = prices.index.get_loc(MONTHLY.sessions(older.calendar, older.dates[0], older.now)[-6])
+    prices.iloc[wild] *= 3.0  # a feature far beyond any before, in the year that is measured
+    other = Market.from_frames(**{**frames, "prices": prices, "opens": None})
+    x, y = price_features(other), next_returns(month_returns(other)).sort_index(axis=1)
+    start, end = len(y) - 13, len(y) - 1
+    known = y.iloc[:start]
+    loose = Ridge((1.0,))
+    monkeypatch.setattr(month_ahead, "FORECASTERS", {"ridge": lambda: loose})
+    plain = loose.fit(x.iloc[:start], known).predict(x.iloc[start:end])
+    assert (plain.max() > known.max()).any() or (plain.min() < known.min()).any()
+    gap = y.iloc[start:end] - plain.clip(known.min(), known.max(), axis=1)
+    error = float(np.sqrt((gap**2).to_numpy().mean()))
+    assert MonthAhead.learn(other, "ridge", "prices").error == pytest.approx(error, rel=1e-9)
+
+
+def test_a_forecast_is_drawn_in_to_the_months_learnt_from(older, monkeypatch):
+    """3.18: after a month far beyond any before, no return is forecast that there never was."""
+    frames = older.frames()
+    prices = frames["prices"].copy()
+    end = prices.index.get_loc(MONTHLY.sessions(older.calendar, older.dates[0], older.now)[-1])
+    prices.iloc[end:] *= 4.0
+    wild = Market.from_frames(**{**frames, "prices": prices, "opens": None})
+    monkeypatch.setattr(month_ahead, "FORECASTERS", {"ridge": lambda: Ridge((1.0,))})
+    told = MonthAhead.learn(wild.asof(wild.dates[end - 1]), "ridge", "prices")
+    plain = told.found.predict(price_features(wild)).iloc[-1]
+    beyond = (plain > told.highest) | (plain < told.lowest)
+    assert beyond.any()
+    drawn = told.forecast(wild)
+    assert drawn.between(told.lowest, told.highest).all()
+    edges = told.highest.where(plain > told.highest, told.lowest)
+    np.testing.assert_array_equal(drawn[beyond], edges[beyond])
+    np.testing.assert_array_equal(drawn[~beyond], plain[~beyond])
 
 
 # ------------------------------------------------------------------------------- leverage and ruin

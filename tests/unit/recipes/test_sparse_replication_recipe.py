@@ -10,10 +10,13 @@ import pytest
 
 from tiltwise import Costs, Market, Simulator, propose, walk_forward
 from tiltwise.errors import InfeasibleError, MissingData, StrategyError
+from tiltwise.evaluate.active import expected
+from tiltwise.features.labels import LabelRule
 from tiltwise.market.universes import REPLICATED, REPLICATION_FUNDS
 from tiltwise.models import boosting, inclusion_walk
 from tiltwise.models.inclusion_walk import Inclusion, learn_inclusion
 from tiltwise.portfolio import tracking
+from tiltwise.portfolio.replica import candidates, tracking_window
 from tiltwise.portfolio.tracking import Labels, tracking_labels
 from tiltwise.recipes.sparse_replication import SparseReplication
 
@@ -68,6 +71,8 @@ def test_a_benchmark_made_of_four_assets_is_found_again():
     error = (result.returns - result.benchmark_returns).std() * 252**0.5
     assert error < 0.005
     assert result.decisions.evidence["kkt"].max() < 1e-8
+    assert result.decisions.evidence["fitted_error"].max() < 0.005
+    assert expected(result.decisions.evidence) is None  # nothing is said of equal weights
 
 
 def test_every_book_keeps_its_limits():
@@ -111,6 +116,61 @@ def test_a_high_cut_leaves_the_likeliest():
     found = asked(recipe(m, cut=1.1, cap=0.5, holdings=None), m)
     held = found.weights.index[found.weights > 0]
     assert set(held) <= set(found.evidence["probability"].nlargest(2).index)
+
+
+def test_candidates_reach_the_cut_or_are_the_likeliest():
+    """2.17: the cut itself is enough; if too few reach it, the highest fill up, in given order."""
+    chance = pd.Series([0.5, 0.2, 0.9, 0.49], list("ABCD"))
+    assert candidates(chance, 0.5, 1) == ("A", "C")
+    assert candidates(chance, 0.5, 3) == ("A", "C", "D")
+
+
+def test_the_window_has_so_many_returns_and_none_of_the_dead():
+    """2.16: `window` returns, the newest included; an asset that stopped printing is left out."""
+    table = prices()
+    table.iloc[-6:, 2] = np.nan
+    found = tracking_window(market(table), 200)
+    assert len(found.returns) == 200
+    assert found.returns.index[-1] == table.index[-1]
+    assert found.left_out == {"A2": "trades no more"}
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"window": 126},
+        {"cap": 0.3},
+        {"floor": 0.2},
+        {"holdings": 3},
+        {"select": "momentum"},
+        {"trade_price": 1e-6},
+        {"tilt": 1e-3, "forecast": "historical"},
+    ],
+)
+def test_no_book_depends_on_what_was_asked_before(other):
+    """A market keeps searches and books: each answer is that of a market that was asked nothing."""
+    table = prices(sessions=420, seed=3, mix={f"A{i}": (6 - i) / 21 for i in range(6)})
+    used, fresh = market(table), market(table)
+    asked(recipe(used), used)
+    strategy = recipe(used, **other)
+    found, alone = asked(strategy, used), asked(strategy, fresh)
+    pd.testing.assert_series_equal(found.weights, alone.weights, check_exact=True)
+    chance = alone.evidence["probability"]
+    pd.testing.assert_series_equal(found.evidence["probability"], chance, check_exact=True)
+    assert found.evidence["learned"] == alone.evidence["learned"]
+    assert not found.weights.equals(asked(recipe(used), used).weights)
+
+
+def test_a_search_is_kept_for_its_labels_alone():
+    """2.12: other limits make other labels, and so another search in the same market."""
+    table = prices(sessions=900, seed=3, mix=dict(zip(MIX, (0.55, 0.2, 0.15, 0.1), strict=True)))
+    used, fresh = market(table), market(table)
+    learn_inclusion(used, tracking_labels, LabelRule(0.3, 0.005))
+    rule = LabelRule(0.9, 0.1)
+    found = learn_inclusion(used, tracking_labels, rule).model
+    alone = learn_inclusion(fresh, tracking_labels, rule).model
+    assert dict(found.point) == dict(alone.point)
+    assert found.text == alone.text
 
 
 def test_top_momentum_holds_no_other():

@@ -13,14 +13,14 @@ from tiltwise.backtest.costs import Costs
 from tiltwise.backtest.simulator import Simulator
 from tiltwise.backtest.walk_forward import walk_forward
 from tiltwise.errors import DataError, MissingData
-from tiltwise.evaluate.monitor import LIMITS, data_values, monitored
+from tiltwise.evaluate.monitor import LIMITS, book_values, data_values, monitored
 from tiltwise.ledger.frames import FORMS, read_table
 from tiltwise.market.quality import quality
 from tiltwise.models.classification import area, roc_curve
 from tiltwise.recipes.sparse_replication import SparseReplication
 from tiltwise.research import replication_stages as steps
 from tiltwise.research.replication_models import Bulk, Checkpoints
-from tiltwise.research.replication_results import TABLES, result_tables
+from tiltwise.research.replication_results import TABLES, classifier, result_tables
 
 NAMES = ("features", "labels", "model")
 FIVE_BPS = Simulator(costs=Costs(half_spread_bps=5.0))
@@ -167,6 +167,42 @@ def test_monitoring_sees_planted_faults_of_data(market):
     assert told.loc["missing closes", "value"] == pytest.approx(86 / prices.size)
     assert told.loc["missing closes", "status"] == "alert"
     assert told.loc["assets that trade no more", "value"] == 1.0
+
+
+def test_monitoring_of_the_book_is_of_the_newest_year():
+    """2.37: what was good before the newest year hides nothing."""
+    dates = pd.bdate_range("2018-01-01", periods=600)
+    ahead = np.where(np.arange(600) < 348, 1e-5, 1e-3) * np.where(np.arange(600) % 2, 1.0, -1.2)
+    base = pd.Series(1e-4, dates)
+    months = pd.bdate_range("2018-01-31", periods=24, freq="BME")
+    fitted = pd.Series([1e-3] * 12 + [0.01] * 12, months)
+    status = pd.Series(["held: no window"] * 12 + ["optimal"] * 11 + ["held: gone"], months)
+    found = book_values(base + ahead, base, fitted, status)
+    newest = ahead[-252:]
+    error = newest.std(ddof=1) * 252**0.5
+    assert found["tracking error, realised to fitted"] == pytest.approx(error / 0.01)
+    assert found["information ratio"] == pytest.approx(newest.mean() * 252 / error)
+    assert found["months in which the book was kept for want of an answer"] == 1.0
+    perfect = book_values(base + ahead, base, fitted * 0.0 + 1e-12, status)
+    assert np.isnan(perfect["tracking error, realised to fitted"])  # rounding is no yardstick
+
+
+def test_predictions_are_scored_beside_always_including(market):
+    """2.13, 2.15: by hand, with base rates; labels of one class and no classifier are told."""
+    index = pd.MultiIndex.from_product([market.dates[[20]], list("ABCDE")], names=["date", "asset"])
+    told = {"probability": [0.9, 0.8, 0.5, 0.4, 0.3], "label": [1.0, 0.0, 1.0, 1.0, np.nan]}
+    strategy = SparseReplication(universe=market.assets)
+    found = classifier(pd.DataFrame(told, index), strategy)
+    assert found.loc["AUC", "predictions"] == pytest.approx(1 / 3)
+    assert found.loc["AUC", "note"] == "worse than chance"
+    assert found["predictions"].tolist()[1:] == pytest.approx([0.5, 2 / 3, 2 / 3, 2 / 3])
+    assert found["always_include"].tolist() == pytest.approx([0.5, 0.75, 0.75, 1.0, 6 / 7])
+    assert found.loc["accuracy", "note"] == "0.75 of the commoner label"
+    same = classifier(pd.DataFrame({**told, "label": 1.0}, index), strategy)
+    assert np.isnan(same.loc["AUC", "predictions"])
+    assert same.loc["AUC", "note"].startswith("one class")
+    none = dataclasses.replace(strategy, select="all")
+    assert classifier(pd.DataFrame(told, index), none).empty
 
 
 UNITS = {

@@ -9,10 +9,12 @@ import pytest
 
 from tiltwise import Ledger, Market, Simulator, walk_forward
 from tiltwise.backtest.costs import Costs
+from tiltwise.evaluate.exposure import Liquidity
 from tiltwise.evaluate.leverage import margin_distance
 from tiltwise.evaluate.metrics import summary
 from tiltwise.evaluate.record import run_of
 from tiltwise.evaluate.selection import selection
+from tiltwise.evaluate.style import Style
 from tiltwise.features.market_states import trend_state
 from tiltwise.recipes.benchmarks import InverseVolatility
 from tiltwise.research.evidence import evidence
@@ -190,6 +192,91 @@ def test_styles_are_a_file_of_their_own(market, calm):
     line = by_measure(told)["model", "return left after known styles"]
     assert line.value == pytest.approx(found.style.table.loc["alpha", "loading"], rel=1e-8)
     assert line.low < line.value < line.high
+
+
+def test_rows_after_the_end_of_the_run_are_not_looked_at(market):
+    """3.32: the peak book's history, the states and the listing end with the run."""
+    end = market.dates[900]
+    frames = market.frames()
+    prices = frames["prices"].copy()
+    prices.loc[market.dates[950] :, market.assets[0]] *= 0.01
+    prices.loc[market.dates[1000] :, market.assets[1]] = np.nan
+    later = Market.from_frames(**{**frames, "prices": prices, "opens": None, "raw": None})
+    rule = InverseVolatility(universe=market.assets[:6])
+    result = walk_forward(rule, later, later.dates[300], end, simulator=CALM)
+    assert measures(result, later).files() == measures(result, later.asof(end)).files()
+
+
+def test_factors_in_percent_are_told_as_the_reason(market, calm):
+    """3.42, 3.32: the register says what is wrong with the factors, not that there are none."""
+    rng = np.random.default_rng(2)
+    names = ["Mkt-RF", "SMB", "HML", "RMW", "CMA", "Mom", "RF"]
+    table = pd.DataFrame(rng.normal(0, 0.5, (len(market), 7)), market.dates, names)
+    rich = Market.from_frames(**{**market.frames(), "factors": table})
+    told = register(dataclasses.replace(calm[2], measures=measures(calm[0], rich)))
+    line = by_measure(told)["model", "return left after known styles"]
+    assert line.verdict == LIMITATION
+    assert "percent, not decimals" in line.remark
+    bare = by_measure(calm[1])["model", "return left after known styles"]
+    assert bare.remark.startswith("not measured: it needs the factors")
+
+
+@pytest.mark.parametrize(
+    ("given", "verdict"),
+    [
+        ({"dsr": 0.951}, "within"),
+        ({"dsr": 0.949}, "watch"),
+        ({"pbo": 0.49}, "within"),
+        ({"pbo": 0.5}, "watch"),
+        ({"break_even": 9.9}, "watch"),
+        ({"break_even": 10.1}, "within"),
+        ({"later": 0.49}, "watch"),
+        ({"later": 0.51}, "within"),
+        ({"placebo": 0.06}, "watch"),
+        ({"placebo": 0.04}, "within"),
+        ({"holdings": 2.9}, "watch"),
+        ({"holdings": 3.1}, "within"),
+        ({"capacity": 0.9}, "watch"),
+        ({"capacity": 1.1}, "within"),
+        ({"alpha_low": -1e-9}, "watch"),
+        ({"alpha_low": 1e-9}, "within"),
+    ],
+)
+def test_each_limit_is_the_one_printed(calm, given, verdict):
+    """3.32: a number on either side of the limit that its line names; 5 bps a side are charged."""
+    ((name, value),) = given.items()
+    s = calm[2]
+    new, of = dataclasses.replace, s.evidence
+    if name in ("dsr", "pbo"):
+        s = new(s, counted=new(s.counted, **given))
+        line = "deflated Sharpe ratio" if name == "dsr" else "probability of backtest overfitting"
+    elif name == "break_even":
+        s = new(s, evidence=new(of, cost=new(of.cost, break_even=value)))
+        line = "cost per side at which nothing is left"
+    elif name == "later":
+        first, last = of.fill.points[0], of.fill.points[-1]
+        points = (new(first, sharpe=1.0), new(last, sharpe=value))
+        s = new(s, evidence=new(of, fill=new(of.fill, points=points)))
+        line = f"Sharpe ratio, {last.label} less same close"
+    elif name == "placebo":
+        rotated = np.r_[np.full(round(50 * value) - 1, 2.0), np.zeros(50)][:49]
+        s = new(s, evidence=new(of, rotation=new(of.rotation, real=1.0, rotated=rotated)))
+        line = "chance that its decisions, at other times, do as well"
+    elif name == "holdings":
+        found = new(s.measures.concentration, mean=value)
+        s = new(s, measures=new(s.measures, concentration=found))
+        line = "effective number of holdings"
+    elif name == "capacity":
+        found = Liquidity(1, 0, 0.001, 0.001, 0.001, "A", "2020-01-02", 1e6, value * 1e6)
+        s = new(s, measures=new(s.measures, liquidity=found))
+        line = "capital at which 95 of 100 trades stay below 1 %"
+    else:
+        row = pd.DataFrame({"loading": 0.1, "low": value, "high": 0.2}, ["alpha"])
+        style = Style("factors", {}, row, 0.5, 500, 5, "2010-01-04", "2012-01-04")
+        s = new(s, measures=new(s.measures, style=style))
+        line = "return left after known styles"
+    (reading,) = (r for r in register(s).readings if r.measure == line)
+    assert reading.verdict == verdict
 
 
 def test_spells_of_history_only_where_it_is_history(market, tmp_path):

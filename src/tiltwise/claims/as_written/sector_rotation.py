@@ -147,7 +147,8 @@ def account(
     borrowing : rate a year by session on what is held above the capital; None where nothing is.
     """
     known = prices[list(exposures.columns)].to_numpy(np.float64)
-    starts = prices.index.get_indexer(exposures.index).tolist()
+    # A month end that is no row is the row before it, as for the months themselves.
+    starts = (prices.index.searchsorted(exposures.index, side="right") - 1).tolist()
     stops = [*starts[1:], len(prices) - 1]
     earned, held, decided = [], [], []
     turnover = np.zeros(len(prices))
