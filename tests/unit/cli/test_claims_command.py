@@ -28,11 +28,20 @@ def tiltwise(monkeypatch, typed, workplace):
 
 
 def test_claims_prints_one_record_for_each_number(tiltwise, workplace):
+    """H.13: the headlines of all five systems in one table, each with its status."""
     code, out, err = tiltwise("claims", "--data", "funds.csv", "--json", "--quiet")
     assert (code, err) == (0, "")
     found = json.loads(out)
     assert all(list(record)[: len(KEYS)] == KEYS for record in found)
     assert list(dict.fromkeys(r["system"] for r in found)) == list(cards.names())
+    assert len(cards.names()) == 5
+    for (
+        record
+    ) in found:  # H.13: a number claimed, what became of it, and why where nothing can tell
+        assert isinstance(record["claimed"], float)
+        untold = record["reproduced"] is None or record["survives"] is None
+        assert record["verdict"].startswith("not testable") or not untold
+        assert record["reason"] or not untold
     assert found[0]["claimed"] == 0.16
     assert found[0]["reproduced"] is None
     own = [r for r in found if r["system"] in ("residual_momentum", "dynamic_loadings")]
