@@ -1,7 +1,7 @@
 """Recurrent networks: the published one by its parameters, windows, and training by Keras."""
 
 import dataclasses
-import importlib.util
+import sys
 
 import numpy as np
 import pandas as pd
@@ -25,8 +25,6 @@ from tiltwise.models.forecasters.walk import walk
 from tiltwise.models.forecasters.windows import windows
 from tiltwise.models.refits import Refits
 
-KERAS = importlib.util.find_spec("keras") is not None
-needs_keras = pytest.mark.skipif(not KERAS, reason="Keras is not installed (extra nets)")
 TINY = Architecture(units=4, dense=(5, 3), recurrent_dropout=0.5)
 
 
@@ -131,8 +129,8 @@ def test_wrong_networks_and_gaps_are_refused():
         Recurrent(TINY).fit(x, y)
 
 
-@pytest.mark.skipif(KERAS, reason="Keras is installed")
-def test_without_keras_the_advice_is_to_install_it():
+def test_without_keras_the_advice_is_to_install_it(monkeypatch):
+    monkeypatch.setitem(sys.modules, "keras", None)  # what an import then finds is nothing
     with pytest.raises(MissingData, match=r"pip install 'tiltwise\[nets\]'"):
         Recurrent(TINY).fit(*lesson())
 
@@ -140,7 +138,6 @@ def test_without_keras_the_advice_is_to_install_it():
 # ------------------------------------------------------------------------------------ with Keras
 
 
-@needs_keras
 @pytest.mark.parametrize("plan", [TINY, SMALL, PUBLISHED])
 def test_keras_builds_the_same_layers(plan):
     """3.09, 3.10: parameters by layer, shapes, dropout, penalties, Adam and squared error."""
@@ -161,7 +158,6 @@ def test_keras_builds_the_same_layers(plan):
     assert model.loss == "mse"
 
 
-@needs_keras
 def test_the_forward_pass_is_that_of_keras():
     """3.10: plain NumPy against the library, the published layer sizes at a smaller scale."""
     for plan in (TINY, SMALL, Architecture(units=30, dense=(20, 12, 8))):
@@ -172,7 +168,6 @@ def test_the_forward_pass_is_that_of_keras():
         np.testing.assert_allclose(ours, theirs, atol=3e-6)
 
 
-@needs_keras
 def test_the_same_seed_gives_the_same_network_whatever_was_trained_before():
     x, y = lesson()
     model = Recurrent(TINY, Stopping(epochs=4))
@@ -184,7 +179,6 @@ def test_the_same_seed_gives_the_same_network_whatever_was_trained_before():
     assert not np.allclose(first.predict(x), other.predict(x))
 
 
-@needs_keras
 def test_a_walk_forward_compiles_once():
     """Refits with other numbers of rows, after the first one: not one further compilation."""
     import jax
@@ -206,7 +200,6 @@ def test_a_walk_forward_compiles_once():
     assert found.tables["lstm"].notna().all(axis=None)
 
 
-@needs_keras
 def test_inner_windows_stop_the_training_and_nothing_else():
     """3.12: patience ends it, the least error is kept; inner targets leave the weights alone."""
     x, y = lesson(signal=0.02)
@@ -222,7 +215,6 @@ def test_inner_windows_stop_the_training_and_nothing_else():
     assert a.inner != b.inner
 
 
-@needs_keras
 def test_a_planted_relation_is_learnt():
     x, y = lesson(220, 4, 2, signal=0.1)
     found = Recurrent(stopping=Stopping(epochs=100), rate=1e-2).fit(x.head(180), y.head(180))

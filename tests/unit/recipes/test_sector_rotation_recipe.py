@@ -1,7 +1,7 @@
 """Sector rotation as a strategy: what it forecasts, what it holds, what it borrows and can lose."""
 
 import dataclasses
-import importlib.util
+import sys
 
 import numpy as np
 import pandas as pd
@@ -248,13 +248,13 @@ def test_a_network_is_trained_once_a_year(market):
     assert young is not strategy.fit(market.asof(market.dates[790]))  # no year end is behind it
 
 
-def test_an_lstm_needs_its_library(older):
+def test_an_lstm_needs_its_library(older, monkeypatch):
     """3.09: it is trained by Keras; without it, the message says what to install."""
     strategy = SectorRotation(universe=older.assets, model="lstm", warmup=1500)
-    if importlib.util.find_spec("keras") is None:
+    with monkeypatch.context() as absent:
+        absent.setitem(sys.modules, "keras", None)
         with pytest.raises(MissingData, match=r"tiltwise\[nets\]"):
             propose(strategy, older, older.now, NOTHING)
-        return
     answer = propose(strategy, older, older.now, NOTHING)
     assert answer.evidence["gross"] == pytest.approx(1.0)
 
@@ -354,7 +354,6 @@ def test_records_without_vintages_are_used_with_their_lags(market):
     assert not any("macro series" in note for note in plain.notes)
 
 
-@pytest.mark.skipif(importlib.util.find_spec("skfolio") is None, reason="no skfolio (research)")
 def test_the_sample_of_stocks_with_the_sample_of_macro_data():
     """3.06: ten real series with stated lags until they end; "lag only" in the notes, by name."""
     sample = Market.sample("stocks", **companions.read_macros("sample").given())
