@@ -82,12 +82,6 @@ def month_returns(returns: pd.Series) -> pd.Series:
     return pd.Series(found, dtype=np.float64) - 1.0
 
 
-def ruin_months(returns: pd.Series) -> tuple[str, ...]:
-    """Return the months of simple returns that lost everything: -100 % or less."""
-    months = month_returns(returns)
-    return tuple(map(str, months.index[(months <= FULL).to_numpy()]))
-
-
 def margin_distance(longs: float, shorts: float = 0.0) -> float:
     """Return the adverse move at which a book is called; 0 or less where it is already.
 

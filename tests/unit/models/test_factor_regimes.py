@@ -222,5 +222,5 @@ def test_settings_that_mean_nothing(bad, told):
 
 
 def test_a_market_that_is_not_there(market):
-    with pytest.raises(MissingData, match="XXX"):
-        FactorRegimes.learn(market, "A01", "XXX")
+    with pytest.raises(MissingData, match="NONE"):
+        FactorRegimes.learn(market, "A01", "NONE")
