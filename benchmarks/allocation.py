@@ -24,7 +24,7 @@ import pandas as pd
 from harness import arguments, interleave, peer, record
 
 from tiltwise.kernels import qp
-from tiltwise.portfolio.limits import Limits
+from tiltwise.portfolio.constraints import Limits
 from tiltwise.portfolio.optimise import max_sharpe, minimum_variance
 
 ASSETS, ROWS, CAP, PROBLEMS = 11, 500, 0.3, 40

@@ -13,9 +13,9 @@ import harness
 import numpy as np
 import numpy.typing as npt
 
-from tiltwise.evaluate.inference import block_length, interval
 from tiltwise.evaluate.metrics import METRICS
-from tiltwise.kernels.bootstrap import bootstrap, terms
+from tiltwise.evaluate.significance.inference import block_length, interval
+from tiltwise.kernels.bootstrap.metrics import bootstrap, terms
 from tiltwise.kernels.path_metrics import PATH_METRICS, Path
 
 FloatArray = npt.NDArray[np.float64]

@@ -16,8 +16,8 @@ import numpy as np
 import pandas as pd
 from harness import arguments, interleave, peer, record
 
-from tiltwise.models.inclusion import InclusionModel, fit_inclusion
-from tiltwise.models.inclusion_search import GRID, Search, month_folds, points
+from tiltwise.models.inclusion.classifier import InclusionModel, fit_inclusion
+from tiltwise.models.inclusion.search import GRID, Search, month_folds, points
 
 JOBS = 2
 MONTHS, ASSETS, WIDTH = 127, 11, 20  # 1397 rows

@@ -18,7 +18,7 @@ import math
 
 import numpy as np
 
-from tiltwise.evaluate.inference import NORMAL, dsr, expected_max, trial_variance
+from tiltwise.evaluate.significance.inference import NORMAL, dsr, expected_max, trial_variance
 
 DAYS = 252
 LEVEL = 0.95

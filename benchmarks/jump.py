@@ -20,8 +20,10 @@ import pandas as pd
 from harness import arguments, interleave, peer, record
 from threadpoolctl import threadpool_limits
 
-from tiltwise.kernels import jump, jump_general, jump_rows, jump_states, kmeanspp
-from tiltwise.models.regimes import JumpModel, SparseJumpModel, fit_penalties
+from tiltwise.kernels.jump import fit, general, kmeanspp
+from tiltwise.kernels.jump import rows as jump_rows
+from tiltwise.kernels.jump import states as jump_states
+from tiltwise.models.regimes.jump_model import JumpModel, SparseJumpModel, fit_penalties
 
 WIDTH, ROWS = 20, 3000
 PENALTIES = np.geomspace(1.0, 300.0, 20)
@@ -37,11 +39,11 @@ def features(rows: int) -> pd.DataFrame:
     return pd.DataFrame((values - values.mean(axis=0)) / values.std(axis=0))
 
 
-def arrays(values: Any) -> list[jump.Fit]:
+def arrays(values: Any) -> list[fit.Fit]:
     rows, weights = jump_rows.prepare(values), np.ones(WIDTH)
     starts = kmeanspp.starts(rows, weights, 2, 10, 0)
     many = [jump_states.discrete_states(2, penalty) for penalty in PENALTIES]
-    return jump.fit_many(rows, many, weights, starts)
+    return fit.fit_many(rows, many, weights, starts)
 
 
 def sparse(table: pd.DataFrame) -> list[JumpModel]:
@@ -104,7 +106,7 @@ def run_online(table: pd.DataFrame, options: Any) -> None:
 
     def kernel() -> Any:
         part = jump_rows.losses(rows, model.centers_, weights, states.points, True)
-        return jump_general.online(part, states.penalty, states.initial, carry)
+        return general.online(part, states.penalty, states.initial, carry)
 
     candidates = {"tiltwise kernel": kernel, "tiltwise": lambda: model.filter(table[:1000])}
     package = peer("jumpmodels.jump")

@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 from harness import arguments, interleave, peer, record
 
-from tiltwise.kernels import kalman
+from tiltwise.kernels.kalman import filter
 
 SIZES = {"N=9 T=3500 G=1": (9, 3500, 1), "N=9 T=3500 G=100": (9, 3500, 100)}
 SIZES["N=500 T=5000 G=9"] = (500, 5000, 9)
@@ -125,14 +125,14 @@ SLOW = {
 def run(name: str, size: tuple[int, int, int], date: str | None, repeats: int) -> None:
     assets, rows, pairs = size
     y, x, deltas, noises = panel(*size)
-    ours = kalman.grid(y, x, deltas, noises)
+    ours = filter.grid(y, x, deltas, noises)
     place = np.zeros_like(ours)
     candidates: dict[str, Callable[[], Any]] = {
-        "tiltwise, 1 thread": lambda: kalman.grid(y, x, deltas, noises),
-        "tiltwise, 1 thread, given array": lambda: kalman.grid(y, x, deltas, noises, out=place),
+        "tiltwise, 1 thread": lambda: filter.grid(y, x, deltas, noises),
+        "tiltwise, 1 thread, given array": lambda: filter.grid(y, x, deltas, noises, out=place),
     }
     if pairs > 1:
-        candidates["tiltwise, 2 threads, given array"] = lambda: kalman.grid(
+        candidates["tiltwise, 2 threads, given array"] = lambda: filter.grid(
             y, x, deltas, noises, jobs=2, out=place
         )
     errors, factors = {}, {}

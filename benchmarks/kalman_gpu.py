@@ -1,7 +1,7 @@
 """Where does the JAX engine of the Kalman grid pay, if anywhere: processor, graphics card?
 
-Unit of work: `kernels.kalman.grid`, from y (T, N) and x (T, 3) in memory to the innovations of
-every asset on every row for G pairs (delta, noise), back in memory as numpy. Engines: numba with
+Unit of work: `kernels.kalman.filter.grid`, from y (T, N) and x (T, 3) in memory to the innovations
+of every asset on every row for G pairs (delta, noise), back in memory as numpy. Engines: numba with
 one and two threads, JAX on the processor, and JAX on a graphics card where JAX finds one; where it
 finds none, the program says so. Besides, JAX with the result left on its device, which is what a
 search that needs only one number a pair could do.
@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from harness import arguments, interleave, peer, record
 
-from tiltwise.kernels import kalman
+from tiltwise.kernels.kalman import filter
 
 SIZES = {
     "N=9 T=3500 G=1": (9, 3500, 1),
@@ -38,26 +38,28 @@ def panel(assets: int, rows: int, pairs: int) -> tuple[Any, Any, Any, Any]:
 
 
 def run(jax: Any, name: str, size: tuple[int, int, int], date: str | None, repeats: int) -> None:
-    from tiltwise.kernels import kalman_jax
+    from tiltwise.kernels.kalman import (
+        filter_jax,  # sets the flag against hanging before JAX starts
+    )
 
     assets, _, pairs = size
     given = panel(*size)
-    ours, place = kalman.grid(*given), np.zeros((pairs, size[1], assets))
-    candidates: dict[str, Any] = {"numba, 1 thread": lambda: kalman.grid(*given, out=place)}
+    ours, place = filter.grid(*given), np.zeros((pairs, size[1], assets))
+    candidates: dict[str, Any] = {"numba, 1 thread": lambda: filter.grid(*given, out=place)}
     if pairs > 1:
-        candidates["numba, 2 threads"] = lambda: kalman.grid(*given, jobs=2, out=place)
+        candidates["numba, 2 threads"] = lambda: filter.grid(*given, jobs=2, out=place)
     beta, covariance = np.zeros((3, assets)), np.eye(3)
     errors, compile_s = {}, {}
-    for kind in dict.fromkeys([kalman_jax.device(), "cpu"]):
+    for kind in dict.fromkeys([filter_jax.device(), "cpu"]):
         device = jax.devices(kind)[0]
 
         def whole(device: Any = device) -> Any:
             with jax.default_device(device):
-                return kalman_jax.grid(*given, beta, covariance)
+                return filter_jax.grid(*given, beta, covariance)
 
         def resident(device: Any = device) -> Any:
             with jax.default_device(device):
-                return kalman_jax.on_device(*given, beta, covariance).block_until_ready()
+                return filter_jax.on_device(*given, beta, covariance).block_until_ready()
 
         started = time.perf_counter()
         answer = whole()
@@ -81,10 +83,12 @@ def main() -> None:
     options = arguments(__doc__)
     if peer("jax") is None:
         return
-    from tiltwise.kernels import kalman_jax  # sets the flag against hanging before JAX starts
+    from tiltwise.kernels.kalman import (
+        filter_jax,  # sets the flag against hanging before JAX starts
+    )
 
-    jax = kalman_jax.jax
-    if kalman_jax.device() == "cpu":
+    jax = filter_jax.jax
+    if filter_jax.device() == "cpu":
         print("JAX finds no graphics card: measured on the processor only")
     for name, size in SIZES.items():
         run(jax, name, size, options.date, options.repeats)

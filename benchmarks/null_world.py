@@ -21,7 +21,7 @@ from harness import interleave, record
 
 from tiltwise import Market, walk_forward
 from tiltwise.recipes.residual_momentum import ResidualMomentum
-from tiltwise.research.null_world import BestSharpe, null_test
+from tiltwise.research.robustness.null_market import BestSharpe, null_test
 
 START, END = "2012-12-31", "2022-12-28"
 GOAL = 600.0  # seconds

@@ -13,8 +13,8 @@ import time
 from harness import record
 
 from tiltwise import Market
-from tiltwise.models.factor_regimes import Setting
-from tiltwise.models.regime_paths import Rhythm, tilt_returns, view_paths
+from tiltwise.models.regimes.factor_regimes import Setting
+from tiltwise.models.regimes.paths import Rhythm, tilt_returns, view_paths
 from tiltwise.recipes.regime_allocation import PENALTIES
 
 FACTORS, MONTHS = 6, 180

@@ -15,7 +15,7 @@ import time
 import numpy as np
 from arch.bootstrap import SPA
 
-from tiltwise.evaluate.snooping import reality_check, superior_ability
+from tiltwise.evaluate.significance.data_snooping import reality_check, superior_ability
 
 DAYS = 252
 LEVEL = 0.05

@@ -24,10 +24,10 @@ import numpy as np
 import pandas as pd
 from harness import arguments, interleave, peer, record
 
-from tiltwise.kernels.subset import Problem, active_moment
-from tiltwise.kernels.subset_exact import best_subsets, best_subsets_reference
-from tiltwise.portfolio.sparse import Goal, Sparse
-from tiltwise.portfolio.tracking import frontier, track
+from tiltwise.kernels.subset.exact import best_subsets, best_subsets_reference
+from tiltwise.kernels.subset.weights import Problem, active_moment
+from tiltwise.portfolio.replication.sparse import Goal, Sparse
+from tiltwise.portfolio.replication.tracking import frontier, track
 
 ROWS, CAP, FLOOR, STOP = 273, 0.3, 0.005, 10.0
 CENTRED = Goal(around_mean=True)  # skfolio's error is a standard deviation

@@ -23,12 +23,13 @@ import pandas as pd
 
 from tiltwise import Costs, Market, Simulator
 from tiltwise.calendar import QUARTERLY
-from tiltwise.claims import artefacts
+from tiltwise.claims.engine import artefacts
 from tiltwise.evaluate.detection import event_study, false_alarms, switching
-from tiltwise.market import companions
-from tiltwise.models.factor_regimes import CAP, FactorRegimes, Setting, active_returns
+from tiltwise.market.readers import companions
 from tiltwise.models.moments import ewma_path
-from tiltwise.models.regime_paths import (
+from tiltwise.models.regimes.factor_regimes import CAP, FactorRegimes, Setting, active_returns
+from tiltwise.models.regimes.jump_model import JumpModel
+from tiltwise.models.regimes.paths import (
     COST_BPS,
     DELAY,
     Rhythm,
@@ -37,10 +38,9 @@ from tiltwise.models.regime_paths import (
     tilt_returns,
     view_paths,
 )
-from tiltwise.models.regimes import JumpModel
-from tiltwise.report import regime_page
-from tiltwise.research.placebo import rotation_placebo
-from tiltwise.research.replay import Replay, sharpe_interval
+from tiltwise.report.regimes import page as regime_page
+from tiltwise.research.robustness.placebo import rotation_placebo
+from tiltwise.research.robustness.replay import Replay, sharpe_interval
 from tiltwise.strategy import from_weights
 
 parser = argparse.ArgumentParser(description=__doc__)

@@ -13,9 +13,10 @@ import sys
 from pathlib import Path
 
 from tiltwise import Market
-from tiltwise.claims import artefacts, export
+from tiltwise.claims.engine import artefacts
+from tiltwise.claims.systems.residual_momentum import export
 from tiltwise.ledger import Ledger
-from tiltwise.report import evidence_page
+from tiltwise.report.claims import evidence_page
 
 words = dict(enumerate(sys.argv[1:]))
 folder = Path(words.get(0, "evidence"))

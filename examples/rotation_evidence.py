@@ -23,17 +23,18 @@ import numpy as np
 import pandas as pd
 
 from tiltwise import Costs, Market, Simulator, walk_forward
-from tiltwise.claims import artefacts
+from tiltwise.claims.engine import artefacts
 from tiltwise.evaluate import metrics
-from tiltwise.evaluate.compare import compare
-from tiltwise.market import companions
+from tiltwise.evaluate.significance.paired import compare
+from tiltwise.market.readers import companions
 from tiltwise.recipes.benchmarks import EqualWeight
-from tiltwise.report import book as books_page
-from tiltwise.report import figures, tables
-from tiltwise.report.document import document
-from tiltwise.report.section import Figure, Section
-from tiltwise.report.text import escape, number, percent
-from tiltwise.research import rotation_evidence as rotation
+from tiltwise.report.components import tables
+from tiltwise.report.components.document import document
+from tiltwise.report.components.section import Figure, Section
+from tiltwise.report.components.text import escape, number, percent
+from tiltwise.report.run import figures
+from tiltwise.report.run import holdings_figures as books_page
+from tiltwise.research.studies import rotation
 
 parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("folder", type=Path)

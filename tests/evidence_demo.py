@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import claims_demo
-from tiltwise.claims import export
+from tiltwise.claims.systems.residual_momentum import export
 from tiltwise.ledger import Ledger
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tiltwise.report.page import RunView
+from tiltwise.report.run.page import RunView
 
 SECTORS = ("XLB", "XLC", "XLE", "XLF", "XLI", "XLK", "XLP", "XLRE", "XLU", "XLV", "XLY")
 KINDS = ("commission", "spread", "impact", "borrow", "financing", "expenses")

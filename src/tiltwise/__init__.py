@@ -8,7 +8,6 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tiltwise.audit.auditor import audit
     from tiltwise.backtest.costs import Costs
     from tiltwise.backtest.result import Backtest
     from tiltwise.backtest.simulator import Simulator
@@ -16,16 +15,18 @@ if TYPE_CHECKING:
     from tiltwise.calendar import DAILY, MONTHLY, QUARTERLY, WEEKLY, YEARLY, Calendar, Schedule
     from tiltwise.evaluate.metrics import summary
     from tiltwise.ledger import Ledger, Run
+    from tiltwise.lookahead.auditor import audit
     from tiltwise.market.market import Market
     from tiltwise.market.store import Store
-    from tiltwise.research.sweep import compare
-    from tiltwise.research.tune import tune
+    from tiltwise.research.search.sweep import compare
+    from tiltwise.research.search.tune import tune
     from tiltwise.strategy import Decision, Strategy
 
 __version__ = "0.1.0"
 
 _HOME = {
-    "compare": "research.sweep",
+    "audit": "lookahead.auditor",
+    "compare": "research.search.sweep",
     "Backtest": "backtest.result",
     "Calendar": "calendar",
     "Costs": "backtest.costs",
@@ -44,7 +45,7 @@ _HOME = {
     "YEARLY": "calendar",
     "propose": "backtest.walk_forward",
     "summary": "evaluate.metrics",
-    "tune": "research.tune",
+    "tune": "research.search.tune",
     "walk_forward": "backtest.walk_forward",
 }
 
@@ -75,8 +76,6 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name == "audit":  # the room and its verb share a name; the room can be called
-        return importlib.import_module("tiltwise.audit")
     if name not in _HOME:
         raise AttributeError(f"module 'tiltwise' has no attribute {name!r}")
     value = getattr(importlib.import_module(f"tiltwise.{_HOME[name]}"), name)

@@ -20,6 +20,9 @@ import pandas as pd
 
 from tiltwise.errors import DataError, StrategyError
 
+SESSIONS_PER_YEAR = 252
+"""Trading sessions of a year, by which annual numbers are scaled."""
+
 When: TypeAlias = pd.Timestamp | dt.date | str
 Kind: TypeAlias = Literal[
     "daily", "weekly", "monthly", "quarterly", "half_yearly", "yearly", "dates"

@@ -18,7 +18,7 @@ import pandas as pd
 from tiltwise.calendar import DAILY, YEARLY, Schedule
 from tiltwise.errors import LookaheadError, StrategyError, WeightsError
 from tiltwise.market.market import Market
-from tiltwise.models.hindsight import has_hindsight
+from tiltwise.models.regimes.smoothed_marker import has_hindsight
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -34,7 +34,7 @@ class Decision:
     Raises
     ------
     LookaheadError
-        If weights or evidence carry the mark of `models.hindsight`.
+        If weights or evidence carry the mark of `models.regimes.smoothed_marker`.
     """
 
     weights: pd.Series | None

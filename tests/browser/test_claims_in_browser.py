@@ -3,10 +3,10 @@
 import pytest
 
 import claims_demo
-from tiltwise.claims import card as cards
-from tiltwise.claims.runner import run_card
+from tiltwise.claims.engine import card as cards
+from tiltwise.claims.engine.runner import run_card
 from tiltwise.ledger import Ledger
-from tiltwise.report.claims_page import render
+from tiltwise.report.claims.page import render
 
 FIRST = "document.querySelector('[data-figure=residual-momentum-kalman-momentum-fixes]')"
 

@@ -3,7 +3,7 @@
 import pytest
 
 import evidence_demo
-from tiltwise.report.evidence_page import render
+from tiltwise.report.claims.evidence_page import render
 
 MAP = "document.querySelector('[data-figure=heatmap-head]')"
 

@@ -3,7 +3,7 @@
 import pytest
 
 import report_demo
-from tiltwise.report.page import render
+from tiltwise.report.run.page import render
 
 DRAWN = "[...document.querySelectorAll('.plot')].every(p => p.querySelector('.main-svg'))"
 NET = (

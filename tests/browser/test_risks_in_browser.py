@@ -2,10 +2,11 @@
 
 import pytest
 
-from tiltwise.report import risks, theme
-from tiltwise.report.document import document
-from tiltwise.research.risk_readings import RUIN, Reading
-from tiltwise.research.risk_register import Register
+from tiltwise.report.components import theme
+from tiltwise.report.components.document import document
+from tiltwise.report.run import risks
+from tiltwise.research.risk.readings import RUIN, Reading
+from tiltwise.research.risk.register import Register
 
 READINGS = (
     Reading("leverage", "highest gross exposure", 5.0, remark="on 2008-10-10"),

@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tiltwise.portfolio.active_risk import decompose
 from tiltwise.portfolio.black_litterman import Prior, Views, posterior
-from tiltwise.portfolio.limits import Limits
-from tiltwise.portfolio.risk import decompose
+from tiltwise.portfolio.constraints import Limits
 from tiltwise.portfolio.tracking_error import at_tracking_error
 
 COUNTRIES = pd.Index(["AUS", "CAN", "FRA", "GER", "JPN", "UK", "USA"])

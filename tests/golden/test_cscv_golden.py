@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tiltwise.evaluate.overfitting import pbo
+from tiltwise.evaluate.significance.overfitting import pbo
 
 RETURNS = 0.01 * np.array(
     [

@@ -5,8 +5,8 @@ import json
 import pandas as pd
 import pytest
 
-from tiltwise.claims import export
-from tiltwise.claims.folds import calendar_folds
+from tiltwise.claims.engine.folds import calendar_folds
+from tiltwise.claims.systems.residual_momentum import export
 from tiltwise.ledger import Ledger
 from tiltwise.market.market import Market
 

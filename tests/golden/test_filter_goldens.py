@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tiltwise.kernels import kalman, pca
+from tiltwise.kernels import pca
+from tiltwise.kernels.kalman import filter
 
 SECTORS = ["XLB", "XLE", "XLF", "XLI", "XLK", "XLP", "XLU", "XLV", "XLY"]
 
@@ -14,7 +15,7 @@ SECTORS = ["XLB", "XLE", "XLF", "XLI", "XLK", "XLP", "XLU", "XLV", "XLY"]
 def test_hand_filter():
     """`0.14`: three rows, two regressors, P0 = I."""
     x = np.array([(1.0, 0.5), (-0.5, 1.0), (0.3, -0.2)])
-    got = kalman.filter(np.array([[0.02], [-0.01], [0.015]]), x, 1e-3, 1e-2)
+    got = filter.filter(np.array([[0.02], [-0.01], [0.015]]), x, 1e-3, 1e-2)
     rows = np.column_stack(
         [
             got.innovations,
@@ -39,7 +40,7 @@ def test_hand_filter():
 def test_nile(prior, first, loglik):
     """`0.14`: the local level model of Durbin and Koopman; ``prior`` is for the first forecast."""
     nile = pytest.importorskip("statsmodels.datasets").nile.load_pandas().data["volume"]
-    got = kalman.filter(
+    got = filter.filter(
         nile.to_numpy()[:, None], np.ones((100, 1)), 1469.1, 15099.0, variance=prior - 1469.1
     )
     q, e = got.variances, got.innovations[:, 0]
@@ -90,9 +91,9 @@ def sectors(prices):
 def test_adaptation_speed_of_the_grid(sectors, delta, noise, speed):
     """`0.36`: percent of a surprise absorbed per day in the test year, by ratio delta / noise."""
     y, x, train = sectors
-    variances = kalman.filter(y, x, delta, noise).variances[train:]
+    variances = filter.filter(y, x, delta, noise).variances[train:]
     tolerance = 0.5 if speed == 31 else 0.051
-    assert 100 * kalman.adaptation_speed(variances, noise) == pytest.approx(speed, abs=tolerance)
+    assert 100 * filter.adaptation_speed(variances, noise) == pytest.approx(speed, abs=tolerance)
 
 
 @pytest.mark.shared_data
@@ -109,6 +110,6 @@ def test_adaptation_speed_of_the_grid(sectors, delta, noise, speed):
 def test_b05_cells_of_one_ratio_rank_the_sectors_alike(sectors, one, other, low, high):
     """B05: a grid of nine holds five strategies; the prior is why one pair still differs."""
     y, x, train = sectors
-    pair = kalman.grid(y, x, *zip(one, other, strict=True), jobs=2)[:, train:]
+    pair = filter.grid(y, x, *zip(one, other, strict=True), jobs=2)[:, train:]
     ranks = pair.argsort(axis=2).argsort(axis=2)
     assert low <= (ranks[0] == ranks[1]).mean() <= high

@@ -7,11 +7,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tiltwise.claims import card as cards
-from tiltwise.claims import regime_allocation as system
-from tiltwise.claims.as_written import helix_allocation as source
-from tiltwise.claims.study import study
-from tiltwise.features.macro import SERIES, records
+from tiltwise.claims.engine import card as cards
+from tiltwise.claims.engine.data import study
+from tiltwise.claims.systems.regime_allocation import helix_allocation as source
+from tiltwise.claims.systems.regime_allocation import system
+from tiltwise.features.macro.daily import SERIES, records
 from tiltwise.market.market import Market
 from tiltwise.portfolio.black_litterman import Prior, Views
 from tiltwise.portfolio.tracking_error import at_tracking_error

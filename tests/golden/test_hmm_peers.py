@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tiltwise.kernels import hmm
-from tiltwise.models.mixtures import GaussianHMM, GaussianMixture
+from tiltwise.models.regimes.mixtures import GaussianHMM, GaussianMixture
 
 GOLDEN = json.loads(Path(__file__).with_name("hmm_peers.json").read_text(encoding="utf-8"))
 CASES = GOLDEN["cases"]

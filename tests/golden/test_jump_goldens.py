@@ -4,9 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tiltwise.kernels import jump_general, jump_states, soft_threshold
-from tiltwise.models.clipping import ClippedScale
-from tiltwise.models.regimes import JumpModel, SparseJumpModel
+from tiltwise.kernels.jump import general, soft_threshold
+from tiltwise.kernels.jump import states as jump_states
+from tiltwise.models.regimes.clipping import ClippedScale
+from tiltwise.models.regimes.jump_model import JumpModel, SparseJumpModel
 
 PRECISE = {"rel": 1e-8}
 
@@ -237,19 +238,19 @@ LOSSES = np.array([[0, 1], [1, 0], [0.2, 0.6], [2, 0], [0, 0.9], [0, 0.9]], dtyp
 def test_c_dynamic_programme(penalty, path, value, known):
     """`4.05`, `4.08`."""
     states = jump_states.discrete_states(2, penalty)
-    labels, cost = jump_general.best_path(LOSSES, states.penalty, states.initial)
+    labels, cost = general.best_path(LOSSES, states.penalty, states.initial)
     assert "".join(map(str, labels)) == path
     assert cost == pytest.approx(value, rel=1e-12)
     if known is not None:
         carry = np.full(2, np.nan)
-        got = jump_general.online(LOSSES, states.penalty, states.initial, carry)
+        got = general.online(LOSSES, states.penalty, states.initial, carry)
         assert "".join(map(str, got)) == known
 
 
 def test_c_a_cost_of_beginning_in_a_state():
     """`4.08`: with a dear entry the path begins inside, unless beginning there costs too."""
     states = jump_states.discrete_states(2, [[0, 1.5], [0.2, 0]], [0.0, 1.5])
-    labels, cost = jump_general.best_path(LOSSES, states.penalty, states.initial)
+    labels, cost = general.best_path(LOSSES, states.penalty, states.initial)
     assert "".join(map(str, labels)) == "011100"
     assert cost == pytest.approx(2.3)
 

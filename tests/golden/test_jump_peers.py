@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tiltwise.models.clipping import ClippedScale
-from tiltwise.models.regimes import JumpModel, SparseJumpModel, fit_penalties
+from tiltwise.models.regimes.clipping import ClippedScale
+from tiltwise.models.regimes.jump_model import JumpModel, SparseJumpModel, fit_penalties
 
 GOLDEN = json.loads(Path(__file__).with_name("jump_peers.json").read_text(encoding="utf-8"))
 PENALTIES = (0.0, 1.0, 5.0, 20.0, 50.0, 100.0)

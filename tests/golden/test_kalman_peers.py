@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from tiltwise.errors import DataError
-from tiltwise.kernels import em, smoother
-from tiltwise.models import like_pykalman
+from tiltwise.kernels.kalman import em, smoother
+from tiltwise.models.factors import pykalman_names
 
 GOLDEN = json.loads(Path(__file__).with_name("kalman_peers.json").read_text(encoding="utf-8"))
 X = np.array(GOLDEN["x"])
@@ -34,19 +34,19 @@ def test_filter_equals_pykalman(asset):
     """`1.01`: the second asset has missing days."""
     peer = GOLDEN["assets"][asset]
     y = series(asset)
-    means, covariances = like_pykalman.filter_loadings(y, **arguments())
+    means, covariances = pykalman_names.filter_loadings(y, **arguments())
     assert means.shape == (60, 3)
     np.testing.assert_allclose(means, peer["filtered"], **TOLERANCE)
     np.testing.assert_allclose(covariances, peer["filtered_covariances"], **TOLERANCE)
     masked = np.ma.masked_array(np.nan_to_num(y), np.isnan(y))
-    np.testing.assert_array_equal(like_pykalman.filter_loadings(masked, **arguments())[0], means)
+    np.testing.assert_array_equal(pykalman_names.filter_loadings(masked, **arguments())[0], means)
 
 
 @pytest.mark.parametrize("asset", [0, 1])
 def test_smoother_equals_pykalman(asset):
     """`1.01`."""
     peer = GOLDEN["assets"][asset]
-    got = like_pykalman.smooth_loadings(series(asset), **arguments())
+    got = pykalman_names.smooth_loadings(series(asset), **arguments())
     np.testing.assert_allclose(got.betas[:, 0], peer["smoothed"], **TOLERANCE)
     np.testing.assert_allclose(got.covariances, peer["smoothed_covariances"], **TOLERANCE)
     assert got.loglik[0] == pytest.approx(peer["loglik"], rel=1e-10)
@@ -75,12 +75,12 @@ def test_the_threads_shape_of_the_matrices_is_refused():
     """`1.01`: (T, K) is what the thread passes; pykalman needs (T, 1, K)."""
     given = {**arguments(), "observation_matrices": X}
     with pytest.raises(DataError, match=r"factors\[:, None, :\]"):
-        like_pykalman.filter_loadings(series(0), **given)
+        pykalman_names.filter_loadings(series(0), **given)
 
 
 def test_several_assets_need_one_noise():
     with pytest.raises(DataError, match="one by one"):
-        like_pykalman.filter_loadings(
+        pykalman_names.filter_loadings(
             series(0), **{**arguments(), "observation_covariance": np.eye(2)}
         )
 
@@ -90,15 +90,15 @@ def test_unset_covariances_are_refused():
     given = arguments()
     del given["transition_covariance"]
     with pytest.raises(TypeError, match="transition_covariance"):
-        like_pykalman.filter_loadings(series(0), **given)
+        pykalman_names.filter_loadings(series(0), **given)
 
 
 def test_assets_side_by_side():
     """`1.02`: (T, N, K) for N assets, each as if alone."""
     y = series(0)
     both = np.column_stack([y, -2.0 * y])
-    means, _ = like_pykalman.filter_loadings(both, **{**arguments(), "initial_state_mean": 0.0})
-    alone, _ = like_pykalman.filter_loadings(y, **{**arguments(), "initial_state_mean": 0.0})
+    means, _ = pykalman_names.filter_loadings(both, **{**arguments(), "initial_state_mean": 0.0})
+    alone, _ = pykalman_names.filter_loadings(y, **{**arguments(), "initial_state_mean": 0.0})
     assert means.shape == (60, 2, 3)
     np.testing.assert_array_equal(means[:, 0], alone)
     np.testing.assert_allclose(means[:, 1], -2.0 * alone, rtol=1e-12, atol=1e-15)

@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tiltwise.claims import card as cards
-from tiltwise.claims.as_written import residual_momentum as source
-from tiltwise.claims.runner import run_card
-from tiltwise.claims.study import study
+from tiltwise.claims.engine import card as cards
+from tiltwise.claims.engine.data import study
+from tiltwise.claims.engine.runner import run_card
+from tiltwise.claims.systems.residual_momentum import as_written as source
 from tiltwise.evaluate.metrics import cvar_95, var_95
 from tiltwise.ledger import Ledger
 from tiltwise.market.market import Market

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from tiltwise.evaluate.inference import (
+from tiltwise.evaluate.significance.inference import (
     dsr,
     expected_max,
     min_backtest_length,

@@ -13,7 +13,7 @@ from tiltwise.evaluate.metrics import METRICS
 from tiltwise.evaluate.replica_numbers import replica_numbers, target_table
 from tiltwise.market.universes import REPLICATION_FUNDS
 from tiltwise.recipes.sparse_replication import SparseReplication
-from tiltwise.research.replication_evidence import listed
+from tiltwise.research.studies.replication.evidence import listed
 
 pytestmark = pytest.mark.shared_data
 

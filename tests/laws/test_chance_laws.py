@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 
 from tiltwise import Costs, Market, Simulator
-from tiltwise.research.null_world import null_test
-from tiltwise.research.placebo import rotation_placebo
-from tiltwise.research.replay import Replay
+from tiltwise.research.robustness.null_market import null_test
+from tiltwise.research.robustness.placebo import rotation_placebo
+from tiltwise.research.robustness.replay import Replay
 from tiltwise.strategy import Strategy, from_weights
 
 FREE = Simulator(fill="close", delay=1, costs=Costs(half_spread_bps=0.0, borrow_bps_year=0.0))

@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 
 from tiltwise.errors import MissingData
-from tiltwise.features import macro, momentum, regimes, technical, volatility
+from tiltwise.features import momentum, regimes, technical, volatility
+from tiltwise.features.macro import daily
 from tiltwise.market.market import Market
 
 ROWS = 180
@@ -24,10 +25,10 @@ FEATURES = {
     "active_beta": (volatility.active_beta, {}),
     "relative_strength": (technical.relative_strength, {}),
     "stochastic": (technical.stochastic, {}),
-    "volatility_index_change": (macro.volatility_index_change, {}),
-    "rate_change": (macro.rate_change, {}),
-    "slope_change": (macro.slope_change, {}),
-    "as_known": (macro.as_known, {"series": macro.VIX}),
+    "volatility_index_change": (daily.volatility_index_change, {}),
+    "rate_change": (daily.rate_change, {}),
+    "slope_change": (daily.slope_change, {}),
+    "as_known": (daily.as_known, {"series": daily.VIX}),
     "regime_features": (regimes.regime_features, {"asset": "A", "columns": regimes.FULL}),
     "short_features": (regimes.regime_features, {"asset": "B", "columns": regimes.SHORT}),
 }
@@ -42,9 +43,9 @@ def frames(seed):
     prices = prices.mask(holes)
     prices.iloc[:20, 3] = np.nan
     wide = pd.DataFrame(
-        np.exp(1 + rng.normal(0, 0.03, (ROWS, 3)).cumsum(axis=0)), DAYS, list(macro.SERIES)
+        np.exp(1 + rng.normal(0, 0.03, (ROWS, 3)).cumsum(axis=0)), DAYS, list(daily.SERIES)
     )
-    records = macro.records(wide.mask(rng.random(wide.shape) < 0.05), lag=1)
+    records = daily.records(wide.mask(rng.random(wide.shape) < 0.05), lag=1)
     again = records.sample(20, random_state=seed)
     again = again.assign(known=again["known"] + pd.offsets.BusinessDay(3), value=again["value"] * 2)
     return prices, pd.concat([records, again], ignore_index=True)
@@ -106,4 +107,4 @@ def test_the_choice_of_the_set_is_causal():
     early = whole.asof(DAYS[100])
     assert regimes.feature_set(early, least=40).columns == regimes.SHORT
     with pytest.raises(MissingData, match="no macro records"):
-        macro.as_known(early, macro.VIX)
+        daily.as_known(early, daily.VIX)

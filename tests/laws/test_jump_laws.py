@@ -5,9 +5,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tiltwise.kernels import jump, jump_general, jump_rows, jump_states, kmeanspp
-from tiltwise.models.mixtures import GaussianHMM
-from tiltwise.models.regimes import JumpModel, SparseJumpModel
+from tiltwise.kernels.jump import fit, general, kmeanspp
+from tiltwise.kernels.jump import rows as jump_rows
+from tiltwise.kernels.jump import states as jump_states
+from tiltwise.models.regimes.jump_model import JumpModel, SparseJumpModel
+from tiltwise.models.regimes.mixtures import GaussianHMM
 
 seeds = st.integers(0, 2**31)
 penalties = st.sampled_from([0.0, 0.5, 2.0, 10.0, 40.0])
@@ -77,7 +79,7 @@ def test_iterations_never_raise_the_objective(seed, kind, penalty):
     x, states = features(seed), state_space(kind, penalty)
     rows, weights = jump_rows.prepare(x), np.ones(3)
     start = kmeanspp.starts(rows, weights, states.points.shape[1], 1, seed)
-    path = [jump.fit(rows, states, weights, start, jump.Limits(n, 0.0)).objective for n in range(8)]
+    path = [fit.fit(rows, states, weights, start, fit.Limits(n, 0.0)).objective for n in range(8)]
     assert (np.diff(path) <= 1e-9 * path[0]).all()
 
 
@@ -89,7 +91,7 @@ def test_more_penalty_never_adds_a_jump(seed, states):
     jumps = []
     for penalty in (0.0, 0.1, 0.3, 0.7, 1.5, 4.0, 100.0):
         space = jump_states.discrete_states(states, penalty)
-        labels, _ = jump_general.best_path(losses, space.penalty, space.initial)
+        labels, _ = general.best_path(losses, space.penalty, space.initial)
         jumps.append(int((np.diff(labels) != 0).sum()))
     assert jumps == sorted(jumps, reverse=True)
     assert jumps[-1] == 0
@@ -102,8 +104,8 @@ def test_names_of_states_do_not_matter(seed, penalty, states):
     rows, space = jump_rows.prepare(features(seed)), jump_states.discrete_states(states, penalty)
     starts = kmeanspp.starts(rows, np.ones(3), states, 1, seed)
     order = np.random.default_rng(seed).permutation(states)
-    one = jump.fit(rows, space, np.ones(3), starts)
-    two = jump.fit(rows, space, np.ones(3), np.ascontiguousarray(starts[:, order]))
+    one = fit.fit(rows, space, np.ones(3), starts)
+    two = fit.fit(rows, space, np.ones(3), np.ascontiguousarray(starts[:, order]))
     assert two.objective == pytest.approx(one.objective, rel=1e-12)
     np.testing.assert_array_equal(order[two.labels], one.labels)
 
@@ -126,8 +128,8 @@ def test_equal_costs_are_the_scalar(seed, penalty):
     losses = np.random.default_rng(seed).random((60, 3)) * 5.0
     scalar = jump_states.discrete_states(3, penalty)
     matrix = jump_states.discrete_states(3, penalty * (1.0 - np.eye(3)))
-    one = jump_general.best_path(losses, scalar.penalty, scalar.initial)
-    two = jump_general.best_path(losses, matrix.penalty, matrix.initial)
+    one = general.best_path(losses, scalar.penalty, scalar.initial)
+    two = general.best_path(losses, matrix.penalty, matrix.initial)
     np.testing.assert_array_equal(one[0], two[0])
     assert one[1] == two[1]
 

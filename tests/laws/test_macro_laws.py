@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tiltwise.claims.as_written.macro_fill import macro_fill
-from tiltwise.features.macro_table import macro_ages, macro_features
-from tiltwise.market import fred_md
+from tiltwise.claims.systems.sector_rotation.macro_fill import macro_fill
+from tiltwise.features.macro.table import macro_ages, macro_features
+from tiltwise.market.macro import fred_md
 from tiltwise.market.market import Market
 
 SERIES = ("INDPRO", "UNRATE", "HOUST", "CPIAUCSL", "NONBORRES", "S&P PE ratio")

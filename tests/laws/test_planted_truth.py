@@ -12,7 +12,7 @@ import pytest
 from tiltwise import Costs, Market, Simulator, walk_forward
 from tiltwise.backtest.walk_forward import first_start
 from tiltwise.calendar import MONTHLY
-from tiltwise.market import fred_md
+from tiltwise.market.macro import fred_md
 from tiltwise.recipes.benchmarks import EqualWeight
 from tiltwise.recipes.dynamic_loadings import DynamicLoadings
 from tiltwise.recipes.regime_allocation import RegimeAllocation

@@ -5,8 +5,8 @@ import pandas as pd
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tiltwise.portfolio.sparse import Goal, Sparse
-from tiltwise.portfolio.tracking import frontier, track, tracking_labels
+from tiltwise.portfolio.replication.sparse import Goal, Sparse
+from tiltwise.portfolio.replication.tracking import frontier, track, tracking_labels
 
 SEEDS = st.integers(0, 10**6)
 

@@ -12,8 +12,8 @@ from tiltwise.backtest.costs import Costs
 from tiltwise.backtest.walk_forward import first_start
 from tiltwise.calendar import DAILY, MONTHLY, QUARTERLY, WEEKLY, Schedule
 from tiltwise.errors import LookaheadError, MissingData, StrategyError
-from tiltwise.market import companions
 from tiltwise.market.market import Market as Cut
+from tiltwise.market.readers import companions
 from tiltwise.overlays import (
     AdaptiveLeverage,
     Blend,

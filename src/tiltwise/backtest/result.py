@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from tiltwise.backtest.simulator import Simulated, Simulator
-from tiltwise.market.macro_policy import LAG_ONLY, warnings
+from tiltwise.market.macro.policy import LAG_ONLY, warnings
 from tiltwise.market.market import Market
 from tiltwise.strategy import Decisions, Strategy
 

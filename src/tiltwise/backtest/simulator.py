@@ -13,8 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from tiltwise.backtest.costs import Costs
-from tiltwise.backtest.tape import Floats, Resolved, Rows, Tape, record
+from tiltwise.backtest.market_tape import Resolved, Rows, Tape, record
 from tiltwise.errors import DataError, LookaheadError, StrategyError, WeightsError
+from tiltwise.kernels.arrays import Floats
 
 if TYPE_CHECKING:
     from tiltwise.kernels import simulate as kernel

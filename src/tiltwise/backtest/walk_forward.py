@@ -12,11 +12,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tiltwise.backtest.desk import Desk, Progress
+from tiltwise.backtest.market_tape import Tape
 from tiltwise.backtest.plan import Plan, first_start, shown
+from tiltwise.backtest.progress import Progress
 from tiltwise.backtest.result import Backtest
 from tiltwise.backtest.simulator import Simulated, Simulator
-from tiltwise.backtest.tape import Tape
+from tiltwise.backtest.strategy_runner import StrategyRunner
 from tiltwise.errors import LookaheadError, WeightsError
 from tiltwise.kernels.blas import one_blas_thread
 from tiltwise.market.market import Market
@@ -62,7 +63,9 @@ def walk_forward(
         A weight that cannot be held: NaN, unknown or dead asset, borrowing without a rate.
     """
     simulator = simulator or Simulator()
-    desk = Desk.open(strategy, market if end is None else market.asof(end), start, jobs, progress)
+    desk = StrategyRunner.open(
+        strategy, market if end is None else market.asof(end), start, jobs, progress
+    )
     tape = simulator.tape(desk.view, desk.plan.first)
     checked = not simulator.allow_lookahead
     if vectorised and desk.fast:
@@ -92,7 +95,7 @@ def propose(strategy: Strategy, market: Market, t: Any, held: pd.Series) -> Deci
         The weights cannot be held, or `held` names an unknown asset.
     """
     known = market.asof(t)
-    desk = Desk.open(strategy, known, known.now)
+    desk = StrategyRunner.open(strategy, known, known.now)
     own = held.reindex(desk.view.assets, fill_value=0.0)
     if held.drop(own.index, errors="ignore").abs().gt(0).any():
         stranger = held.drop(own.index, errors="ignore").abs().idxmax()
@@ -100,7 +103,7 @@ def propose(strategy: Strategy, market: Market, t: Any, held: pd.Series) -> Deci
     return desk.ask(known.now, own)
 
 
-def _all_at_once(desk: Desk, checked: bool) -> Decisions:
+def _all_at_once(desk: StrategyRunner, checked: bool) -> Decisions:
     """Return all decisions, replaying a sample one by one unless looking ahead is allowed."""
     decisions = desk.ask_all()
     if checked:
@@ -108,7 +111,7 @@ def _all_at_once(desk: Desk, checked: bool) -> Decisions:
     return decisions
 
 
-def _ahead(desk: Desk, checked: bool) -> Desk:
+def _ahead(desk: StrategyRunner, checked: bool) -> StrategyRunner:
     """Return the desk with the decisions of all parts that do not depend on what is held."""
     parts = tuple(
         part.knowing(_all_at_once(part, checked)) if part.fast else _ahead(part, checked)
@@ -117,7 +120,7 @@ def _ahead(desk: Desk, checked: bool) -> Desk:
     return dataclasses.replace(desk, parts=parts)
 
 
-def _replay(desk: Desk, decisions: Decisions) -> None:
+def _replay(desk: StrategyRunner, decisions: Decisions) -> None:
     """Raise unless sampled sessions, asked one by one, get the same bits."""
     nothing = pd.Series(0.0, index=decisions.weights.columns)
     for i in _sample(desk):
@@ -131,7 +134,7 @@ def _replay(desk: Desk, decisions: Decisions) -> None:
             )
 
 
-def _sample(desk: Desk) -> list[int]:
+def _sample(desk: StrategyRunner) -> list[int]:
     """Return places to replay: first, last, around refits, and some at random by content id."""
     count, edges = len(desk.plan.dates), desk.edges
     chooser = random.Random(desk.view.id)
@@ -181,7 +184,7 @@ def _simulate(simulator: Simulator, tape: Tape, decisions: Decisions) -> Simulat
 
 
 def _decide_each(
-    desk: Desk, simulator: Simulator, tape: Tape, progress: Progress | None
+    desk: StrategyRunner, simulator: Simulator, tape: Tape, progress: Progress | None
 ) -> tuple[Decisions, Simulated]:
     """Return decisions and path, one evening after the other."""
     backwards = tape.resolved.delay == 0

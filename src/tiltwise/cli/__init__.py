@@ -4,6 +4,6 @@
 def main() -> None:
     """Run the command that was typed."""
     from tiltwise.cli.app import app
-    from tiltwise.cli.exits import guard
+    from tiltwise.cli.exit_codes import guard
 
     guard(app)

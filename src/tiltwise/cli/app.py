@@ -18,7 +18,7 @@ from tiltwise.cli.commands.sweep import sweep
 from tiltwise.cli.commands.systems import systems
 from tiltwise.cli.commands.tune import tune
 from tiltwise.cli.export import export
-from tiltwise.report.disclaimer import NOTICE
+from tiltwise.report.components.disclaimer import NOTICE
 
 app = typer.Typer(
     name="tiltwise",

@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from tiltwise import recipes
-from tiltwise.audit import AuditReport, audit
-from tiltwise.cli import inputs, show
-from tiltwise.cli.exits import UsageError
+from tiltwise.cli import console, inputs
+from tiltwise.cli.exit_codes import UsageError
 from tiltwise.errors import MissingData
+from tiltwise.lookahead import AuditReport, audit
 from tiltwise.market.market import Market
 from tiltwise.strategy import Strategy
 
@@ -32,7 +32,7 @@ def examine(
     data, market : what was typed for ``--data``, and what was read.
     settings, universe : as for ``tiltwise run``; for strategies only.
     quiet : no progress.
-    asked : further arguments of `tiltwise.audit.audit`: rows, start, cuts, budget, seed.
+    asked : further arguments of `tiltwise.lookahead.auditor.audit`: rows, start, cuts, budget, seed.
     """
     subject = found(target)
     if inspect.isclass(subject):
@@ -40,7 +40,7 @@ def examine(
         subject = inputs.strategy(subject, list(settings), universe=names)
     elif settings or universe:
         raise UsageError(f"--set and --universe are for strategy classes; {target} is none")
-    with show.progress(f"audit of {target} on {inputs.label(data)}", quiet) as bar:
+    with console.progress(f"audit of {target} on {inputs.label(data)}", quiet) as bar:
         return audit(subject, market, progress=bar, **asked)
 
 

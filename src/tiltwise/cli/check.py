@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from tiltwise.cli import show
-from tiltwise.market import files, quality, sample, store
+from tiltwise.cli import console
+from tiltwise.market import quality, sample, store
 from tiltwise.market.market import Market
+from tiltwise.market.readers import files
 
 
 def examine(path: str, calendar: str) -> Any:
@@ -23,7 +24,7 @@ def print_report(report: Any, path: str) -> None:
     """Print the findings, worst first, and the verdict."""
     order = {"error": 0, "warning": 1, "info": 2}
     findings = sorted(report.findings, key=lambda f: order[f.severity])
-    show.table(
+    console.table(
         path,
         ["severity", "kind", "asset", "date", "detail", "action"],
         [

@@ -4,14 +4,14 @@ import math
 from pathlib import Path
 from typing import Any
 
-from tiltwise.claims import card as cards
-from tiltwise.claims.evidence import CardResult
-from tiltwise.claims.runner import run_card
-from tiltwise.cli import inputs, show
+from tiltwise.claims.engine import card as cards
+from tiltwise.claims.engine.records import CardResult
+from tiltwise.claims.engine.runner import run_card
+from tiltwise.cli import console, inputs
 from tiltwise.ledger import Ledger
 from tiltwise.market.market import Market
-from tiltwise.report import claims_page
-from tiltwise.report.claims_figures import COUNTS, FINE, METRICS, RATIOS
+from tiltwise.report.claims import page
+from tiltwise.report.claims.figures import COUNTS, FINE, METRICS, RATIOS
 
 KEYS = ("system", "claim", "claimed", "as_written", "corrected", "low", "high", "dsr", "verdict")
 """What every record of ``--json`` begins with."""
@@ -30,7 +30,7 @@ def execute(
     wanted = [cards.read(system)] if system else [cards.read(name) for name in cards.names()]
     ledger, results = Ledger(folder), []
     for card in wanted:
-        with show.progress(f"{card.system} on {inputs.label(data)}", quiet) as bar:
+        with console.progress(f"{card.system} on {inputs.label(data)}", quiet) as bar:
             results.append(
                 run_card(
                     card,
@@ -52,7 +52,7 @@ def write(folder: Path, results: list[CardResult], system: str | None) -> Path:
     path = folder / "reports" / name
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_suffix(".part")
-    part.write_text(claims_page.render([r.record() for r in results]), encoding="utf-8")
+    part.write_text(page.render([r.record() for r in results]), encoding="utf-8")
     part.replace(path)
     return path
 
@@ -82,7 +82,7 @@ def print_rows(found: list[dict[str, Any]]) -> None:
             last = record["text"]
             rows.append([last, *[""] * (len(head) - 1)])
         rows.append(_cells(record))
-    show.table(title, head, rows)
+    console.table(title, head, rows)
     print("gross and net: Sharpe ratio of the corrected path before and after costs")
     stands = dict.fromkeys(r["substitutes"] for r in found if r["substitutes"])
     for words in stands:
@@ -106,7 +106,7 @@ def _print_measured(record: dict[str, Any]) -> None:
         ]
         rows.append([found["name"], *ratios, f"{found['one_way']:.1%}"])
     head = ["configuration", "Sharpe before costs, 90 %", "after costs, 90 %", "one-way a day"]
-    show.table(f"{record['system']}: measured instead", head, rows)
+    console.table(f"{record['system']}: measured instead", head, rows)
 
 
 def _cells(record: dict[str, Any]) -> list[str]:
@@ -123,7 +123,7 @@ def _cells(record: dict[str, Any]) -> list[str]:
         corrected,
         _number("sharpe", record["gross_sharpe"]),
         _number("sharpe", record["net_sharpe"]),
-        show.number(record["dsr"], "probability"),
+        console.number(record["dsr"], "probability"),
         _number(metric, base),
         _word(record["reproduced"]),
         _word(record["survives"]),

@@ -9,14 +9,14 @@ from typing import Any
 
 import pandas as pd
 
-from tiltwise.cli import periods, show
-from tiltwise.cli.exits import UsageError
+from tiltwise.cli import console, periods
+from tiltwise.cli.exit_codes import UsageError
 from tiltwise.cli.report import fullest
-from tiltwise.evaluate.compare import compare
 from tiltwise.evaluate.metrics import METRICS
-from tiltwise.evaluate.selection import selection
+from tiltwise.evaluate.significance.paired import compare
+from tiltwise.evaluate.significance.selection import selection
 from tiltwise.ledger import Ledger, Run
-from tiltwise.research.trials import labels
+from tiltwise.research.search.trials import labels
 
 SHOWN = (
     "gross_sharpe",
@@ -123,18 +123,18 @@ def print_result(done: Done) -> None:
     """Print the runs, a column each, then the differences, a row for each pair."""
     runs = done.runs.reset_index().to_dict("records")
     rows = [[name, *(_cell(name, run) for run in runs)] for name in _rows(done)]
-    show.table("recorded runs", ["", *(run["run"][:SHORT] for run in runs)], rows)
+    console.table("recorded runs", ["", *(run["run"][:SHORT] for run in runs)], rows)
     columns = ("sharpe", "sharpe_low", "sharpe_high", "sharpe_p", "mean")
     lines = []
     for row in done.differences.reset_index().to_dict("records"):
         needed = float(row["min_track_record_years"])
-        record = "never" if math.isinf(needed) else show.number(needed)
-        numbers = [show.number(float(row[name])) for name in columns]
+        record = "never" if math.isinf(needed) else console.number(needed)
+        numbers = [console.number(float(row[name])) for name in columns]
         pair = f"{row['run'][:SHORT]} less {row['less'][:SHORT]}"
         lines.append([pair, *numbers, record, f"{int(row['sessions'])}"])
     head = ["difference", "sharpe", "low 5 %", "high 95 %", "p", "mean a year", "years needed"]
     if lines:
-        show.table("pair by pair, net of costs", [*head, "sessions"], lines)
+        console.table("pair by pair, net of costs", [*head, "sessions"], lines)
     for text in done.notes:
         print(f"note: {text}")
     if done.in_time is not None:
@@ -150,8 +150,8 @@ def _cell(name: str, row: Mapping[Hashable, Any]) -> str:
     if name == "sharpe":
         low, high = float(row["sharpe_low"]), float(row["sharpe_high"])
         span = f" ({low:.3f} to {high:.3f})" if math.isfinite(low) else ""
-        return f"{show.number(float(value))}{span}"
+        return f"{console.number(float(value))}{span}"
     if name in METRICS or name == "dsr":
         unit = METRICS[name].unit if name in METRICS else "probability"
-        return show.number(float(value), unit)
+        return console.number(float(value), unit)
     return str(value)

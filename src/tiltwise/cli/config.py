@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from tiltwise.cli.exits import UsageError
+from tiltwise.cli.exit_codes import UsageError
 
 NAME = "tiltwise.toml"
 

@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-from tiltwise.cli import show
-from tiltwise.cli.exits import UsageError
-from tiltwise.evaluate.dialects import DIALECTS, dialect
+from tiltwise.cli import console
+from tiltwise.cli.exit_codes import UsageError
+from tiltwise.evaluate.conventions import DIALECTS, dialect
 from tiltwise.evaluate.metrics import METRICS
 from tiltwise.ledger import Ledger
 from tiltwise.market.market import Market
@@ -40,9 +40,9 @@ def print_rows(name: str, found: list[dict[str, Any]]) -> None:
 
     def told(metric: str, value: float | None) -> str:
         unit = METRICS[metric].unit if metric in METRICS else "ratio"
-        return "-" if value is None else show.number(float(value), unit)
+        return "-" if value is None else console.number(float(value), unit)
 
-    show.table(
+    console.table(
         f"what {name} would print",
         ["metric", "tiltwise", name, "why"],
         [

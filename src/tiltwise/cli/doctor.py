@@ -9,7 +9,7 @@ import time
 from typing import Any
 
 from tiltwise import __version__
-from tiltwise.cli import show
+from tiltwise.cli import console
 
 EXTRAS = {
     "research": ("arch", "optuna", "skfolio", "sklearn", "statsmodels", "xgboost"),
@@ -54,7 +54,7 @@ def warm(quiet: bool) -> float:
     started = time.perf_counter()
     market = Market.synthetic(0, sessions=1200)
     found = recipes.discover()
-    with show.progress("compiling kernels", quiet) as bar:
+    with console.progress("compiling kernels", quiet) as bar:
         for i, recipe in enumerate(found.values()):
             one = dataclasses.replace(recipe(), universe=market.assets)  # type: ignore[type-var]
             strategy = one.shorter(800)

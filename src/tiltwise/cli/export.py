@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
-from tiltwise.cli import show
+from tiltwise.cli import console
 from tiltwise.cli.options import Calendar, Config, Data, Json, Quiet
 
 export = typer.Typer(
@@ -38,7 +38,7 @@ def returns(
 
     Example: tiltwise export returns --data sample:stocks --folder evidence
     """
-    from tiltwise.claims import export as steps
+    from tiltwise.claims.systems.residual_momentum import export as steps
     from tiltwise.cli import config as configuration
     from tiltwise.cli import inputs
 
@@ -47,7 +47,7 @@ def returns(
     label = inputs.label(where.data)
     found = steps.export_returns(market, folder, data=label, start=start, end=end)
     if json:
-        show.emit_json({**found, "folder": str(folder)})
+        console.emit_json({**found, "folder": str(folder)})
         return
     print(f"{found['rows']} returns of {_assets(found)}, {found['first']} to {found['last']}")
     print(f"{found['dropped_rows']} rows dropped because an asset had no close")
@@ -67,11 +67,11 @@ def residuals(source: From, json: Json = False) -> None:
 
     Example: tiltwise export residuals --from evidence
     """
-    from tiltwise.claims import export as steps
+    from tiltwise.claims.systems.residual_momentum import export as steps
 
     found = steps.export_residuals(source)
     if json:
-        show.emit_json({**found, "folder": str(source)})
+        console.emit_json({**found, "folder": str(source)})
         return
     scree = found["scree"]
     verdict = "above" if scree["enough"] else "not above"
@@ -107,21 +107,21 @@ def run_experiments(
 
     Example: tiltwise export experiments --from evidence
     """
-    from tiltwise.claims import artefacts
-    from tiltwise.claims import export as steps
+    from tiltwise.claims.engine import artefacts
+    from tiltwise.claims.systems.residual_momentum import export as steps
     from tiltwise.cli import config as configuration
     from tiltwise.ledger import Ledger
-    from tiltwise.report import evidence_page
+    from tiltwise.report.claims import evidence_page
 
     where = configuration.read(config, folder=folder, jobs=jobs)
-    with show.progress("walk-forward of every strategy", quiet) as bar:
+    with console.progress("walk-forward of every strategy", quiet) as bar:
         found = steps.export_experiments(
             source, Ledger(where.folder), jobs=where.jobs, progress=bar
         )
     page = artefacts.write(source / PAGE, evidence_page.render(found))
     if json:
         kept = ("answers", "folds", "best", "ratios", "results")
-        show.emit_json({**{k: found[k] for k in kept}, "page": str(page), "folder": str(source)})
+        console.emit_json({**{k: found[k] for k in kept}, "page": str(page), "folder": str(source)})
         return
     _print_answers(found)
     _wrote(source, steps.FOLDS, steps.RESULTS, steps.BY_FOLD, steps.SENSITIVITY, steps.EVIDENCE)
@@ -137,7 +137,7 @@ def _print_answers(found: dict[str, Any]) -> None:
         rows.append(
             [answer["question"], answer["answer"], lead["label"], value, f"{low} to {high}"]
         )
-    show.table("three questions", ["question", "answer", "statistic", "value", "90 %"], rows)
+    console.table("three questions", ["question", "answer", "statistic", "value", "90 %"], rows)
     complete = sum(fold["complete"] for fold in found["folds"])
     print(f"{len(found['folds'])} folds, {complete} complete; {len(found['results'])} strategies")
     for best in found["best"]:

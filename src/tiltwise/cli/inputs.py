@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from tiltwise.calendar import Schedule
-from tiltwise.cli import show
-from tiltwise.cli.exits import UsageError
+from tiltwise.cli import console
+from tiltwise.cli.exit_codes import UsageError
 from tiltwise.errors import MissingData, TiltwiseError
 
 DEFAULT_BENCHMARK = "SPY"
@@ -25,15 +25,15 @@ def market(
     quiet: bool = False,
 ) -> Any:
     """Return the market that ``--data`` and its companions name, with remarks on what they lack."""
-    from tiltwise.market import companions
     from tiltwise.market.market import Market
+    from tiltwise.market.readers import companions
 
     given: dict[str, Any] = {}
     if macro:
         found = companions.read_macros(macro)
         given |= found.given()
         for remark in found.notes:
-            show.note(remark, quiet)
+            console.note(remark, quiet)
     if rates:
         given["rates"] = companions.read_rates(rates)
     if factors:

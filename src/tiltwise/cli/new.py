@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tiltwise.cli.exits import UsageError
+from tiltwise.cli.exit_codes import UsageError
 
 TEMPLATE = '''"""{title}: say in one line what it holds and why.
 

@@ -5,11 +5,11 @@ from typing import Any
 
 from tiltwise import recipes
 from tiltwise.backtest.walk_forward import first_start
-from tiltwise.cli import inputs, show
+from tiltwise.cli import console, inputs
 from tiltwise.cli.asked import Asked as Common
 from tiltwise.cli.sweep import combinations
-from tiltwise.research.null_world import BestSharpe, NullResult, null_test
-from tiltwise.research.power import Plant, Power, smallest_skill
+from tiltwise.research.robustness.minimum_detectable_sharpe import Plant, Power, smallest_skill
+from tiltwise.research.robustness.null_market import BestSharpe, NullResult, null_test
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,12 +52,12 @@ def execute(asked: Asked, quiet: bool) -> Done:
         f"{strategies[0].name} on {inputs.label(asked.data)}: best of {len(strategies)} in "
         f"{asked.worlds} worlds without skill"
     )
-    with show.progress(title, quiet) as bar:
+    with console.progress(title, quiet) as bar:
         null = null_test(pipeline, market, asked.worlds, asked.seed, asked.jobs, bar)
     if not asked.skill:
         return Done(title, null, None)
     plant = Plant(strategies[0], begin, asked.simulator)
-    with show.progress("smallest skill that would be seen", quiet) as bar:
+    with console.progress("smallest skill that would be seen", quiet) as bar:
         power = smallest_skill(
             pipeline, market, plant, null, seed=asked.seed, jobs=asked.jobs, progress=bar
         )
@@ -66,8 +66,8 @@ def execute(asked: Asked, quiet: bool) -> Done:
 
 def print_result(done: Done) -> None:
     """Print where the real score lies, and what would have been seen."""
-    rows = [[str(k), show.number(float(v))] for k, v in done.null.table()["value"].items()]
-    show.table(done.title, ["annual Sharpe ratio", "value"], rows)
+    rows = [[str(k), console.number(float(v))] for k, v in done.null.table()["value"].items()]
+    console.table(done.title, ["annual Sharpe ratio", "value"], rows)
     if done.power is not None:
         found = done.power
         print(

@@ -8,16 +8,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tiltwise.cli import show
-from tiltwise.cli.exits import UsageError
+from tiltwise.cli import console
+from tiltwise.cli.exit_codes import UsageError
 from tiltwise.errors import DataError
+from tiltwise.evaluate.book_comparison import hurdle
 from tiltwise.evaluate.by_period import Book, Period, common, table
-from tiltwise.evaluate.compare import FEWEST
 from tiltwise.evaluate.fees import equivalents, words
-from tiltwise.evaluate.hurdle import hurdle
 from tiltwise.evaluate.returns import periods_in_year
+from tiltwise.evaluate.significance.paired import FEWEST
 from tiltwise.ledger import Run
-from tiltwise.research.yardsticks import EQUAL, MARKET, RUN, Terms, Yardsticks
+from tiltwise.research.robustness.benchmarks import EQUAL, MARKET, RUN, Benchmarks, Terms
 
 SHORT = 8
 HEAD = ("", "total", "a year", "Sharpe", "Sortino", "volatility", "drawdown")
@@ -32,7 +32,7 @@ class ByPeriod:
     Attributes
     ----------
     books : frame ((period, book) x numbers), see `evaluate.by_period.table`.
-    hurdles : frame (period, books x fields of `evaluate.hurdle.Hurdle`).
+    hurdles : frame (period, books x fields of `evaluate.book_comparison.Hurdle`).
     fees : frame (period, book, kind x numbers), see `evaluate.fees.equivalents`.
     notes : what a reader must know.
     """
@@ -101,7 +101,7 @@ def _benched(runs: Sequence[Run]) -> _Benched:
     own, equal, market, fees, pairs = {}, dict[str, Book](), dict[str, Book](), {}, {}
     notes = []
     for run in runs:
-        name, beside = f"{run.id[:SHORT]} {run.recipe}", Yardsticks.restore(run.files)
+        name, beside = f"{run.id[:SHORT]} {run.recipe}", Benchmarks.restore(run.files)
         if beside is None:
             own[name] = Book(run.returns, {})
             notes.append(f"{name} was recorded without its benchmarks; record it with `run`")
@@ -176,7 +176,7 @@ def print_result(found: ByPeriod) -> None:
         ]
         first = part.iloc[0]
         title = f"{first['label']}: {first['sessions']} sessions, net of costs, 90 %"
-        show.table(title, [*HEAD, *(words_of[name] for name in others)], rows)
+        console.table(title, [*HEAD, *(words_of[name] for name in others)], rows)
     _print_hurdles(found.hurdles)
     _print_fees(found.fees)
     for text in found.notes:
@@ -185,7 +185,7 @@ def print_result(found: ByPeriod) -> None:
 
 def _cells(row: Mapping[Any, Any], others: Sequence[str]) -> list[str]:
     def shown(name: str, unit: str) -> str:
-        return show.number(float(row.get(name, math.nan)), unit)
+        return console.number(float(row.get(name, math.nan)), unit)
 
     return [
         *(shown(name, "share") for name in SHARES),
@@ -211,15 +211,15 @@ def _print_hurdles(hurdles: pd.DataFrame) -> None:
         [
             f"{row['label']}, {row['books']}",
             _spanned(row, "sharpe"),
-            show.number(float(row["sharpe_p"])),
-            *(show.number(float(row[f"{n}_volatility"]), "share") for n in ("first", "second")),
+            console.number(float(row["sharpe_p"])),
+            *(console.number(float(row[f"{n}_volatility"]), "share") for n in ("first", "second")),
             _spanned(row, "volatility"),
         ]
         for row in hurdles.to_dict("records")
     ]
     head = ["", "Sharpe, first less second", "p", "volatility", "of second", "their ratio"]
     if rows:
-        show.table("the hurdle: which book is harder to beat", head, rows)
+        console.table("the hurdle: which book is harder to beat", head, rows)
 
 
 def _print_fees(fees: pd.DataFrame) -> None:
@@ -232,7 +232,7 @@ def _print_fees(fees: pd.DataFrame) -> None:
         told = part.set_index("kind")
         inside = -1e4 * float(told["fee"].to_numpy(dtype=float)[0])  # the first adds them back
         growth = told["cagr"].reindex(kinds).to_numpy(dtype=float)
-        cells = [show.number(float(value), "share") for value in growth]
+        cells = [console.number(float(value), "share") for value in growth]
         rows.append([f"{label}, {book}", f"{inside:.1f}", *cells])
     head = ["growth a year", "fund fees, bps", *map(words, kinds)]
-    show.table("fund fees, which adjusted prices have borne", head, rows)
+    console.table("fund fees, which adjusted prices have borne", head, rows)

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from tiltwise.cli.exits import UsageError
+from tiltwise.cli.exit_codes import UsageError
 from tiltwise.sources.french import FIVE_FACTORS, pull_french
 
 SOURCES = ("french",)

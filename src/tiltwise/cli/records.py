@@ -4,7 +4,7 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
-from tiltwise.cli import show
+from tiltwise.cli import console
 from tiltwise.ledger import Ledger
 
 
@@ -24,7 +24,7 @@ def print_rows(found: list[dict[str, Any]]) -> None:
         print("no run is recorded here yet")
         return
     columns = list(found[0])
-    show.table("ledger", columns, [[str(row[c]) for c in columns] for row in found])
+    console.table("ledger", columns, [[str(row[c]) for c in columns] for row in found])
 
 
 def print_findings(found: list[dict[str, Any]]) -> None:

@@ -8,9 +8,9 @@ import pandas as pd
 
 from tiltwise.backtest.simulator import Simulator
 from tiltwise.backtest.walk_forward import first_start
-from tiltwise.cli import inputs, show
+from tiltwise.cli import console, inputs
 from tiltwise.cli import vault as vaults
-from tiltwise.cli.exits import UsageError
+from tiltwise.cli.exit_codes import UsageError
 from tiltwise.errors import MissingData
 from tiltwise.evaluate.metrics import summary
 from tiltwise.evaluate.record import run_of
@@ -19,11 +19,11 @@ from tiltwise.ledger.frames import read_table
 from tiltwise.market.gaps import Policy, close_gaps
 from tiltwise.market.market import Market
 from tiltwise.recipes.sparse_replication import SparseReplication
-from tiltwise.report import replication_page
-from tiltwise.report.month_charts import month_chart
-from tiltwise.research import replication_results as results
-from tiltwise.research import replication_stages as steps
-from tiltwise.research.replication_models import Bulk
+from tiltwise.report.replication import page as replication_page
+from tiltwise.report.replication.month_charts import month_chart
+from tiltwise.research.studies.replication import results
+from tiltwise.research.studies.replication import stages as steps
+from tiltwise.research.studies.replication.models import Bulk
 
 PAGE = "replica.html"
 
@@ -40,7 +40,7 @@ class Asked:
 
     def log(self, text: str) -> None:
         """Print a line on stderr."""
-        show.note(text, self.quiet)
+        console.note(text, self.quiet)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -137,7 +137,7 @@ def execute(asked: Asked, chosen: tuple[str, ...]) -> dict[str, Any]:
 def _portfolio(asked: Asked, work: steps.Work, about: dict[str, Any]) -> dict[str, Any]:
     """Run the last stage; write its tables and its page, and record the run."""
     market = work.market()
-    with show.progress("replica and rivals", asked.quiet):
+    with console.progress("replica and rivals", asked.quiet):
         found = steps.stage_portfolio(work)
     predictions, importance = work.read("predictions"), work.read("importance")
     tables = results.result_tables(found, market, work.strategy, predictions, importance)

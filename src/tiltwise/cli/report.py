@@ -13,23 +13,23 @@ from typing import Any
 
 import pandas as pd
 
-from tiltwise.cli.exits import UsageError
+from tiltwise.cli.exit_codes import UsageError
 from tiltwise.errors import LedgerError
 from tiltwise.evaluate.metrics import METRICS
-from tiltwise.evaluate.selection import Selection, selection
+from tiltwise.evaluate.significance.selection import Selection, selection
 from tiltwise.ledger import Ledger, Run
 from tiltwise.ledger.run import canonical
 from tiltwise.ledger.run import number as as_stored
-from tiltwise.report import doubt, page, risks, standing, yardsticks
-from tiltwise.report.text import number
-from tiltwise.research.doubt import Grid
-from tiltwise.research.evidence import Evidence
-from tiltwise.research.risk_measures import RISKS, Measures
-from tiltwise.research.risk_readings import Sources
-from tiltwise.research.risk_register import Register, register
-from tiltwise.research.trials import grid_of
-from tiltwise.research.vault import Vault
-from tiltwise.research.yardsticks import Yardsticks
+from tiltwise.report.components.text import number
+from tiltwise.report.run import benchmarks, page, risks, sensitivity, trials_section
+from tiltwise.research.holdout import Vault
+from tiltwise.research.risk.measures import RISKS, Measures
+from tiltwise.research.risk.readings import Sources
+from tiltwise.research.risk.register import Register, register
+from tiltwise.research.robustness.benchmarks import Benchmarks
+from tiltwise.research.robustness.robustness import Robustness
+from tiltwise.research.robustness.sensitivity import Grid
+from tiltwise.research.search.trials import grid_of
 
 EVIDENCE, PAGE = "evidence.json", "page.json"
 _DEFAULT_BENCHMARK = "Benchmark"
@@ -101,13 +101,13 @@ def publish(run: Run, ledger: Ledger, stands: Standing) -> Path:
 
 def render(run: Run, stands: Standing) -> str:
     """Return the page of a run."""
-    found = Evidence.from_json(json.loads(run.files[EVIDENCE]))
-    beside = Yardsticks.restore(run.files)
+    found = Robustness.from_json(json.loads(run.files[EVIDENCE]))
+    beside = Benchmarks.restore(run.files)
     more = [
-        doubt.section(found),
-        standing.against(found),
-        *([] if beside is None else yardsticks.sections(beside)),
-        standing.trials(stands.counted, stands.grid, stands.vault),
+        sensitivity.section(found),
+        trials_section.against(found),
+        *([] if beside is None else benchmarks.sections(beside)),
+        trials_section.trials(stands.counted, stands.grid, stands.vault),
     ]
     risky = risks_of(run, stands)
     more += [] if risky is None else [risks.section(risky)]
@@ -119,12 +119,12 @@ def risks_of(run: Run, stands: Standing) -> Register | None:
     measured = Measures.restore(run.files)
     if measured is None or EVIDENCE not in run.files:
         return None
-    found = Evidence.from_json(json.loads(run.files[EVIDENCE]))
+    found = Robustness.from_json(json.loads(run.files[EVIDENCE]))
     return register(Sources(run, measured, found, stands.counted, stands.recordings))
 
 
 def stored(
-    result: Any, found: Evidence, benchmark: str | None, title: str = "", subtitle: str = ""
+    result: Any, found: Robustness, benchmark: str | None, title: str = "", subtitle: str = ""
 ) -> dict[str, bytes]:
     """Return what a run leaves behind: tables as Parquet, the rest as JSON.
 

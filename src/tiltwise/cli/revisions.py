@@ -4,9 +4,10 @@ from typing import Any
 
 import pandas as pd
 
-from tiltwise.cli import show
+from tiltwise.cli import console
 from tiltwise.errors import MissingData
-from tiltwise.market import companions, fred_md
+from tiltwise.market.macro import fred_md
+from tiltwise.market.readers import companions
 
 COLUMNS = {
     "months": "months", "revision": "mean revision", "revision_share": "of level",
@@ -23,14 +24,14 @@ def examine(path: str, series: str | None) -> dict[str, Any]:
     MissingData
         The file holds no monthly tables, or those of one month only.
     """
-    from tiltwise.features import macro_revisions
+    from tiltwise.features.macro import revisions
 
     found = companions.read_macros(path)
     if found.vintages is None:
         raise MissingData(f"{path}: no monthly macro tables; revisions need every vintage")
     known = found.vintages
     chosen = [name.strip() for name in series.split(",")] if series else None
-    table = macro_revisions.revisions(known, chosen)
+    table = revisions.revisions(known, chosen)
     rows = [
         {"series": name, "group": fred_md.group(str(name)), **_plain(row.to_dict())}
         for name, row in table.iterrows()
@@ -58,13 +59,13 @@ def print_report(told: dict[str, Any]) -> None:
         f"{told['vintages']} vintages, {told['first']} to {told['last']}; "
         f"{told['series']['all']} series: {groups}"
     )
-    show.table(
+    console.table(
         "first release against the latest vintage",
         ["series", *COLUMNS.values()],
         [[str(row["series"]), *(_cell(row, key) for key in COLUMNS)] for row in told["revisions"]],
     )
     for note in told["notes"]:
-        show.note(note)
+        console.note(note)
 
 
 def _cell(row: dict[str, Any], key: str) -> str:
@@ -72,5 +73,5 @@ def _cell(row: dict[str, Any], key: str) -> str:
     if value is None or value != value:
         return "-"
     if key in ("revision_share", "sign_changed"):
-        return show.number(value, "share")
+        return console.number(value, "share")
     return value if isinstance(value, str) else f"{value:.6g}"

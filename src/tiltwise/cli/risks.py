@@ -4,16 +4,16 @@ import math
 import sys
 from typing import TYPE_CHECKING
 
-from tiltwise.cli import show
+from tiltwise.cli import console
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from rich.table import Table
 
-    from tiltwise.evaluate.style import Style
-    from tiltwise.research.risk_readings import Reading
-    from tiltwise.research.risk_register import Register
+    from tiltwise.evaluate.risk.factor_exposure import Style
+    from tiltwise.research.risk.readings import Reading
+    from tiltwise.research.risk.register import Register
 
 STYLES = {"ruin": "bold red", "watch": "yellow", "limitation": "dim"}
 """How the lines of a verdict look on a terminal."""
@@ -33,7 +33,7 @@ def read(key: str, folder: "Path") -> "Register":
         The run was recorded without what the register needs.
     """
     from tiltwise.cli import report
-    from tiltwise.cli.exits import UsageError
+    from tiltwise.cli.exit_codes import UsageError
     from tiltwise.ledger import Ledger
 
     ledger = Ledger(folder)
@@ -82,15 +82,14 @@ def print_style(found: "Style") -> None:
     rows = []
     for name, row in found.table.iterrows():
         unit = "share" if name == "alpha" else "ratio"
-        numbers = (show.number(float(row[key]), unit) for key in ("loading", "error"))
-        bounds = (
-            f"{show.number(float(row['low']), unit)} to {show.number(float(row['high']), unit)}"
-        )
-        others = (show.number(float(row["t"])), show.number(float(row["p"])))
+        numbers = (console.number(float(row[key]), unit) for key in ("loading", "error"))
+        low, high = (console.number(float(row[key]), unit) for key in ("low", "high"))
+        bounds = f"{low} to {high}"
+        others = (console.number(float(row["t"])), console.number(float(row["p"])))
         rows.append([str(name), *numbers, bounds, *others, found.made_of.get(str(name), "a year")])
     title = f"styles, {found.source}, {found.since} to {found.until}, {found.rows} sessions, "
     title += f"{found.lags} lags, R2 {found.r2:.3f}"
-    show.table(title, ["style", "loading", "error", "90 %", "t", "p", "made of"], rows)
+    console.table(title, ["style", "loading", "error", "90 %", "t", "p", "made of"], rows)
 
 
 def summary(found: "Register") -> str:
@@ -109,7 +108,7 @@ def number(reading: "Reading", value: float) -> str:
         return "-"
     if reading.unit in ("count", "money"):
         return f"{value:,.0f}"
-    return f"{value:.1f} bps" if reading.unit == "bps" else show.number(value, reading.unit)
+    return f"{value:.1f} bps" if reading.unit == "bps" else console.number(value, reading.unit)
 
 
 def span(reading: "Reading") -> str:

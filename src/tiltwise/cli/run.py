@@ -9,16 +9,16 @@ import pandas as pd
 
 from tiltwise import recipes
 from tiltwise.backtest.walk_forward import first_start, walk_forward
-from tiltwise.cli import inputs, report, risks, show, yardsticks
+from tiltwise.cli import console, inputs, report, risks, yardsticks
 from tiltwise.cli.asked import Asked as Asked
 from tiltwise.evaluate.metrics import METRICS, summary
 from tiltwise.evaluate.record import code_version, run_of
 from tiltwise.ledger import Ledger, Run
-from tiltwise.research.evidence import Evidence, evidence
-from tiltwise.research.risk_measures import measures
-from tiltwise.research.risk_register import Register
-from tiltwise.research.yardsticks import Yardsticks
-from tiltwise.research.yardsticks import yardsticks as measure
+from tiltwise.research.risk.measures import measures
+from tiltwise.research.risk.register import Register
+from tiltwise.research.robustness.benchmarks import Benchmarks
+from tiltwise.research.robustness.benchmarks import yardsticks as measure
+from tiltwise.research.robustness.robustness import Robustness, evidence
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -27,9 +27,9 @@ class Done:
 
     facts: dict[str, Any]
     table: pd.DataFrame
-    found: Evidence
+    found: Robustness
     notes: tuple[str, ...]
-    beside: Yardsticks | None = None
+    beside: Benchmarks | None = None
     risky: Register | None = None
 
     @property
@@ -50,7 +50,7 @@ def execute(asked: Asked, quiet: bool) -> Done:
     # What was costly to compute is found again, by this code: a run that was killed goes on.
     market = asked.market.keeping(asked.folder / "nodes" / code_version(recipe))
     label = inputs.label(asked.data)
-    with show.progress(f"{strategy.name} on {label}", quiet) as bar:
+    with console.progress(f"{strategy.name} on {label}", quiet) as bar:
         result = walk_forward(
             strategy,
             market,
@@ -61,7 +61,7 @@ def execute(asked: Asked, quiet: bool) -> Done:
             progress=bar,
         )
         table = summary(result, seed=asked.seed)
-    with show.progress("what stands behind it", quiet) as bar:
+    with console.progress("what stands behind it", quiet) as bar:
         found = evidence(result, market, asked.seed, asked.jobs, bar)
         beside = measure(result, market, asked.seed)
         risky = measures(result, market, asked.seed)
@@ -71,7 +71,7 @@ def execute(asked: Asked, quiet: bool) -> Done:
     return conclude(asked, result, run, found)
 
 
-def conclude(asked: Asked, result: Any, run: Run, found: Evidence) -> Done:
+def conclude(asked: Asked, result: Any, run: Run, found: Robustness) -> Done:
     """Record a run, count its trials, and write its page from what was recorded."""
     ledger = Ledger(asked.folder)
     ledger.add(run)
@@ -79,7 +79,7 @@ def conclude(asked: Asked, result: Any, run: Run, found: Evidence) -> Done:
     stands = report.Standing.of(run, ledger)
     path = report.publish(run, ledger, stands)
     table = report.metrics(run, stands.counted)
-    beside = Yardsticks.restore(run.files)
+    beside = Benchmarks.restore(run.files)
     told, risky = facts(asked, result, stands, run, path), report.risks_of(run, stands)
     return Done(told, table, found, run.notes, beside, risky)
 
@@ -120,7 +120,7 @@ def facts(
     }
 
 
-def doubted(found: Evidence) -> dict[str, Any]:
+def doubted(found: Robustness) -> dict[str, Any]:
     """Return the sweeps of doubt and the simple rules as ``--json`` prints them."""
     curves = {name: getattr(found, name) for name in ("delay", "cost", "fill", "start")}
     points = {
@@ -145,20 +145,20 @@ def print_result(done: Done) -> None:
     """Print the metrics, the assumptions and where the report is."""
     facts = done.facts
     rows = [
-        [name, *(show.number(float(v), unit(name)) for v in done.table.loc[name].to_numpy())]
-        for name in show.side_by_side(list(map(str, done.table.index)))
+        [name, *(console.number(float(v), unit(name)) for v in done.table.loc[name].to_numpy())]
+        for name in console.side_by_side(list(map(str, done.table.index)))
     ]
     name = facts["strategy"]["strategy"]
     title = f"{name} on {facts['data']}, {facts['start']} to {facts['end']}"
-    show.table(title, ["metric", "value", "low 5 %", "high 95 %"], rows)
+    console.table(title, ["metric", "value", "low 5 %", "high 95 %"], rows)
     print(
         f"fills at the {facts['fill']}; earns from session {facts['delay']} after the decision on"
     )
     counted = facts["trials"]
     print(
         f"trials counted: {counted['trials']}; best of them without skill: Sharpe "
-        f"{show.number(counted['noise_ceiling'])}; fails from "
-        f"{show.number(counted['fails_at'], 'periods')} trials on"
+        f"{console.number(counted['noise_ceiling'])}; fails from "
+        f"{console.number(counted['fails_at'], 'periods')} trials on"
     )
     print_evidence(done.found)
     if done.beside is not None:
@@ -172,29 +172,32 @@ def print_result(done: Done) -> None:
     print(f"run {facts['run_id']}\nreport {facts['files']['report']}")
 
 
-def print_evidence(found: Evidence) -> None:
+def print_evidence(found: Robustness) -> None:
     """Print the Sharpe ratio under other assumptions, and the differences to simple rules."""
     curves = {"delay": found.delay, "cost": found.cost, "fill": found.fill}
     rows = [
-        [f"{name} {point.label}", *(show.number(v) for v in (point.sharpe, point.low, point.high))]
+        [
+            f"{name} {point.label}",
+            *(console.number(v) for v in (point.sharpe, point.low, point.high)),
+        ]
         for name, curve in curves.items()
         for point in (curve.points if curve else ())
     ]
     if rows:
-        show.table("Sharpe ratio net of costs if", ["", "value", "low 5 %", "high 95 %"], rows)
+        console.table("Sharpe ratio net of costs if", ["", "value", "low 5 %", "high 95 %"], rows)
     for text in told(found):
         print(text)
     columns = ("sharpe", "sharpe_low", "sharpe_high", "sharpe_p", "mean")
     rows = [
-        [str(rule), *(show.number(float(row[name])) for name in columns), record(row)]
+        [str(rule), *(console.number(float(row[name])) for name in columns), record(row)]
         for rule, row in found.against.iterrows()
     ]
     head = ["this run less", "sharpe", "low 5 %", "high 95 %", "p", "mean a year", "years needed"]
     if rows:
-        show.table("against simple rules, net of costs", head, rows)
+        console.table("against simple rules, net of costs", head, rows)
 
 
-def told(found: Evidence) -> list[str]:
+def told(found: Robustness) -> list[str]:
     """Return what the sweeps say in a line each."""
     lines = []
     if found.cost is not None:
@@ -213,7 +216,7 @@ def told(found: Evidence) -> list[str]:
 def record(row: pd.Series) -> str:
     """Return the years of record that a difference needs."""
     needed = float(row["min_track_record_years"])
-    return "never" if math.isinf(needed) else show.number(needed)
+    return "never" if math.isinf(needed) else console.number(needed)
 
 
 def unit(name: str) -> str:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from tiltwise.cli import show
+from tiltwise.cli import console
 from tiltwise.cli.groups import Chosen, Companions, Fills, spelled_out
 from tiltwise.cli.options import (
     Benchmark,
@@ -64,7 +64,7 @@ def data_pull(
 
     told = pull.execute(source, folder, url, refresh)
     if json:
-        show.emit_json(told)
+        console.emit_json(told)
     else:
         pull.print_result(told)
 
@@ -83,7 +83,7 @@ def data_revisions(
 
     told = revisions.examine(macro, series)
     if json:
-        show.emit_json(told)
+        console.emit_json(told)
     else:
         revisions.print_report(told)
 
@@ -98,7 +98,7 @@ def ledger_list(folder: Folder = None, json: Json = False) -> None:
 
     rows = records.rows(config.read(None, folder=folder).folder)
     if json:
-        show.emit_json(rows)
+        console.emit_json(rows)
     else:
         records.print_rows(rows)
 
@@ -114,7 +114,7 @@ def ledger_verify(folder: Folder = None, json: Json = False) -> None:
     findings = records.verify(config.read(None, folder=folder).folder)
     passed = not any(finding["broken"] for finding in findings)
     if json:
-        show.emit_json({"passed": passed, "findings": findings})
+        console.emit_json({"passed": passed, "findings": findings})
     else:
         records.print_findings(findings)
     if not passed:
@@ -139,7 +139,7 @@ def vault_seal(
     where = configuration.read(config, data=data, folder=folder)
     told = vaults.seal(where.folder, where.data, start)
     if json:
-        show.emit_json(told)
+        console.emit_json(told)
     else:
         print(f"{told['data']} is sealed from {told['sealed_from']}")
 
@@ -180,7 +180,7 @@ def vault_score(
     asked = Asked.typed(recipe, where, market, chosen, fills.simulator(), seed)
     rows = vaults.score(asked, open_vault, quiet)
     if json:
-        show.emit_json(rows)
+        console.emit_json(rows)
     else:
         vaults.print_scores(rows)
 
@@ -196,6 +196,6 @@ def vault_status(config: Config = None, folder: Folder = None, json: Json = Fals
 
     rows = vaults.status(configuration.read(config, folder=folder).folder)
     if json:
-        show.emit_json(rows)
+        console.emit_json(rows)
     else:
         vaults.print_status(rows)

@@ -10,15 +10,15 @@ import numpy as np
 import pandas as pd
 
 from tiltwise import recipes
-from tiltwise.cli import inputs, show
+from tiltwise.cli import console, inputs
 from tiltwise.cli.asked import Asked as Common
-from tiltwise.cli.exits import UsageError
+from tiltwise.cli.exit_codes import UsageError
 from tiltwise.evaluate.returns import periods_in_year
-from tiltwise.evaluate.selection import Selection, selection
+from tiltwise.evaluate.significance.selection import Selection, selection
 from tiltwise.ledger import Ledger, Run
 from tiltwise.overlays import TurnoverLimit
-from tiltwise.research.doubt import Grid
-from tiltwise.research.sweep import against_rules, sweep
+from tiltwise.research.robustness.sensitivity import Grid
+from tiltwise.research.search.sweep import against_rules, sweep
 from tiltwise.strategy import Strategy
 
 SHARES = frozenset({"cagr", "ann_volatility", "max_drawdown", "cost_drag"})
@@ -77,7 +77,7 @@ def execute(asked: Asked, quiet: bool) -> Done:
     ledger = Ledger(asked.folder)
     label = inputs.label(asked.data)
     title = f"{strategies[0].name} on {label}: {len(strategies)} configurations"
-    with show.progress(title, quiet) as bar:
+    with console.progress(title, quiet) as bar:
         trials = sweep(
             strategies,
             asked.market,
@@ -149,19 +149,19 @@ def _told(trials: pd.DataFrame, row: int) -> str:
 
 def print_result(done: Done) -> None:
     """Print the trials, what choosing was worth, and the comparison with simple rules."""
-    columns = show.side_by_side(list(done.trials.columns))
+    columns = console.side_by_side(list(done.trials.columns))
     rows = [
         [str(key)[:8], *(_cell(name, done.trials.loc[key, name]) for name in columns)]
         for key in done.trials.index
     ]
-    show.table(done.title, ["run", *columns], rows)
+    console.table(done.title, ["run", *columns], rows)
     if done.limits is not None:
         print_limits(done.limits)
     best = done.best
     print(
         f"best of {best.trials} trials counted in this ledger: deflated Sharpe ratio "
-        f"{show.number(best.dsr, 'probability')}, probability of overfitting "
-        f"{show.number(best.pbo, 'probability')}; without skill the best would show "
+        f"{console.number(best.dsr, 'probability')}, probability of overfitting "
+        f"{console.number(best.pbo, 'probability')}; without skill the best would show "
         f"{best.noise_ceiling:.2f}"
     )
     if done.grid is not None:
@@ -177,14 +177,14 @@ def print_limits(limits: pd.DataFrame) -> None:
     head = ["cap, one-way", "realised a session", "cost a year", "Sharpe before costs"]
     rows = [
         [
-            "none" if math.isinf(row["cap"]) else show.number(row["cap"], "share"),
-            *(show.number(row[name], "share") for name in ("one_way", "cost_drag")),
-            *(show.number(row[name]) for name in ("gross_sharpe", "sharpe", "low", "high")),
+            "none" if math.isinf(row["cap"]) else console.number(row["cap"], "share"),
+            *(console.number(row[name], "share") for name in ("one_way", "cost_drag")),
+            *(console.number(row[name]) for name in ("gross_sharpe", "sharpe", "low", "high")),
         ]
         for row in limits.to_dict("records")
     ]
     head += ["after costs", "low 5 %", "high 95 %"]
-    show.table("what a limit on turnover costs and saves", head, rows)
+    console.table("what a limit on turnover costs and saves", head, rows)
 
 
 def print_frame(title: str, frame: pd.DataFrame) -> None:
@@ -193,7 +193,7 @@ def print_frame(title: str, frame: pd.DataFrame) -> None:
         [str(label), *(_cell(str(name), row[name]) for name in frame.columns)]
         for label, row in frame.iterrows()
     ]
-    show.table(title, [str(frame.index.name or ""), *map(str, frame.columns)], rows)
+    console.table(title, [str(frame.index.name or ""), *map(str, frame.columns)], rows)
 
 
 def _cell(name: str, value: Any) -> str:
@@ -202,4 +202,4 @@ def _cell(name: str, value: Any) -> str:
     number = float(value)
     if math.isinf(number):
         return "none" if name == "cap" else "never"
-    return show.number(number, "share" if name in SHARES else "ratio")
+    return console.number(number, "share" if name in SHARES else "ratio")

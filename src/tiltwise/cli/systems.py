@@ -4,7 +4,7 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
-from tiltwise.cli import show
+from tiltwise.cli import console
 
 PAGE = "systems.html"
 INDEX = "SP500 is a price index without dividends"
@@ -44,10 +44,10 @@ class Asked:
 
 def execute(asked: Asked, quiet: bool) -> tuple[Any, Path]:
     """Run all of them, record each, and write the page."""
-    from tiltwise.claims.artefacts import write
+    from tiltwise.claims.engine.artefacts import write
     from tiltwise.cli import inputs
     from tiltwise.ledger import Ledger
-    from tiltwise.report import systems_page
+    from tiltwise.report.systems import page as systems_page
     from tiltwise.research import lineup
     from tiltwise.research.systems import systems as side_by_side
 
@@ -57,7 +57,7 @@ def execute(asked: Asked, quiet: bool) -> tuple[Any, Path]:
         own = market.assets if asked.universe == "all" else tuple(asked.universe.split(","))
     view = lineup.common_history(market, own)
     label = inputs.label(asked.data)
-    with show.progress(f"systems on {label}", quiet) as bar:
+    with console.progress(f"systems on {label}", quiet) as bar:
         found = side_by_side(
             view,
             asked.start,
@@ -109,7 +109,7 @@ def print_result(found: Any, page: Path, label: str) -> None:
     period = f"{found.start:%Y-%m-%d} to {found.returns.index[-1]:%Y-%m-%d}"
     against = found.benchmark or "no benchmark"
     title = f"{label}, {len(found.universe)} assets, {against}: {period}, net of costs"
-    show.table(title, ["", *(head for head, _ in HEAD.values())], rows)
+    console.table(title, ["", *(head for head, _ in HEAD.values())], rows)
     print(
         f"{len(found.returns)} sessions, the same in every row; fills at the {found.fill}; ", end=""
     )
@@ -127,7 +127,7 @@ def print_result(found: Any, page: Path, label: str) -> None:
 
 
 def _cell(row: dict[str, Any], name: str) -> str:
-    text = show.number(float(row[name]), HEAD[name][1])
+    text = console.number(float(row[name]), HEAD[name][1])
     if name != "sharpe" or text == "-":
         return text
-    return f"{text} ({show.number(float(row['low']))} to {show.number(float(row['high']))})"
+    return f"{text} ({console.number(float(row['low']))} to {console.number(float(row['high']))})"

@@ -7,15 +7,15 @@ from typing import Any
 import pandas as pd
 
 from tiltwise import recipes
-from tiltwise.cli import inputs, show
+from tiltwise.cli import console, inputs
 from tiltwise.cli.asked import Asked as Common
-from tiltwise.cli.exits import UsageError
+from tiltwise.cli.exit_codes import UsageError
 from tiltwise.cli.sweep import print_frame
 from tiltwise.ledger import Ledger
-from tiltwise.research import axes
-from tiltwise.research.sweep import against_rules
-from tiltwise.research.tune import tune
-from tiltwise.research.tuned import Tuned
+from tiltwise.research.search import axes
+from tiltwise.research.search.sweep import against_rules
+from tiltwise.research.search.tune import tune
+from tiltwise.research.search.tuning_result import Tuned
 
 SHOWN = 10
 """Trials that are printed; the ledger and ``--json`` have all."""
@@ -23,7 +23,7 @@ SHOWN = 10
 
 @dataclasses.dataclass(frozen=True)
 class Asked(Common):
-    """What was typed, with the data already read; `space` holds texts as in `research.axes`."""
+    """What was typed, with the data read; `space` holds texts as in `research.search.axes`."""
 
     space: tuple[str, ...]
     trials: int = 50
@@ -78,7 +78,7 @@ def execute(asked: Asked, quiet: bool) -> Done:
     space = space_of(recipe, asked.space)
     label = inputs.label(asked.data)
     title = f"{strategy.name} on {label}: {', '.join(asked.space)}"
-    with show.progress(title, quiet) as bar:
+    with console.progress(title, quiet) as bar:
         found = tune(
             strategy,
             asked.market,
@@ -131,14 +131,14 @@ def print_result(done: Done) -> None:
     span = f"{found.periods.start:%Y-%m-%d} to {found.periods.end:%Y-%m-%d}"
     print(f"{done.title}\nvalidated {span}; {told_holdout(found)}")
     _print_trials(found)
-    value, low, high = (show.number(x) for x in found.ensemble.best)
+    value, low, high = (console.number(x) for x in found.ensemble.best)
     counted = found.selection
     print(
         f"best {found.objective} {value}, 90 % interval {low} to {high}\n"
         f"best of {counted.trials} trials counted in this ledger: deflated Sharpe ratio "
-        f"{show.number(counted.dsr, 'probability')}, probability of overfitting "
-        f"{show.number(counted.pbo, 'probability')}; without skill the best would show "
-        f"{show.number(counted.noise_ceiling)}"
+        f"{console.number(counted.dsr, 'probability')}, probability of overfitting "
+        f"{console.number(counted.pbo, 'probability')}; without skill the best would show "
+        f"{console.number(counted.noise_ceiling)}"
     )
     print_frame(f"chosen against average, {found.objective}", found.ensemble.table())
     if len(done.against):
@@ -169,12 +169,12 @@ def _print_trials(found: Tuned) -> None:
     ]
     reused = f", {found.reused} of them on record before" if found.reused else ""
     title = f"{len(table)} trials, {found.searcher} search{reused}; the best {len(shown)}"
-    show.table(title, ["trial", *map(str, shown.columns)], rows)
+    console.table(title, ["trial", *map(str, shown.columns)], rows)
 
 
 def _cell(value: Any, name: str = "") -> str:
     if name == "run":
         return str(value)[:8]
     if name in ("value", "sharpe", "gross_sharpe"):
-        return show.number(float(value))
+        return console.number(float(value))
     return f"{value:g}" if isinstance(value, float) else str(value)

@@ -4,18 +4,18 @@ from typing import Any
 
 from tiltwise.backtest.costs import Costs
 from tiltwise.backtest.simulator import Simulator
-from tiltwise.claims import card as cards
-from tiltwise.claims.as_written.account import AsWritten
-from tiltwise.claims.lab import in_its_words, run_as_written
-from tiltwise.claims.study import study
-from tiltwise.claims.variants import variants
-from tiltwise.cli import inputs, report, run, show
-from tiltwise.cli.exits import UsageError
+from tiltwise.claims.engine import card as cards
+from tiltwise.claims.engine.account import AsWritten
+from tiltwise.claims.engine.data import study
+from tiltwise.claims.engine.measure import in_its_words, run_as_written
+from tiltwise.claims.engine.variants import variants
+from tiltwise.cli import console, inputs, report, run
+from tiltwise.cli.exit_codes import UsageError
 from tiltwise.evaluate.metrics import summary
 from tiltwise.evaluate.record import run_of
-from tiltwise.research.evidence import evidence, rules_only
-from tiltwise.research.risk_measures import CAPITAL, measures
-from tiltwise.research.yardsticks import yardsticks
+from tiltwise.research.risk.measures import CAPITAL, measures
+from tiltwise.research.robustness.benchmarks import yardsticks
+from tiltwise.research.robustness.robustness import evidence, rules_only
 
 NUMBERS = ("delta", "noise")
 RIVALS = Simulator("close", 1, Costs())  # the simple rules fill as the source does
@@ -34,12 +34,12 @@ def execute(asked: run.Asked, variant: str, simulator: Simulator | None, quiet: 
         if getattr(asked, option):
             raise UsageError(f"--{option} cannot be given with --variant: the claim card sets it")
     label, card = inputs.label(asked.data), cards.read(asked.recipe)
-    with show.progress(f"{asked.recipe}, {variant}, on {label}", quiet):
+    with console.progress(f"{asked.recipe}, {variant}, on {label}", quiet):
         result: Any = known[variant](asked.market, simulator, **_fields(asked.settings))
         table = summary(result, seed=asked.seed)
     market = study(card, asked.market).market
     beside = None
-    with show.progress("what stands behind it", quiet) as bar:
+    with console.progress("what stands behind it", quiet) as bar:
         if isinstance(result, AsWritten):
             table = in_its_words(result, table)
             found = rules_only(result.returns, market, RIVALS, ALONE, asked.seed)

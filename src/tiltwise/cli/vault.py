@@ -4,13 +4,13 @@ from pathlib import Path
 from typing import Any
 
 from tiltwise import recipes
-from tiltwise.cli import inputs, show
+from tiltwise.cli import console, inputs
 from tiltwise.cli.asked import Asked
 from tiltwise.errors import LookaheadError
 from tiltwise.evaluate.metrics import METRICS
 from tiltwise.ledger import Ledger, Run
 from tiltwise.market.market import Market
-from tiltwise.research.vault import Vault
+from tiltwise.research.holdout import Vault
 
 
 def admitted(folder: Path, data: str, market: Market, end: str | None, reason: str | None) -> None:
@@ -61,7 +61,7 @@ def score(asked: Asked, reason: str | None, quiet: bool) -> list[dict[str, Any]]
     strategy = inputs.strategy(recipe, list(asked.settings), universe=names)
     vault, market, using = Vault(Ledger(asked.folder)), asked.market, asked.simulator
     period, seed = (asked.start, asked.end), asked.seed
-    with show.progress(f"{strategy.name} on {label}", quiet):
+    with console.progress(f"{strategy.name} on {label}", quiet):
         found = {"validation": vault.validate(strategy, market, label, *period, using, seed=seed)}
         if reason is not None:
             opened = vault.evaluate(strategy, market, label, reason, simulator=using, seed=seed)
@@ -81,11 +81,11 @@ def print_scores(rows: list[dict[str, Any]]) -> None:
     for name in SHOWN:
         cells = []
         for found in (row["metrics"][name] for row in rows):
-            words = [show.number(found[k], METRICS[name].unit) for k in ("value", "low", "high")]
+            words = [console.number(found[k], METRICS[name].unit) for k in ("value", "low", "high")]
             cells.append(words[0] if words[1] == "-" else f"{words[0]} ({words[1]} to {words[2]})")
         table.append([name, *cells])
     head = [f"{row['period']}, {row['start']} to {row['end']}" for row in rows]
-    show.table("one engine, two periods; 90 % intervals", ["", *head], table)
+    console.table("one engine, two periods; 90 % intervals", ["", *head], table)
     print(f"vault: {rows[-1]['vault']}")
 
 

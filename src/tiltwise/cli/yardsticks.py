@@ -4,13 +4,13 @@ import math
 
 import pandas as pd
 
-from tiltwise.cli import show
+from tiltwise.cli import console
 from tiltwise.evaluate.active import NUMBERS
 from tiltwise.evaluate.fees import words
-from tiltwise.research.yardsticks import DAILY, RUN, Yardsticks
+from tiltwise.research.robustness.benchmarks import DAILY, RUN, Benchmarks
 
 
-def print_result(beside: Yardsticks) -> None:
+def print_result(beside: Benchmarks) -> None:
     """Print active returns, expected and realised tracking error, the hurdle, and fees."""
     rows = []
     for other in dict.fromkeys(beside.active.index.get_level_values("against")):
@@ -21,7 +21,7 @@ def print_result(beside: Yardsticks) -> None:
         rows.append([beside.called(str(other)), *cells])
     since = f"since {beside.paths.index[0]:%Y-%m-%d}, {len(beside.paths)} sessions, 90 %"
     head = ["this run less", "active return a year", "tracking error a year", "information ratio"]
-    show.table(f"against its benchmarks, {since}", head, rows)
+    console.table(f"against its benchmarks, {since}", head, rows)
     for text in (tracking(beside), hurdled(beside)):
         if text:
             print(text)
@@ -29,7 +29,7 @@ def print_result(beside: Yardsticks) -> None:
         print_fees(beside)
 
 
-def tracking(beside: Yardsticks) -> str:
+def tracking(beside: Benchmarks) -> str:
     """Say what tracking error was expected and what came; nothing where none was expected."""
     told = beside.expected
     if told is None:
@@ -45,7 +45,7 @@ def tracking(beside: Yardsticks) -> str:
     return text
 
 
-def hurdled(beside: Yardsticks) -> str:
+def hurdled(beside: Benchmarks) -> str:
     """Say which of benchmark and equal weights is the harder one to beat."""
     told = beside.hurdle
     if told is None:
@@ -53,26 +53,26 @@ def hurdled(beside: Yardsticks) -> str:
     return (
         f"hurdle, {beside.market} less EW({beside.count}): Sharpe "
         f"{interval(told.sharpe, told.sharpe_low, told.sharpe_high)}, p = "
-        f"{show.number(told.sharpe_p)}; volatility {told.first_volatility:.2%} and "
+        f"{console.number(told.sharpe_p)}; volatility {told.first_volatility:.2%} and "
         f"{told.second_volatility:.2%}, ratio "
         f"{interval(told.volatility, told.volatility_low, told.volatility_high)}"
     )
 
 
-def print_fees(beside: Yardsticks) -> None:
+def print_fees(beside: Benchmarks) -> None:
     """Print the run's returns before and after fund fees; a double count is named one."""
     shown = beside.fees.reset_index("kind").loc[[RUN]]
     rows = [
         [
             words(str(row["kind"])),
             f"{1e4 * float(row['fee']):+.1f}",
-            *(show.number(float(row[name]), "share") for name in ("mean", "cagr")),
+            *(console.number(float(row[name]), "share") for name in ("mean", "cagr")),
             interval(float(row["sharpe"]), float(row["low"]), float(row["high"])),
         ]
         for row in shown.to_dict("records")
     ]
     head = ["", "fees taken off, bps", "mean a year", "growth a year", "Sharpe"]
-    show.table("fund fees, which adjusted prices have borne", head, rows)
+    console.table("fund fees, which adjusted prices have borne", head, rows)
 
 
 def spanned(frame: pd.DataFrame, name: str, unit: str) -> str:
@@ -83,7 +83,7 @@ def spanned(frame: pd.DataFrame, name: str, unit: str) -> str:
 
 def interval(value: float, low: float, high: float, unit: str = "ratio") -> str:
     """Return ``value (low to high)``, or the value alone where it has no interval."""
-    text = show.number(value, unit)
+    text = console.number(value, unit)
     if not (math.isfinite(low) and math.isfinite(high)):
         return text
-    return f"{text} ({show.number(low, unit)} to {show.number(high, unit)})"
+    return f"{text} ({console.number(low, unit)} to {console.number(high, unit)})"

@@ -13,8 +13,8 @@ import numpy as np
 import pandas as pd
 
 from tiltwise.errors import DataError
-from tiltwise.evaluate import inference
 from tiltwise.evaluate.returns import path
+from tiltwise.evaluate.significance import inference
 from tiltwise.kernels import path_metrics as of_path
 from tiltwise.kernels.path_metrics import FloatArray
 from tiltwise.market.market import Market
@@ -104,7 +104,7 @@ def _mean_bounds(gap: FloatArray, periods: float, level: float, seed: int) -> li
     """Return the bootstrap interval of an annual mean."""
     if len(gap) < inference.SHORTEST:
         return [math.nan, math.nan]
-    from tiltwise.kernels.stationary import stationary_means
+    from tiltwise.kernels.bootstrap.stationary import stationary_means
 
     block, centre = max(1.0, inference.block_length(gap)), float(gap.mean())
     draws = stationary_means(gap[:, None] - centre, seed, 0, inference.DRAWS, block)[:, 0]

@@ -18,14 +18,12 @@ from typing import Protocol
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from tiltwise.calendar import SESSIONS_PER_YEAR
 from tiltwise.errors import DataError
-
-Floats = NDArray[np.float64]
+from tiltwise.kernels.arrays import Floats
 
 CASH, TRADING, COSTS = "cash", "trading", "costs"
-YEAR = 252.0
 
 
 class Held(Protocol):
@@ -110,12 +108,12 @@ def _added_up(daily: pd.DataFrame, before: Floats, net: Floats, base: Floats) ->
     table = pd.DataFrame(
         {
             "weight": shares,
-            "annual": daily.to_numpy().mean(axis=0) * YEAR,
+            "annual": daily.to_numpy().mean(axis=0) * SESSIONS_PER_YEAR,
             "linked": (daily.to_numpy() * link[:, None]).sum(axis=0),
         },
         daily.columns,
     )
-    return Attribution(daily, table, float((net - base).mean()) * YEAR, whole - market)
+    return Attribution(daily, table, float((net - base).mean()) * SESSIONS_PER_YEAR, whole - market)
 
 
 def _rate(first: Floats, second: Floats) -> Floats:

@@ -12,10 +12,10 @@ from typing import Self
 import pandas as pd
 
 from tiltwise.errors import DataError
-from tiltwise.evaluate import inference
 from tiltwise.evaluate.active import NUMBERS, relative
-from tiltwise.evaluate.compare import FEWEST
 from tiltwise.evaluate.returns import path
+from tiltwise.evaluate.significance import inference
+from tiltwise.evaluate.significance.paired import FEWEST
 from tiltwise.kernels import path_metrics as of_path
 
 ALONE = {

@@ -18,11 +18,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from tiltwise.calendar import SESSIONS_PER_YEAR
 from tiltwise.errors import DataError
+from tiltwise.kernels.arrays import Flags
 
-Bools = NDArray[np.bool_]
-
-YEAR = 252.0  #: sessions
 STRESS = 1
 
 
@@ -45,7 +44,7 @@ class Event:
         if not pd.Timestamp(self.start) <= pd.Timestamp(self.end):
             raise DataError(f"event {self.name!r} ends on {self.end}, before {self.start}")
 
-    def inside(self, dates: pd.DatetimeIndex) -> Bools:
+    def inside(self, dates: pd.DatetimeIndex) -> Flags:
         """Return which sessions lie in the window."""
         first, last = pd.Timestamp(self.start), pd.Timestamp(self.end)
         return np.asarray((dates >= first) & (dates <= last))
@@ -93,7 +92,7 @@ def event_study(
     return pd.DataFrame(rows, pd.Index([e.name for e in events], name="event"))
 
 
-def _through(event: Event, dates: pd.DatetimeIndex, there: Bools) -> dict[str, object]:
+def _through(event: Event, dates: pd.DatetimeIndex, there: Flags) -> dict[str, object]:
     inside = event.inside(dates)
     part, days = there[inside], dates[inside]
     begun = bool(dates[0] <= pd.Timestamp(event.start))
@@ -111,7 +110,7 @@ def false_alarms(
     paths: pd.Series | pd.DataFrame,
     events: Sequence[Event] = EVENTS,
     stress: int = STRESS,
-    periods: float = YEAR,
+    periods: float = SESSIONS_PER_YEAR,
 ) -> pd.DataFrame:
     """Return what each path saw outside all events (path x measure).
 
@@ -143,7 +142,7 @@ def false_alarms(
 
 
 def switching(
-    paths: pd.Series | pd.DataFrame, stress: int = STRESS, periods: float = YEAR
+    paths: pd.Series | pd.DataFrame, stress: int = STRESS, periods: float = SESSIONS_PER_YEAR
 ) -> pd.DataFrame:
     """Return how often each path changes its state (path x measure).
 
@@ -178,13 +177,13 @@ def _frame(paths: pd.Series | pd.DataFrame) -> pd.DataFrame:
     return paths.to_frame("path" if paths.name is None else paths.name)
 
 
-def _spells(there: Bools) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _spells(there: Flags) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return first rows of the runs of stress, and the rows after their last."""
     edges = np.diff(np.concatenate([[0], there.astype(np.int64), [0]]))
     return np.flatnonzero(edges > 0), np.flatnonzero(edges < 0)
 
 
-def _checked(labels: pd.Series, stress: int) -> tuple[pd.DatetimeIndex, Bools]:
+def _checked(labels: pd.Series, stress: int) -> tuple[pd.DatetimeIndex, Flags]:
     """Return the sessions of a path and which of them are in stress."""
     dates = labels.index
     if not isinstance(dates, pd.DatetimeIndex) or len(dates) == 0:

@@ -12,8 +12,8 @@ from collections.abc import Mapping
 import pandas as pd
 
 from tiltwise.errors import MissingData
-from tiltwise.evaluate import inference
 from tiltwise.evaluate.returns import path
+from tiltwise.evaluate.significance import inference
 from tiltwise.kernels import path_metrics as of_path
 
 BEFORE_FEES, ADJUSTED, NET = "before_fees", "adjusted", "net"

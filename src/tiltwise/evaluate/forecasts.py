@@ -25,10 +25,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from tiltwise.errors import DataError
-from tiltwise.evaluate.inference import DRAWS, NORMAL, SHORTEST, block_length
-from tiltwise.evaluate.snooping import confidence_set
+from tiltwise.evaluate.significance.data_snooping import confidence_set
+from tiltwise.evaluate.significance.inference import DRAWS, NORMAL, SHORTEST, block_length
+from tiltwise.kernels.bootstrap.stationary import stationary_means
 from tiltwise.kernels.path_metrics import NEGLIGIBLE, FloatArray
-from tiltwise.kernels.stationary import stationary_means
 
 MEAN, ZERO = "expanding mean", "zero"
 COLUMNS = ("mae", "r2_oos", "r2_low", "r2_high", "dm", "dm_p", "cw", "cw_p", "mcs_p", "in_mcs")

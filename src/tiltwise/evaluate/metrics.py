@@ -8,7 +8,7 @@ A metric is called with returns and answers a number::
     METRICS["beta"](daily, benchmark=index)      # frequency inferred from the dates
 
 Returns are simple returns per period; A is the number of periods per year. What is undefined is
-NaN. The definitions stand in `tiltwise.kernels.path_metrics` and `tiltwise.evaluate.book`.
+NaN. The definitions stand in `tiltwise.kernels.path_metrics` and `tiltwise.evaluate.traded_path`.
 """
 
 import dataclasses
@@ -20,10 +20,10 @@ import numpy as np
 import pandas as pd
 
 from tiltwise.errors import DataError
-from tiltwise.evaluate import book as of_book
-from tiltwise.evaluate import inference
-from tiltwise.evaluate.book import Book, Measurable
+from tiltwise.evaluate import traded_path as of_book
 from tiltwise.evaluate.returns import Returns, path
+from tiltwise.evaluate.significance import inference
+from tiltwise.evaluate.traded_path import Measurable, TradedPath
 from tiltwise.kernels import path_metrics as of_path
 from tiltwise.kernels.path_metrics import PATH_METRICS, FloatArray, Path
 from tiltwise.ledger import Ledger
@@ -40,7 +40,7 @@ class Metric:
     name : str
         Key in every table and file.
     function : callable
-        Definition: of a `Path`, or of a `Book` where `needs_book`.
+        Definition: of a `Path`, or of a `TradedPath` where `needs_book`.
     unit : str
         Unit of the value.
     annual : bool
@@ -216,7 +216,7 @@ def metrics_of(
     DataFrame (B x metric)
         Columns are `PATH_METRICS`; those that need a benchmark are NaN without one.
     """
-    from tiltwise.kernels.bootstrap import measure, terms
+    from tiltwise.kernels.bootstrap.metrics import measure, terms
 
     rows = np.arange(np.shape(returns)[1])[None, :]
     values = [
@@ -269,7 +269,7 @@ def summary(
     out = pd.DataFrame(
         np.nan, index=pd.Index(list(METRICS), name="metric"), columns=["value", "low", "high"]
     )
-    held: Book | None = None
+    held: TradedPath | None = None
     if isinstance(backtest, pd.Series):
         net = path(backtest, periods_per_year, benchmark=benchmark, rf=rf, rf_annual=rf_annual)
     else:
@@ -296,7 +296,7 @@ def summary(
 def _counted(backtest: Any, table: pd.DataFrame, seed: int, ledger: Ledger) -> pd.DataFrame:
     """Return the rows that only a count of trials can give."""
     from tiltwise.evaluate.record import run_of
-    from tiltwise.evaluate.selection import selection
+    from tiltwise.evaluate.significance.selection import selection
 
     found = selection(run_of(backtest, table, seed=seed), ledger)
     index = pd.Index(["dsr", "pbo"], name="metric")

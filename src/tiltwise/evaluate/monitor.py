@@ -15,8 +15,8 @@ import numpy as np
 import pandas as pd
 
 from tiltwise.market.quality import QualityReport
-from tiltwise.models.classification import scores
-from tiltwise.models.inclusion import importance_stability
+from tiltwise.models.inclusion.classifier import importance_stability
+from tiltwise.models.inclusion.probability_scores import scores
 
 MONTHS, SESSIONS, YEAR = 12, 252, 252.0
 NOTHING = 1e-6  #: tracking error a year below which a fit is perfect, and no measure of another

@@ -13,11 +13,17 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from tiltwise.calendar import SESSIONS_PER_YEAR
 from tiltwise.errors import DataError
-from tiltwise.evaluate.book import Book, Measurable, avg_holdings, book, turnover_one_way
 from tiltwise.evaluate.metrics import METRICS
+from tiltwise.evaluate.traded_path import (
+    Measurable,
+    TradedPath,
+    avg_holdings,
+    book,
+    turnover_one_way,
+)
 
-YEAR = 252.0
 TOP = (1, 3, 5)
 OF_PATH = (
     *("ann_volatility", "sharpe", "sortino", "calmar", "max_drawdown", "tracking_error"),
@@ -71,16 +77,16 @@ def replica_numbers(
     base = result.benchmark_returns if benchmark is None else benchmark
     if base is None:
         raise DataError("a replica is measured against a benchmark: load the market with one")
-    live = book(result, base, YEAR)
+    live = book(result, base, SESSIONS_PER_YEAR)
     if live is None:
         raise DataError("nothing was ever held, so there is nothing to measure")
     dates = result.returns.index[-len(live.net.returns) :]
     net = pd.Series(live.net.returns, dates)
     ahead, other = net - base.loc[dates], base.loc[dates]
     found = {
-        "return": float(net.mean()) * YEAR,
-        "benchmark_return": float(other.mean()) * YEAR,
-        "active_return": float(ahead.mean()) * YEAR,
+        "return": float(net.mean()) * SESSIONS_PER_YEAR,
+        "benchmark_return": float(other.mean()) * SESSIONS_PER_YEAR,
+        "active_return": float(ahead.mean()) * SESSIONS_PER_YEAR,
     }
     found |= {name: METRICS[name].function(live.net) for name in OF_PATH}
     found["win_rate"] = float((ahead > 0.0).mean())
@@ -88,7 +94,9 @@ def replica_numbers(
     return found | held_numbers(result, live, top)
 
 
-def held_numbers(result: Measurable, live: Book, top: Sequence[int] = TOP) -> dict[str, float]:
+def held_numbers(
+    result: Measurable, live: TradedPath, top: Sequence[int] = TOP
+) -> dict[str, float]:
     """Return holdings, turnover and concentration of a live book."""
     held = result.held.iloc[-len(live.net.returns) :].to_numpy(np.float64)
     largest = -np.sort(-held, axis=1)
@@ -99,7 +107,10 @@ def held_numbers(result: Measurable, live: Book, top: Sequence[int] = TOP) -> di
 def rolling_relative(returns: pd.Series, benchmark: pd.Series, window: int = 60) -> pd.DataFrame:
     """Return excess return, tracking error (both a year) and information ratio of rolling rows."""
     ahead = (returns - benchmark.reindex(returns.index)).rolling(window)
-    excess, error = ahead.mean() * YEAR, ahead.std(ddof=1) * math.sqrt(YEAR)
+    excess, error = (
+        ahead.mean() * SESSIONS_PER_YEAR,
+        ahead.std(ddof=1) * math.sqrt(SESSIONS_PER_YEAR),
+    )
     ratio = (excess / error).where(error > 0.0)
     return pd.DataFrame(
         {"excess_return": excess, "tracking_error": error, "information_ratio": ratio}

@@ -80,8 +80,9 @@ def training_table(
 
     Parameters
     ----------
-    labeller : solves the tracking problem, as `portfolio.tracking.tracking_labels` does. It is
-        given the simple returns of the assets that printed on every session of the span.
+    labeller : solves the tracking problem, as `portfolio.replication.tracking.tracking_labels`
+        does. It is given the simple returns of the assets that printed on every session of the
+        span.
     rule : None for caps of 30 %, a threshold of half a percent and a month.
     columns : features; None for those the data allows.
 

@@ -22,13 +22,11 @@ import math
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from tiltwise.features import rolling
 from tiltwise.features.momentum import market_prices
+from tiltwise.kernels.arrays import Floats
 from tiltwise.market.market import Market
-
-Floats = NDArray[np.float64]
 
 SWING = 0.2  #: change of the price that turns the trend
 PAST = 1260  #: sessions of which a median is taken

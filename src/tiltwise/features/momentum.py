@@ -12,14 +12,11 @@ None means the benchmark.
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from tiltwise.errors import DataError, MissingData
 from tiltwise.kernels import indicators
-from tiltwise.kernels.arrays import matrix
+from tiltwise.kernels.arrays import Floats, matrix
 from tiltwise.market.market import Market
-
-Floats = NDArray[np.float64]
 
 
 def market_prices(market: Market, against: str | None = None) -> pd.Series:

@@ -29,7 +29,7 @@ import pandas as pd
 from tiltwise.calendar import MONTHLY
 from tiltwise.errors import MissingData
 from tiltwise.features import rolling
-from tiltwise.features.macro_table import macro_ages, macro_features
+from tiltwise.features.macro.table import macro_ages, macro_features
 from tiltwise.market.market import Market
 from tiltwise.market.panel import ALIVE_SESSIONS
 

@@ -25,7 +25,8 @@ from types import MappingProxyType
 import pandas as pd
 
 from tiltwise.errors import MissingData
-from tiltwise.features import macro, momentum, technical, volatility
+from tiltwise.features import momentum, technical, volatility
+from tiltwise.features.macro import daily
 from tiltwise.market.market import Market
 
 WINDOWS = (8, 21, 63)
@@ -57,9 +58,9 @@ def _of_macro(function: Callable[..., pd.Series]) -> _Column:
 
 _MACRO: Mapping[str, _Column] = MappingProxyType(
     {
-        "vix_21": _of_macro(macro.volatility_index_change),
-        "rate_21": _of_macro(macro.rate_change),
-        "slope_21": _of_macro(macro.slope_change),
+        "vix_21": _of_macro(daily.volatility_index_change),
+        "rate_21": _of_macro(daily.rate_change),
+        "slope_21": _of_macro(daily.slope_change),
     }
 )
 _ALL: Mapping[str, _Column] = MappingProxyType(
@@ -116,10 +117,10 @@ def feature_set(market: Market, least: int = LEAST) -> FeatureSet:
     if count < least:
         return FeatureSet(
             SHORT,
-            f"{len(SHORT)} columns without macro data: {', '.join(macro.SERIES)} are complete on "
+            f"{len(SHORT)} columns without macro data: {', '.join(daily.SERIES)} are complete on "
             f"{count} of {len(market)} sessions up to {market.now.date()}, {least} are needed",
         )
-    names = ", ".join(macro.SERIES)
+    names = ", ".join(daily.SERIES)
     return FeatureSet(FULL, f"{len(FULL)} columns, with {names} as known on each day")
 
 

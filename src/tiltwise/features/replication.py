@@ -26,18 +26,16 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from tiltwise.calendar import MONTHLY
+from tiltwise.calendar import MONTHLY, SESSIONS_PER_YEAR
 from tiltwise.errors import DataError, MissingData
 from tiltwise.features import rolling
 from tiltwise.features.momentum import market_prices
+from tiltwise.kernels.arrays import Floats
 from tiltwise.market.market import Market
-
-Floats = NDArray[np.float64]
 
 MONTHS = (1, 3, 6, 12)
 WINDOWS = (20, 60)
 CORRELATION_WINDOW = 60
-YEAR = 252
 OPTIONAL = ("market_cap", "pe", "surprise")
 ALWAYS = (*(f"mom_{k}" for k in MONTHS), *(f"vol_{n}" for n in WINDOWS), "corr_60")
 FEW = 4  #: rows in this many sessions for which the whole column is not worked out
@@ -75,7 +73,7 @@ def log_return(market: Market) -> pd.DataFrame:
 def realised_volatility(market: Market, window: int = 20) -> pd.DataFrame:
     """Return the standard deviation of the last `window` log returns, per root year."""
     rows = market.feature(log_return).to_numpy()
-    return _frame(market, rolling.deviation(rows, window) * np.sqrt(float(YEAR)))
+    return _frame(market, rolling.deviation(rows, window) * np.sqrt(float(SESSIONS_PER_YEAR)))
 
 
 def benchmark_correlation(
@@ -212,7 +210,7 @@ def _cells(market: Market, name: str, row: NDArray[np.intp]) -> Floats:
     window, shape = int(number), (len(row), len(market.assets))
     own = _windows(market.prices.to_numpy(), row, window)
     if kind == "vol":
-        found = rolling.deviation(own, window) * np.sqrt(float(YEAR))
+        found = rolling.deviation(own, window) * np.sqrt(float(SESSIONS_PER_YEAR))
     else:
         base = _windows(market_prices(market).to_numpy()[:, None], row, window)
         found = rolling.correlation(own, np.repeat(base, shape[1], axis=1), window)

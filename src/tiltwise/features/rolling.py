@@ -6,12 +6,9 @@ filled, and no column knows of another.
 """
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tiltwise.kernels import indicators
-from tiltwise.kernels.arrays import matrix
-
-Floats = NDArray[np.float64]
+from tiltwise.kernels.arrays import Floats, matrix
 
 
 def log_changes(prices: Floats) -> Floats:

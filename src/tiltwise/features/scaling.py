@@ -10,11 +10,9 @@ from typing import Self
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from tiltwise.errors import DataError, MissingData
-
-Floats = NDArray[np.float64]
+from tiltwise.kernels.arrays import Floats
 
 WIDTH = 3.0  #: standard deviations
 _FLAT = 1e-12  #: relative deviation below which a column never moved

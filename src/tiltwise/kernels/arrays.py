@@ -1,14 +1,16 @@
-"""Entry of every kernel: values become read-only C-ordered float64 matrices."""
+"""Array types shared by the package, and the entry of every kernel: read-only float64 matrices."""
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tiltwise.errors import DataError
 
-Array = NDArray[np.float64]
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Flags = NDArray[np.bool_]
 
 
-def matrix(values: ArrayLike, name: str) -> Array:
+def matrix(values: ArrayLike, name: str) -> Floats:
     """Return ``values`` as a read-only C float64 matrix, without a copy where it already is one.
 
     One array type means one compiled version of each kernel. NaN means missing and passes; an

@@ -16,7 +16,7 @@ import math
 
 import numpy as np
 
-from tiltwise.kernels.arrays import Array
+from tiltwise.kernels.arrays import Floats
 from tiltwise.kernels.jit import kernel
 from tiltwise.kernels.qp import region, solve
 
@@ -178,12 +178,12 @@ def tilted_errors(  # type: ignore[no-untyped-def]
 
 
 def tilted_errors_reference(
-    scales: Array,
-    covariance: Array,
-    benchmark: Array,
-    tilt: tuple[Array, Array, Array],
-    bounds: tuple[Array, Array, float],
-) -> Array:
+    scales: Floats,
+    covariance: Floats,
+    benchmark: Floats,
+    tilt: tuple[Floats, Floats, Floats],
+    bounds: tuple[Floats, Floats, float],
+) -> Floats:
     """Return the same from proved solutions, each problem on its own."""
     low, high, total = bounds
     spread, pull, sizes = tilt

@@ -20,7 +20,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from tiltwise.kernels.arrays import Array, matrix
+from tiltwise.kernels.arrays import Floats, matrix
 from tiltwise.kernels.jit import kernel
 
 LOG_2_PI = math.log(2.0 * math.pi)
@@ -30,10 +30,10 @@ EMPTY = 1e-8  # a state with less than this many rows keeps its parameters
 class Parameters(NamedTuple):
     """A model of K states over D features."""
 
-    first: Array  #: (K,) probability of each state at the first row
-    transition: Array  #: (K, K)
-    mean: Array  #: (K, D)
-    variance: Array  #: (K, D)
+    first: Floats  #: (K,) probability of each state at the first row
+    transition: Floats  #: (K, K)
+    mean: Floats  #: (K, D)
+    variance: Floats  #: (K, D)
 
     def renamed(self, order: ArrayLike) -> "Parameters":
         """Return the model with state ``order[i]`` in place i."""
@@ -46,11 +46,11 @@ class Estimate(NamedTuple):
     """The end of the iterations."""
 
     parameters: Parameters
-    probabilities: Array  #: (T, K) given all rows
-    loglik: Array  #: at the start and after every step; never falls
+    probabilities: Floats  #: (T, K) given all rows
+    loglik: Floats  #: at the start and after every step; never falls
 
 
-def filtered(x: ArrayLike, model: Parameters, carry: Array | None = None) -> tuple[Array, Array]:
+def filtered(x: ArrayLike, model: Parameters, carry: Floats | None = None) -> tuple[Floats, Floats]:
     """Return the probabilities (T, K) of states given the rows up to each, and those to carry on.
 
     ``carry`` (K,) are the probabilities after the row before; None begins anew.
@@ -68,7 +68,7 @@ def estimate(
     *,
     iterations: int,
     tolerance: float,
-    floor: Array,
+    floor: Floats,
     mixture: bool = False,
 ) -> Estimate:
     """Climb from ``start`` until a step adds less than ``tolerance`` to the log-likelihood.
@@ -89,7 +89,12 @@ def estimate(
 
 
 def _likelier(
-    rows: Array, model: Parameters, probabilities: Array, moves: Array, floor: Array, mixture: bool
+    rows: Floats,
+    model: Parameters,
+    probabilities: Floats,
+    moves: Floats,
+    floor: Floats,
+    mixture: bool,
 ) -> Parameters:
     """Return the parameters that expected states make most likely."""
     mean, variance = model.mean.copy(), model.variance.copy()
@@ -194,7 +199,7 @@ def moments(x, probabilities, floor, mean, variance):  # type: ignore[no-untyped
             variance[k, j] = max(spread / total, floor[j])
 
 
-def filtered_reference(x: Array, model: Parameters) -> tuple[Array, float]:
+def filtered_reference(x: Floats, model: Parameters) -> tuple[Floats, float]:
     """Plain twin of the forward recursion, in logarithms; and the log-likelihood."""
     ahead = np.log(model.first)
     rows, total = [], 0.0

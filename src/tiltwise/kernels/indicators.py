@@ -10,7 +10,7 @@ import math
 import numpy as np
 import pandas as pd
 
-from tiltwise.kernels.arrays import Array
+from tiltwise.kernels.arrays import Floats
 from tiltwise.kernels.jit import kernel
 
 
@@ -37,7 +37,7 @@ def fading_mean(rows, factor, least, out):  # type: ignore[no-untyped-def]
             out[t, i] = total / weight if seen >= least else np.nan
 
 
-def fading_mean_reference(rows: Array, factor: float, least: int) -> Array:
+def fading_mean_reference(rows: Floats, factor: float, least: int) -> Floats:
     """Return the same from pandas."""
     life = math.log(0.5) / math.log(factor)
     mean = pd.DataFrame(rows).ewm(halflife=life, adjust=True, ignore_na=False).mean()
@@ -63,7 +63,7 @@ def fading_deviation(rows, factor, least, out):  # type: ignore[no-untyped-def]
             out[t, i] = math.sqrt(total / weight) if seen >= least else np.nan
 
 
-def fading_deviation_reference(rows: Array, factor: float, least: int) -> Array:
+def fading_deviation_reference(rows: Floats, factor: float, least: int) -> Floats:
     """Return the same from pandas."""
     life = math.log(0.5) / math.log(factor)
     spread = pd.DataFrame(rows).ewm(halflife=life, adjust=True, ignore_na=False).std(bias=True)
@@ -90,7 +90,7 @@ def fading_downside(rows, factor, least, floor, out):  # type: ignore[no-untyped
                 out[t, i] = np.nan
 
 
-def fading_downside_reference(rows: Array, factor: float, least: int, floor: float) -> Array:
+def fading_downside_reference(rows: Floats, factor: float, least: int, floor: float) -> Floats:
     """Return the same from pandas."""
     mean = fading_mean_reference(np.minimum(rows, 0.0) ** 2, factor, least)
     return np.log(np.maximum(np.sqrt(mean), floor))
@@ -118,7 +118,7 @@ def fading_beta(rows, against, factor, least, out):  # type: ignore[no-untyped-d
             out[t, i] = xy / xx if seen >= least and xx > 0.0 else np.nan
 
 
-def fading_beta_reference(rows: Array, against: Array, factor: float, least: int) -> Array:
+def fading_beta_reference(rows: Floats, against: Floats, factor: float, least: int) -> Floats:
     """Return the same with the weights written out anew for every row."""
     out = np.full(rows.shape, np.nan)
     for t, i in np.ndindex(rows.shape):
@@ -150,7 +150,7 @@ def compounded(rows, started, out):  # type: ignore[no-untyped-def]
             out[t, i] = level
 
 
-def compounded_reference(rows: Array, started: Array) -> Array:
+def compounded_reference(rows: Floats, started: Floats) -> Floats:
     """Return the same from running products."""
     begun = np.maximum.accumulate(started.astype(bool), axis=0)
     before = np.concatenate([np.zeros((1, rows.shape[1]), bool), begun[:-1]])
@@ -185,7 +185,7 @@ def relative_strength(index, window, out):  # type: ignore[no-untyped-def]
                 out[t, i] = 100.0 * (gain / total) if total > 0.0 else 50.0
 
 
-def relative_strength_reference(index: Array, window: int) -> Array:
+def relative_strength_reference(index: Floats, window: int) -> Floats:
     """Return the same, one column and change at a time."""
     out = np.full(index.shape, np.nan)
     for i, column in enumerate(index.T):
@@ -218,7 +218,7 @@ def stochastic(index, window, out):  # type: ignore[no-untyped-def]
             out[t, i] = 100.0 * ((index[t, i] - low) / span) if span > 0.0 else 50.0
 
 
-def stochastic_reference(index: Array, window: int) -> Array:
+def stochastic_reference(index: Floats, window: int) -> Floats:
     """Return the same from sliding windows."""
     out = np.full(index.shape, np.nan)
     if len(index) >= window:
@@ -238,11 +238,11 @@ def log_levels(index, out):  # type: ignore[no-untyped-def]
             out[t, i] = math.log(index[t, i])
 
 
-def log_levels_reference(index: Array) -> Array:
+def log_levels_reference(index: Floats) -> Floats:
     """Return the same from NumPy."""
     return np.log(index)
 
 
-def _seen(rows: Array) -> Array:
+def _seen(rows: Floats) -> Floats:
     """Count the values known up to each row."""
     return np.asarray((~np.isnan(rows)).cumsum(axis=0), dtype=np.float64)

@@ -17,7 +17,7 @@ import math
 
 import numpy as np
 
-from tiltwise.kernels.arrays import Array
+from tiltwise.kernels.arrays import Floats
 from tiltwise.kernels.jit import kernel
 
 SWEEPS = 10_000
@@ -69,11 +69,11 @@ def _share_error(correlation, budgets, y):  # type: ignore[no-untyped-def]
     return worst
 
 
-def parity_reference(correlation: Array, budgets: Array, steps: int = 200) -> Array:
+def parity_reference(correlation: Floats, budgets: Floats, steps: int = 200) -> Floats:
     """Return the minimum by Newton's method with a line search; plain NumPy."""
     y = np.sqrt(budgets / correlation.sum(axis=1).clip(min=1e-3))
 
-    def value(z: Array) -> float:
+    def value(z: Floats) -> float:
         return float(z @ correlation @ z / 2.0 - budgets @ np.log(z))
 
     for _ in range(steps):

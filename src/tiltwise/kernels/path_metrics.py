@@ -1,9 +1,9 @@
 """What each performance number of a return path means, one plain function per number.
 
 These definitions are the point estimates that every table prints, and the reference that the
-compiled bootstrap in `tiltwise.kernels.bootstrap` is tested against. Returns are simple returns
-per period, standard deviations divide by n - 1, wealth starts at 1 and that 1 is the first peak.
-What is undefined is NaN: a ratio whose denominator vanishes is not zero and not infinite.
+compiled bootstrap in `tiltwise.kernels.bootstrap.metrics` is tested against. Returns are simple
+returns per period, standard deviations divide by n - 1, wealth starts at 1 and that 1 is the first
+peak. What is undefined is NaN: a ratio whose denominator vanishes is not zero and not infinite.
 """
 
 import dataclasses

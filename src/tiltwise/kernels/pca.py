@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tiltwise.errors import DataError, MissingData
-from tiltwise.kernels.arrays import Array, matrix
+from tiltwise.kernels.arrays import Floats, matrix
 from tiltwise.kernels.blas import one_blas_thread
 from tiltwise.kernels.jit import kernel
 from tiltwise.kernels.windows import (
@@ -44,9 +44,9 @@ _TINY = 1e-300  #: keeps a window without any variance from fitting its own zero
 class Components(NamedTuple):
     """A fit: N assets, K factors, in order of falling variance."""
 
-    mean: Array  #: (N,) mean return
-    loadings: Array  #: (N, K) unit columns; the largest entry in magnitude is positive
-    shares: Array  #: (N,) share of the variance explained by each of the N components
+    mean: Floats  #: (N,) mean return
+    loadings: Floats  #: (N, K) unit columns; the largest entry in magnitude is positive
+    shares: Floats  #: (N,) share of the variance explained by each of the N components
 
 
 def principal_components(returns: ArrayLike, factors: int) -> Components:
@@ -71,7 +71,7 @@ def principal_components(returns: ArrayLike, factors: int) -> Components:
     return Components(mean, np.ascontiguousarray(loadings * signs), values / total)
 
 
-def project(returns: ArrayLike, mean: ArrayLike, loadings: ArrayLike) -> Array:
+def project(returns: ArrayLike, mean: ArrayLike, loadings: ArrayLike) -> Floats:
     """Return the scores (T, K) of returns (T, N): each row's coordinates on the loadings (N, K)."""
     rows, mean, loadings = _fit_arrays(returns, mean, loadings)
     scores = np.empty((len(rows), loadings.shape[1]))
@@ -79,7 +79,7 @@ def project(returns: ArrayLike, mean: ArrayLike, loadings: ArrayLike) -> Array:
     return scores
 
 
-def reconstruct(scores: ArrayLike, mean: ArrayLike, loadings: ArrayLike) -> Array:
+def reconstruct(scores: ArrayLike, mean: ArrayLike, loadings: ArrayLike) -> Floats:
     """Return the fitted returns F W' + m (T, N) of scores (T, K)."""
     scores, loadings = matrix(scores, "scores"), matrix(loadings, "loadings")
     mean = np.ascontiguousarray(mean, np.float64)
@@ -92,7 +92,7 @@ def reconstruct(scores: ArrayLike, mean: ArrayLike, loadings: ArrayLike) -> Arra
     return fit
 
 
-def residuals(returns: ArrayLike, mean: ArrayLike, loadings: ArrayLike) -> Array:
+def residuals(returns: ArrayLike, mean: ArrayLike, loadings: ArrayLike) -> Floats:
     """Return R - (F W' + m), (T, N); NaN where the return is."""
     rows = matrix(returns, "returns")
     return rows - reconstruct(project(rows, mean, loadings), mean, loadings)
@@ -100,7 +100,7 @@ def residuals(returns: ArrayLike, mean: ArrayLike, loadings: ArrayLike) -> Array
 
 def rolling_residuals(
     returns: ArrayLike, window: int, factors: int, last: int | None = None
-) -> Array:
+) -> Floats:
     """Return residuals (T, N), row t on the loadings of rows t - window .. t - 1.
 
     Rows before the first full window are NaN. ``last=n`` returns only the last n rows, with the
@@ -132,7 +132,7 @@ def rolling_residuals(
     return out
 
 
-def rolling_residuals_reference(returns: Array, window: int, factors: int) -> Array:
+def rolling_residuals_reference(returns: Floats, window: int, factors: int) -> Floats:
     """Plain twin of the rolling residuals: one singular value decomposition a row."""
     out = np.full(returns.shape, np.nan)
     for t in range(window, len(returns)):
@@ -149,8 +149,8 @@ def rolling_residuals_reference(returns: Array, window: int, factors: int) -> Ar
 
 
 def _by_covariance(
-    span: Array, ends: Rows, window: int, factors: int
-) -> tuple[Array, Array, Array]:
+    span: Floats, ends: Rows, window: int, factors: int
+) -> tuple[Floats, Floats, Floats]:
     """Return window means and, from N x N products, eigenvalues and directions (n, K, N)."""
     means = np.empty((len(ends), span.shape[1]))
     products = np.empty((len(ends), span.shape[1], span.shape[1]))
@@ -162,8 +162,8 @@ def _by_covariance(
 
 
 def _by_gram(
-    span: Array, lags: Array, ends: Rows, window: int, factors: int
-) -> tuple[Array, Array, Array]:
+    span: Floats, lags: Floats, ends: Rows, window: int, factors: int
+) -> tuple[Floats, Floats, Floats]:
     """Return the same from the window x window Gram matrices X X' of the centred windows X.
 
     If X X' u = l u, then X'u / sqrt(l) is a unit eigenvector of X'X for the same l.
@@ -199,7 +199,7 @@ def _project(rows, mean, loadings, scores):  # type: ignore[no-untyped-def]
                 scores[t, k] = np.nan
 
 
-def project_reference(rows: Array, mean: Array, loadings: Array) -> Array:
+def project_reference(rows: Floats, mean: Floats, loadings: Floats) -> Floats:
     """Plain twin of the projection."""
     scores = np.nan_to_num(rows - mean) @ loadings
     scores[np.isnan(rows).all(axis=1)] = np.nan
@@ -217,7 +217,7 @@ def _reconstruct(scores, mean, loadings, fit):  # type: ignore[no-untyped-def]
             fit[t, i] = total + mean[i]
 
 
-def reconstruct_reference(scores: Array, mean: Array, loadings: Array) -> Array:
+def reconstruct_reference(scores: Floats, mean: Floats, loadings: Floats) -> Floats:
     """Plain twin of the reconstruction."""
     return np.asarray(scores @ loadings.T + mean)
 
@@ -231,7 +231,7 @@ def _check(assets: int, rows: int, factors: int) -> None:
         )
 
 
-def _refuse_missing(rows: Array) -> None:
+def _refuse_missing(rows: Floats) -> None:
     bad = ~np.isfinite(rows)
     if bad.any():
         row, column = np.argwhere(bad)[0]
@@ -243,7 +243,7 @@ def _refuse_missing(rows: Array) -> None:
 
 def _fit_arrays(
     returns: ArrayLike, mean: ArrayLike, loadings: ArrayLike
-) -> tuple[Array, Array, Array]:
+) -> tuple[Floats, Floats, Floats]:
     rows, weights = matrix(returns, "returns"), matrix(loadings, "loadings")
     centre = np.ascontiguousarray(mean, np.float64)
     if centre.shape != (rows.shape[1],) or len(weights) != rows.shape[1]:

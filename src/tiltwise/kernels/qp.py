@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tiltwise.errors import DataError, InfeasibleError, StrategyError
-from tiltwise.kernels.arrays import Array
+from tiltwise.kernels.arrays import Floats
 from tiltwise.kernels.jit import kernel
 
 TOLERANCE = 1e-10  #: largest relative KKT residual of a solution
@@ -38,8 +38,8 @@ _PROXIMAL = (1e-3, 1e-4, 1e-5, 1e-6, 1e-6, 1e-6, 1e-7, 1e-7, 1e-8, 1e-8)  # shar
 class Solution(NamedTuple):
     """The minimiser and its proof."""
 
-    x: Array  #: (n,)
-    multipliers: Array  #: (n + m,) of the bounds and rows: positive at `high`, negative at `low`
+    x: Floats  #: (n,)
+    multipliers: Floats  #: (n + m,) of the bounds and rows: positive at `high`, negative at `low`
     kkt: float  #: largest violation of the optimality conditions, relative
 
 
@@ -54,9 +54,9 @@ class Region:
     names : (n + m,) what each limit is called in an error.
     """
 
-    rows: Array
-    low: Array
-    high: Array
+    rows: Floats
+    low: Floats
+    high: Floats
     names: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -127,7 +127,7 @@ def region(
     )
 
 
-def solve(hessian: Array, linear: Array, within: Region) -> Solution:
+def solve(hessian: Floats, linear: Floats, within: Region) -> Solution:
     """Return the minimiser of ``x'Hx / 2 + q'x`` in a region.
 
     Parameters
@@ -172,7 +172,7 @@ def _infeasible(within: Region) -> Exception:
     return InfeasibleError(f"no solution: these contradict each other: {'; '.join(found)}")
 
 
-def _has_point(rows: Array, low: Array, high: Array) -> bool:
+def _has_point(rows: Floats, low: Floats, high: Floats) -> bool:
     """Whether the projection of the origin on the limits exists."""
     n = rows.shape[1]
     sense = np.where(low == high, _EQUALITY, _INEQUALITY).astype(np.int32)
@@ -180,7 +180,7 @@ def _has_point(rows: Array, low: Array, high: Array) -> bool:
     return bool(flag == _OPTIMAL)
 
 
-def _refined(hessian: Array, linear: Array, within: Region) -> tuple[Array, Array, float]:
+def _refined(hessian: Floats, linear: Floats, within: Region) -> tuple[Floats, Floats, float]:
     """Solve a singular or badly conditioned problem by proximal steps and polishing.
 
     Each step minimises the objective plus ``eps |x - x0|^2 / 2`` around the answer before it, which
@@ -215,8 +215,8 @@ def _refined(hessian: Array, linear: Array, within: Region) -> tuple[Array, Arra
 
 
 def _polished(
-    hessian: Array, linear: Array, within: Region, x: Array, lam: Array
-) -> tuple[Array, Array, float]:
+    hessian: Floats, linear: Floats, within: Region, x: Floats, lam: Floats
+) -> tuple[Floats, Floats, float]:
     """Return the least correction that solves the linear equations of the active limits."""
     n = len(x)
     normals = np.concatenate([np.eye(n), within.rows])
@@ -243,7 +243,7 @@ def _polished(
 
 
 @kernel()
-def _scaled(hessian: Array, linear: Array) -> tuple[Array, Array, float]:
+def _scaled(hessian: Floats, linear: Floats) -> tuple[Floats, Floats, float]:
     """Return H and q over the largest diagonal (or slope), and that size: zero if not sound."""
     n = len(linear)
     out, slope = np.empty((n, n)), np.empty(n)
@@ -270,7 +270,7 @@ def _scaled(hessian: Array, linear: Array) -> tuple[Array, Array, float]:
 
 @kernel()
 def _kkt(
-    hessian: Array, linear: Array, rows: Array, low: Array, high: Array, x: Array, lam: Array
+    hessian: Floats, linear: Floats, rows: Floats, low: Floats, high: Floats, x: Floats, lam: Floats
 ) -> float:
     """Return the largest relative violation of stationarity, feasibility and complementarity.
 
@@ -311,7 +311,7 @@ def _kkt(
 
 
 def kkt_reference(
-    hessian: Array, linear: Array, within: Region, x: Array, multipliers: Array
+    hessian: Floats, linear: Floats, within: Region, x: Floats, multipliers: Floats
 ) -> float:
     """Return the KKT residual in plain NumPy; the twin that tests compare the kernel with."""
     normals = np.concatenate([np.eye(len(x)), within.rows])

@@ -23,9 +23,9 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from tiltwise.kernels.arrays import Floats
 from tiltwise.kernels.jit import kernel
 
-Array = npt.NDArray[np.float64]
 DAWN, OPEN, CLOSE = 0, 1, 2
 KINDS = ("commission", "spread", "impact", "borrow", "financing", "expenses")
 BLOCK = 256  # paths whose shares of a dozen assets stay in the first-level cache
@@ -36,15 +36,15 @@ RESIDUE = 1e-12  # cash below this share of the net asset value is rounding, not
 class Tape(NamedTuple):
     """What every path meets, session by session (T) and asset by asset (N); money and decimals."""
 
-    marks: Array  #: (T, N) last printed close, 0 before the first
-    fills: Array  #: (T, N) price at which an order fills in the session, NaN where it cannot
+    marks: Floats  #: (T, N) last printed close, 0 before the first
+    fills: Floats  #: (T, N) price at which an order fills in the session, NaN where it cannot
     alive: npt.NDArray[np.bool_]  #: (T, N) False: a position is sold at its mark
     deaths: npt.NDArray[np.bool_]  #: (T,) whether an asset stopped being alive in the session
-    cash_rate: Array  #: (T,) earned on positive cash over the night before the session
-    financing_rate: Array  #: (T,) paid on negative cash
-    borrow_rate: Array  #: (T,) paid on the value of shorts
-    expense_rate: Array  #: (T, N) taken from long holdings, or (0, N)
-    impact_scale: Array  #: (T, N) impact cost is scale * |money|**1.5, or (0, N)
+    cash_rate: Floats  #: (T,) earned on positive cash over the night before the session
+    financing_rate: Floats  #: (T,) paid on negative cash
+    borrow_rate: Floats  #: (T,) paid on the value of shorts
+    expense_rate: Floats  #: (T, N) taken from long holdings, or (0, N)
+    impact_scale: Floats  #: (T, N) impact cost is scale * |money|**1.5, or (0, N)
     commission: float  #: per side, share of the money traded
     half_spread: float  #: per side, share of the money traded
     phase: int  #: DAWN, OPEN or CLOSE
@@ -53,11 +53,11 @@ class Tape(NamedTuple):
 class State(NamedTuple):
     """What a block of P paths owns, and room to work in."""
 
-    shares: Array  #: (N, P)
-    cash: Array  #: (P,)
-    nav: Array  #: (P,) at the last mark
+    shares: Floats  #: (N, P)
+    cash: Floats  #: (P,)
+    nav: Floats  #: (P,) at the last mark
     short: npt.NDArray[np.bool_]  #: (1,) whether any path is short anything
-    work: Array  #: (6, P) value before costs, after costs, two sums, still moving, ordered
+    work: Floats  #: (6, P) value before costs, after costs, two sums, still moving, ordered
 
 
 class Paths(NamedTuple):
@@ -66,13 +66,13 @@ class Paths(NamedTuple):
     B is T, or 1 where only totals over the sessions are kept.
     """
 
-    nav: Array  #: (T, P)
-    costs: Array  #: (B, 6, P) by kind, as in KINDS; dawn fills are booked in the session they open
-    traded: Array  #: (B, P) money bought plus money sold
-    unfilled: Array  #: (B, P) assets that an order could not trade for want of a price
+    nav: Floats  #: (T, P)
+    costs: Floats  #: (B, 6, P) by kind, as in KINDS; dawn fills are booked in the session they open
+    traded: Floats  #: (B, P) money bought plus money sold
+    unfilled: Floats  #: (B, P) assets that an order could not trade for want of a price
     ruined: npt.NDArray[np.int64]  #: (P,) row at which net asset value fell to 0 or below, or -1
-    held: Array  #: (T, N, P) share of net asset value at the close, or (0, N, P)
-    trades: Array  #: (T, N, P) signed money traded, or (0, N, P)
+    held: Floats  #: (T, N, P) share of net asset value at the close, or (0, N, P)
+    trades: Floats  #: (T, N, P) signed money traded, or (0, N, P)
 
 
 @kernel(inline=True)
@@ -418,7 +418,7 @@ def blank(rows: int, assets: int, paths: int, capital: float, detail: str) -> Pa
 
 
 def step(
-    t: int, due: npt.NDArray[np.int64], tape: Tape, targets: Array, state: State, out: Paths
+    t: int, due: npt.NDArray[np.int64], tape: Tape, targets: Floats, state: State, out: Paths
 ) -> None:
     """Live through session t alone, on the books of `start`; the same bits as `simulate`."""
     _march(t, t + 1, due, tape, targets, state, out, 0, (0,) if state.cash.shape[0] == 1 else ())
@@ -427,7 +427,7 @@ def step(
 def simulate(
     tape: Tape,
     due: npt.NDArray[np.int64],
-    targets: Array,
+    targets: Floats,
     capital: float,
     *,
     detail: str = "costs",
@@ -466,7 +466,7 @@ def simulate(
 
 
 def simulate_reference(
-    tape: Tape, due: npt.NDArray[np.int64], targets: Array, capital: float
+    tape: Tape, due: npt.NDArray[np.int64], targets: Floats, capital: float
 ) -> Paths:
     """Plain twin of `simulate` with ``detail="trades"``: one loop over the sessions."""
     rows, assets = tape.marks.shape
@@ -507,7 +507,7 @@ def _night_reference(t: int, tape: Tape, state: State, out: Paths) -> None:
         state.shares[:] -= np.maximum(state.shares, 0.0) * rate
 
 
-def _fees_reference(row: int, money: Array, tape: Tape) -> Array:
+def _fees_reference(row: int, money: Floats, tape: Tape) -> Floats:
     """Commission, spread and impact (3, P) of trading `money` (N, P)."""
     size = np.abs(money)
     total = size.sum(axis=0)
@@ -515,17 +515,17 @@ def _fees_reference(row: int, money: Array, tape: Tape) -> Array:
     return np.array([tape.commission * total, tape.half_spread * total, scale @ size**1.5])
 
 
-def _book_reference(t: int, row: int, money: Array, tape: Tape, out: Paths) -> Array:
+def _book_reference(t: int, row: int, money: Floats, tape: Tape, out: Paths) -> Floats:
     fees = _fees_reference(row, money, tape)
     out.costs[t, :3] += fees
     out.traded[t] += np.abs(money).sum(axis=0)
     out.trades[t] += money
-    total: Array = fees.sum(axis=0)
+    total: Floats = fees.sum(axis=0)
     return total
 
 
 def _trade_reference(
-    t: int, row: int, last: int, tape: Tape, target: Array, state: State, out: Paths
+    t: int, row: int, last: int, tape: Tape, target: Floats, state: State, out: Paths
 ) -> None:
     fillable = (tape.fills[row] > 0.0)[:, None]
     price = np.where(fillable[:, 0], tape.fills[row], tape.marks[last])[:, None]

@@ -6,7 +6,7 @@ The row k rows back has weight ``decay ** k``, so a half-life of h rows is ``dec
 import numpy as np
 from numpy.typing import NDArray
 
-from tiltwise.kernels.arrays import Array
+from tiltwise.kernels.arrays import Floats
 from tiltwise.kernels.jit import kernel
 
 
@@ -42,8 +42,8 @@ def weighted_moments(rows, ends, decay, state, means, products):  # type: ignore
 
 
 def weighted_moments_reference(
-    rows: Array, ends: NDArray[np.int64], decay: float
-) -> tuple[Array, Array]:
+    rows: Floats, ends: NDArray[np.int64], decay: float
+) -> tuple[Floats, Floats]:
     """Plain twin: the weights written out anew for every end."""
     means, products = [], []
     for end in ends:

@@ -6,7 +6,7 @@ do not depend on where the panel starts or stops, and a NaN spoils only the wind
 
 import numpy as np
 
-from tiltwise.kernels.arrays import Array
+from tiltwise.kernels.arrays import Floats
 from tiltwise.kernels.jit import kernel
 
 
@@ -32,7 +32,7 @@ def window_products(rows, ends, window, means, products):  # type: ignore[no-unt
                     product[i, j] += centred[i] * centred[j]
 
 
-def lag_products(rows: Array, window: int) -> Array:
+def lag_products(rows: Floats, window: int) -> Floats:
     """Return r_t' r_(t - l) for every lag l below the window, (window, T)."""
     products = np.zeros((window, len(rows)))
     _sum_lag_products(np.array(rows.T, order="C"), products)

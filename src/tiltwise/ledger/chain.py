@@ -23,14 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from tiltwise.errors import LedgerError
-from tiltwise.ledger.integrity import (
-    GENESIS,
-    INDEXED,
-    Finding,
-    check_entries,
-    check_file,
-    linked,
-)
+from tiltwise.ledger.integrity import GENESIS, INDEXED, Finding, check_entries, check_file, linked
 from tiltwise.ledger.run import canonical
 
 FORMAT = 1

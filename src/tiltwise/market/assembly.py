@@ -8,7 +8,7 @@ import pandas as pd
 from tiltwise.calendar import Calendar
 from tiltwise.errors import DataError, MissingData
 from tiltwise.market import panel as panels
-from tiltwise.market.macro_records import aligned_macro
+from tiltwise.market.macro.records import aligned_macro
 from tiltwise.market.panel import Panel
 
 

@@ -9,13 +9,11 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from tiltwise.calendar import Calendar
-from tiltwise.market.panel import Floats
+from tiltwise.kernels.arrays import Flags, Floats
 
 Severity: TypeAlias = Literal["info", "warning", "error"]
-Flags: TypeAlias = NDArray[np.bool_]
 
 STALE_RUN = 3  # identical closes in a row
 STALE_ERROR = 10  # and from here on a feed that stopped rather than an asset that did not trade

@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from tiltwise.calendar import SESSIONS_PER_YEAR
 from tiltwise.errors import DataError
-from tiltwise.market.french import read_french
+from tiltwise.market.readers.french import read_french
 
 MARKET = "MKT"
 EXCESS, CASH = "Mkt-RF", "RF"
 FACTORS = ("SMB", "HML", "RMW", "CMA", "Mom")
-YEAR = 252
 BEGIN = pd.Timestamp("1963-07-01")  #: of the five-factor table
 
 
@@ -61,7 +61,7 @@ def factor_funds(returns: pd.DataFrame, name: str = "the table") -> dict[str, An
     grown = {asset: _prices(values) for asset, values in funds.items()}
     return {
         "prices": pd.DataFrame({a: p for a, p in grown.items() if p.notna().any()}),
-        "rates": (table[CASH] * YEAR).rename("rate"),
+        "rates": (table[CASH] * SESSIONS_PER_YEAR).rename("rate"),
         "benchmark": MARKET,
         "calendar": "rows",
     }

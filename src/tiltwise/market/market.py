@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 
 from tiltwise.calendar import Calendar
 from tiltwise.errors import DataError, MissingData
+from tiltwise.kernels.arrays import Floats
 from tiltwise.market import panel as panels
 from tiltwise.market.assembly import assemble
+from tiltwise.market.macro.vintages import Vintages
 from tiltwise.market.nodes import Arrays, Nodes, key_of
-from tiltwise.market.panel import Floats, Panel
-from tiltwise.market.vintages import Vintages
+from tiltwise.market.panel import Panel
 
 
 class Market:
@@ -65,7 +66,7 @@ class Market:
         benchmark : a column of `prices` that is compared with, not held by default.
         net_of_fees : whether prices already bear the funds' fees (true of traded ETFs).
         calendar : an exchange calendar name, or "rows" for the rows present.
-        vintages : monthly macro tables as each was published (`market.fred_md` reads them).
+        vintages : monthly macro tables as each was published (`market.macro.fred_md` reads them).
 
         Raises
         ------
@@ -93,7 +94,8 @@ class Market:
         `given` overrides arguments of `from_frames`, such as ``benchmark="SPY"``; ``macro`` may
         also be text, the files that `companions.read_macros` reads.
         """
-        from tiltwise.market import companions, files, store
+        from tiltwise.market import store
+        from tiltwise.market.readers import companions, files
 
         if isinstance(given.get("macro"), str | os.PathLike):
             text = os.fspath(given.pop("macro"))

@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 
 from tiltwise.calendar import Calendar
 from tiltwise.errors import DataError, MissingData
+from tiltwise.kernels.arrays import Floats
 from tiltwise.market.nodes import Nodes
 
 if TYPE_CHECKING:
-    from tiltwise.market.vintages import Vintages
+    from tiltwise.market.macro.vintages import Vintages
 
-Floats = NDArray[np.float64]
 FIELDS = ("prices", "opens", "raw", "volumes")
 ALIVE_SESSIONS = 5
 RATE_DAYS = 92  #: for which the last cash rate holds: a quarterly one, published late

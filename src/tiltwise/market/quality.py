@@ -15,9 +15,9 @@ import pandas as pd
 
 from tiltwise.calendar import Calendar
 from tiltwise.errors import DataError
+from tiltwise.kernels.arrays import Floats
 from tiltwise.market import checks
 from tiltwise.market.checks import Examined, Finding
-from tiltwise.market.panel import Floats
 
 if TYPE_CHECKING:
     from tiltwise.market.market import Market

@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from tiltwise.errors import DataError, MissingData
-from tiltwise.market import files
+from tiltwise.market.readers import files
 
 INDEX = "SP500"
 

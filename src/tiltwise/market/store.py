@@ -25,7 +25,7 @@ import numpy as np
 import pandas as pd
 
 from tiltwise.errors import DataError, MissingData
-from tiltwise.market import vintages
+from tiltwise.market.macro import vintages
 
 if TYPE_CHECKING:
     from tiltwise.market.market import Market

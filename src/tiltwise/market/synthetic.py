@@ -20,13 +20,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from tiltwise.calendar import Calendar
+from tiltwise.calendar import SESSIONS_PER_YEAR, Calendar
 from tiltwise.errors import DataError
-
-Floats = NDArray[np.float64]
+from tiltwise.kernels.arrays import Floats
 
 BENCHMARK = "MKT"
-YEAR = 252
 CALM_MEAN, WILD_MEAN = 0.14, -0.20  # of the market in the first and the last regime, per year
 CALM_VOLATILITY, WILD_VOLATILITY = 0.10, 0.28
 CALM_SESSIONS, WILD_SESSIONS = 250.0, 60.0  # expected duration
@@ -77,8 +75,8 @@ class Truth:
         They earn `skill` on average with standard deviation ``volatility / sqrt(assets)``,
         hedged against the factors and before costs.
         """
-        daily = self.residual_volatility / math.sqrt(YEAR)
-        return self.skill * math.sqrt(YEAR * self.residuals.shape[1]) / daily
+        daily = self.residual_volatility / math.sqrt(SESSIONS_PER_YEAR)
+        return self.skill * math.sqrt(SESSIONS_PER_YEAR * self.residuals.shape[1]) / daily
 
 
 def simulate(
@@ -142,7 +140,9 @@ def simulate(
     volatilities = np.geomspace(CALM_VOLATILITY, WILD_VOLATILITY, regimes)
     moves = _factor_returns(streams[1], factors, means[states], volatilities[states])
     loadings = _loadings(streams[2], (sessions, assets, factors), drift)
-    shocks = _shocks(streams[3], (sessions, assets)) * (RESIDUAL_VOLATILITY / math.sqrt(YEAR))
+    shocks = _shocks(streams[3], (sessions, assets)) * (
+        RESIDUAL_VOLATILITY / math.sqrt(SESSIONS_PER_YEAR)
+    )
     planted = _planted(shocks, skill)
     truth = Truth(
         loadings, moves, states, shocks + planted, skill, means, volatilities, RESIDUAL_VOLATILITY
@@ -185,8 +185,8 @@ def _factor_returns(
     """Market and other factor returns (sessions, count); the others have mean zero."""
     scale = np.outer(volatilities / CALM_VOLATILITY, np.full(count, FACTOR_VOLATILITY))
     scale[:, 0] = volatilities
-    moves = _shocks(rng, scale.shape) * scale / math.sqrt(YEAR)
-    moves[:, 0] += means / YEAR
+    moves = _shocks(rng, scale.shape) * scale / math.sqrt(SESSIONS_PER_YEAR)
+    moves[:, 0] += means / SESSIONS_PER_YEAR
     return moves
 
 

@@ -13,11 +13,10 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tiltwise.errors import DataError, MissingData
+from tiltwise.kernels.arrays import Floats
 
-Floats = NDArray[np.float64]
 Point = Mapping[str, float]
 ROUNDS = "n_estimators"
 

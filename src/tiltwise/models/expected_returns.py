@@ -15,7 +15,7 @@ asset) without gaps and return a series by asset, decimals a year.
 
 Source: "MTUM Replica Portfolio", expected returns models; for `james_stein` Jorion, Bayes-Stein
 estimation for portfolio analysis, Journal of Financial and Quantitative Analysis 21(3), 1986. The
-formulas of the source's code are in `claims.as_written.replication_returns`.
+formulas of the source's code are in `claims.systems.sparse_replication.expected_returns`.
 """
 
 import dataclasses
@@ -27,8 +27,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from tiltwise.errors import DataError, MissingData
+from tiltwise.kernels.arrays import Floats
 
-Floats = NDArray[np.float64]
 Forecast = Callable[[pd.DataFrame], pd.Series]
 
 MONTH, YEAR = 21, 252

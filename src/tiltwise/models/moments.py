@@ -13,13 +13,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from tiltwise.calendar import SESSIONS_PER_YEAR
 from tiltwise.errors import DataError, MissingData
+from tiltwise.kernels.arrays import Floats
 from tiltwise.kernels.weighted import weighted_moments
 
-Floats = NDArray[np.float64]
-
 HALF_LIFE = 126.0  #: sessions
-YEAR = 252  #: sessions
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -39,7 +38,7 @@ class Moments:
     half_life: float
     rows: int
 
-    def annual(self, periods: int = YEAR) -> "Moments":
+    def annual(self, periods: int = SESSIONS_PER_YEAR) -> "Moments":
         """Return the moments of a year of independent periods."""
         return dataclasses.replace(
             self, mean=self.mean * periods, covariance=self.covariance * periods

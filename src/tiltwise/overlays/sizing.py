@@ -6,19 +6,16 @@ import math
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from tiltwise.calendar import SESSIONS_PER_YEAR
 from tiltwise.errors import StrategyError
-from tiltwise.features.fear import fear
-from tiltwise.features.held import excess
+from tiltwise.features.book_return import excess
+from tiltwise.features.implied_volatility import fear
+from tiltwise.kernels.arrays import Floats
 from tiltwise.market.market import Market
 from tiltwise.overlays.overlay import Answers, Rescaling, check_positive, check_window, scaled
 from tiltwise.portfolio.kelly import FRACTION
 from tiltwise.strategy import Decision, Strategy
-
-Floats = NDArray[np.float64]
-
-YEAR = 252  #: sessions
 
 
 @dataclasses.dataclass(frozen=True)
@@ -100,9 +97,9 @@ class VolatilityTarget(Sized):
     def _volatility(self, path: Floats) -> float:
         """Return the annual volatility of the excess returns, newest last."""
         if self.halflife is None:
-            return float(path.std(ddof=1)) * math.sqrt(YEAR)
+            return float(path.std(ddof=1)) * math.sqrt(SESSIONS_PER_YEAR)
         weight = 0.5 ** (np.arange(len(path))[::-1] / self.halflife)
-        return math.sqrt(float((weight * path**2).sum() / weight.sum()) * YEAR)
+        return math.sqrt(float((weight * path**2).sum() / weight.sum()) * SESSIONS_PER_YEAR)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -6,9 +6,9 @@ import pandas as pd
 
 from tiltwise.calendar import MONTHLY, YEARLY, Schedule
 from tiltwise.errors import StrategyError
-from tiltwise.features.fear import realised
+from tiltwise.features.implied_volatility import realised
 from tiltwise.market.market import Market
-from tiltwise.models.market_regime import RegimeRule
+from tiltwise.models.regimes.market_regime import RegimeRule
 from tiltwise.overlays.overlay import (
     Answers,
     Overlay,
@@ -64,7 +64,8 @@ class RegimeSwitch(Overlay):
     """Hold what the first part would in the calmest state of the market, the last in the wildest.
 
     There are as many states as parts. The state is the likeliest as known at the close
-    (`models.market_regime`): learnt on the rows up to the last session of `relearn`, then filtered.
+    (`models.regimes.market_regime`): learnt on the rows up to the last session of `relearn`, then
+    filtered.
 
     Attributes
     ----------

@@ -5,7 +5,7 @@ import math
 
 import pandas as pd
 
-from tiltwise.features.held import drift
+from tiltwise.features.book_return import drift
 from tiltwise.market.market import Market
 from tiltwise.overlays.overlay import Answers, Overlay, check_positive, check_window
 from tiltwise.portfolio.turnover import one_way, part_way

@@ -25,14 +25,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from tiltwise.errors import DataError, StrategyError
+from tiltwise.kernels.arrays import Floats
 from tiltwise.kernels.qp import Solution, solve
-from tiltwise.portfolio.limits import Limits, Polytope
+from tiltwise.portfolio.constraints import Limits, Polytope
 from tiltwise.portfolio.optimise import OPTIMAL, Allocation
-
-Floats = NDArray[np.float64]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -12,12 +12,10 @@ Blazenko, 1992 (fractions); Jorion, Bayes-Stein estimation for portfolio analysi
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from tiltwise.errors import DataError, StrategyError
+from tiltwise.kernels.arrays import Floats
 from tiltwise.portfolio.optimise import Allocation
-
-Floats = NDArray[np.float64]
 
 FRACTION = 0.25
 

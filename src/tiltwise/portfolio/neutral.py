@@ -9,13 +9,11 @@ Source: "Dynamic Factor Arbitrage" (projection). The quadratic programme replace
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from tiltwise.errors import DataError, InfeasibleError, WeightsError
+from tiltwise.kernels.arrays import Floats
 from tiltwise.kernels.qp import region, solve
 from tiltwise.portfolio.optimise import Allocation
-
-Floats = NDArray[np.float64]
 
 
 def projection(legs: pd.Series, betas: pd.Series, gross: float = 1.0) -> pd.Series:

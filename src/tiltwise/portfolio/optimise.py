@@ -20,10 +20,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from tiltwise.errors import DataError, InfeasibleError, StrategyError
+from tiltwise.kernels.arrays import Floats
 from tiltwise.kernels.qp import Solution, solve
-from tiltwise.portfolio.limits import Limits, Polytope
-
-Floats = NDArray[np.float64]
+from tiltwise.portfolio.constraints import Limits, Polytope
 
 OPTIMAL = "optimal"
 NO_EXCESS = "minimum variance, since no allowed book earns more than cash"

@@ -4,9 +4,8 @@ import math
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from tiltwise.kernels.arrays import Floats
 
 
 def names_per_leg(names: int, quantile: float) -> int:

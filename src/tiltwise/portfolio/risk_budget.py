@@ -13,14 +13,12 @@ import dataclasses
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from tiltwise.errors import DataError, StrategyError
+from tiltwise.kernels.arrays import Floats
 from tiltwise.kernels.parity import parity
-from tiltwise.portfolio.limits import Limits
+from tiltwise.portfolio.constraints import Limits
 from tiltwise.portfolio.optimise import Allocation, max_sharpe
-
-Floats = NDArray[np.float64]
 
 TOLERANCE = 1e-12  #: largest error of a share of the risk
 

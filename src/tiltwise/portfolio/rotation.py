@@ -7,7 +7,7 @@
 
 What is above one is borrowed and costs interest. Forecast, threshold and rate are decimals of one
 period, the same for all three. The source divides its return by the capital deployed, so it never
-has any leverage: `claims.as_written.rotation`.
+has any leverage: `claims.systems.sector_rotation.weights`.
 
 Source: the sector rotation of source 3.
 """
@@ -17,11 +17,10 @@ import math
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from tiltwise.errors import DataError, StrategyError
+from tiltwise.kernels.arrays import Floats
 
-Floats = NDArray[np.float64]
 UNLIKELY = 1.0  #: no return of a month is expected to be above that; percents are
 
 

@@ -14,9 +14,9 @@ from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from tiltwise.errors import StrategyError
+from tiltwise.kernels.arrays import Floats
 from tiltwise.kernels.budget import free_scale, tilted_errors
 from tiltwise.kernels.qp import Solution
 from tiltwise.portfolio.black_litterman import (
@@ -28,10 +28,8 @@ from tiltwise.portfolio.black_litterman import (
     polytope,
     tilt,
 )
-from tiltwise.portfolio.limits import Limits, Polytope
+from tiltwise.portfolio.constraints import Limits, Polytope
 from tiltwise.portfolio.optimise import OPTIMAL, Allocation
-
-Floats = NDArray[np.float64]
 
 TE_UNREACHABLE = "te_unreachable"
 LOG_SCALES = (-15.0, 15.0)  #: where log c is sought

@@ -6,11 +6,9 @@ A hard cap inside an optimisation is `limits.Limits.turnover`, a price on trades
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from tiltwise.errors import StrategyError
-
-Floats = NDArray[np.float64]
+from tiltwise.kernels.arrays import Floats
 
 
 def one_way(target: pd.Series, held: pd.Series) -> float:

@@ -22,9 +22,9 @@ from tiltwise.calendar import DAILY, YEARLY, Schedule
 from tiltwise.errors import InfeasibleError, StrategyError
 from tiltwise.market.market import Market
 from tiltwise.market.universes import SELECT_SECTORS
-from tiltwise.models.dynamic_loadings import METHODS
-from tiltwise.models.factor_model import SOURCES, FactorModel
-from tiltwise.portfolio.limits import Limits
+from tiltwise.models.factors.dynamic_loadings import METHODS
+from tiltwise.models.factors.model import SOURCES, FactorModel
+from tiltwise.portfolio.constraints import Limits
 from tiltwise.portfolio.optimise import max_sharpe
 from tiltwise.strategy import Decision, Decisions, Strategy
 

@@ -13,13 +13,12 @@ import dataclasses
 
 import pandas as pd
 
+from tiltwise.calendar import SESSIONS_PER_YEAR
 from tiltwise.market.market import Market
-from tiltwise.models.factor_model import FactorModel
-from tiltwise.portfolio.view_books import Aim, books
+from tiltwise.models.factors.model import FactorModel
+from tiltwise.portfolio.views_to_weights import Aim, books
 from tiltwise.recipes.dynamic_loadings import DynamicLoadings
 from tiltwise.strategy import Decisions
-
-YEAR = 252
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,11 +31,13 @@ class LoadingViews(DynamicLoadings):
     def decide_many(self, model: FactorModel, past: Market, dates: pd.DatetimeIndex) -> Decisions:
         """Return the books of many sessions from one pass of the filter."""
         known, columns = model.expectations(past, dates), past.prices.columns
-        means = pd.DataFrame([e.mean.reindex(columns) for e in known], dates) * YEAR
+        means = pd.DataFrame([e.mean.reindex(columns) for e in known], dates) * SESSIONS_PER_YEAR
         # Row by row: the sum of a row has other bits in a table of another shape.
         active = [e.mean - float(e.mean.to_numpy().sum()) / len(e.mean) for e in known]
-        views = pd.DataFrame([a.reindex(columns) for a in active], dates) * YEAR
-        whole = (e.covariance.reindex(index=columns, columns=columns) * YEAR for e in known)
+        views = pd.DataFrame([a.reindex(columns) for a in active], dates) * SESSIONS_PER_YEAR
+        whole = (
+            e.covariance.reindex(index=columns, columns=columns) * SESSIONS_PER_YEAR for e in known
+        )
         found = books(whole, views, means.notna(), Aim(self.target))
         solved = {"status": found.status, "tracking_error": found.tracking_error}
         return Decisions(found.weights, {"expected": means, **solved})

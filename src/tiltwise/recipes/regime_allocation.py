@@ -23,10 +23,10 @@ from tiltwise.calendar import DAILY, MONTHLY, Schedule
 from tiltwise.errors import MissingData
 from tiltwise.market.market import Market
 from tiltwise.market.universes import FACTOR_FUNDS
-from tiltwise.models.factor_regimes import CAP, Setting
-from tiltwise.models.factor_views import FactorViews
 from tiltwise.models.moments import HALF_LIFE, ewma_path
-from tiltwise.portfolio.view_books import Aim, books
+from tiltwise.models.regimes.factor_regimes import CAP, Setting
+from tiltwise.models.regimes.factor_views import FactorViews
+from tiltwise.portfolio.views_to_weights import Aim, books
 from tiltwise.strategy import Decision, Decisions, Strategy
 
 

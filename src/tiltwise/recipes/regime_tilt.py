@@ -20,8 +20,8 @@ import pandas as pd
 from tiltwise.calendar import DAILY, MONTHLY, Schedule
 from tiltwise.errors import MissingData
 from tiltwise.market.market import Market
-from tiltwise.models.factor_regimes import CAP, Setting
-from tiltwise.models.factor_views import FactorViews
+from tiltwise.models.regimes.factor_regimes import CAP, Setting
+from tiltwise.models.regimes.factor_views import FactorViews
 from tiltwise.strategy import Decision, Decisions, Strategy
 
 

@@ -22,8 +22,8 @@ from tiltwise.calendar import DAILY, YEARLY, Schedule
 from tiltwise.errors import StrategyError
 from tiltwise.market.market import Market
 from tiltwise.market.universes import SELECT_SECTORS
-from tiltwise.models import loadings
-from tiltwise.models.loadings import ResidualFactors
+from tiltwise.models.factors import loadings
+from tiltwise.models.factors.loadings import ResidualFactors
 from tiltwise.portfolio.ranks import long_short_rows
 from tiltwise.strategy import Decision, Decisions, Strategy
 

@@ -19,7 +19,7 @@ from tiltwise.calendar import MONTHLY, YEARLY, Schedule
 from tiltwise.errors import StrategyError
 from tiltwise.market.market import Market
 from tiltwise.market.universes import VANGUARD_SECTORS
-from tiltwise.models.month_ahead import NETWORKS, MonthAhead, learn, require
+from tiltwise.models.monthly_forecast import NETWORKS, MonthAhead, learn, require
 from tiltwise.portfolio.rotation import Rotation
 from tiltwise.strategy import Decision, Decisions, Strategy
 

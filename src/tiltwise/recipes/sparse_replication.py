@@ -22,11 +22,11 @@ from tiltwise.errors import StrategyError
 from tiltwise.features.labels import LabelRule
 from tiltwise.market.market import Market
 from tiltwise.market.universes import REPLICATION_FUNDS
-from tiltwise.models.chosen_forecast import NAMES, forecast
-from tiltwise.models.inclusion_walk import GRIDS, SELECTIONS, Inclusion, inclusion
-from tiltwise.portfolio.replica import candidates, ordered, solved, tracking_window
-from tiltwise.portfolio.sparse import Goal, Sparse, check, fewest
-from tiltwise.portfolio.tracking import tracking_labels
+from tiltwise.models.inclusion.inclusion import GRIDS, SELECTIONS, Inclusion, inclusion
+from tiltwise.models.model_selection import NAMES, forecast
+from tiltwise.portfolio.replication.replica import candidates, ordered, solved, tracking_window
+from tiltwise.portfolio.replication.sparse import Goal, Sparse, check, fewest
+from tiltwise.portfolio.replication.tracking import tracking_labels
 from tiltwise.strategy import Decision, Strategy
 
 

@@ -12,9 +12,9 @@ from typing import Self
 
 from tiltwise.calendar import HALF_YEARLY, Schedule
 from tiltwise.market.market import Market
-from tiltwise.models.factor_regimes import Setting
-from tiltwise.models.factor_views import Choice, FactorViews
-from tiltwise.models.regime_paths import Rhythm
+from tiltwise.models.regimes.factor_regimes import Setting
+from tiltwise.models.regimes.factor_views import Choice, FactorViews
+from tiltwise.models.regimes.paths import Rhythm
 from tiltwise.recipes.regime_allocation import ViewBook
 
 PENALTIES = tuple(float(f"{5.0 * 30.0 ** (k / 19):.4g}") for k in range(20))  # 5 to 150

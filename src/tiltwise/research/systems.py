@@ -9,27 +9,27 @@ them: White's reality check and Hansen's test, and the model confidence set of s
 """
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from tiltwise.backtest.progress import Progress
 from tiltwise.backtest.result import Backtest
 from tiltwise.backtest.simulator import Simulator
 from tiltwise.backtest.walk_forward import first_start, walk_forward
 from tiltwise.errors import DataError, MissingData, StrategyError
-from tiltwise.evaluate import inference
 from tiltwise.evaluate.metrics import METRICS, summary
 from tiltwise.evaluate.record import run_of
 from tiltwise.evaluate.returns import path, periods_in_year
-from tiltwise.evaluate.sharpe_difference import sharpe_difference
+from tiltwise.evaluate.significance import inference
+from tiltwise.evaluate.significance.sharpe_difference import sharpe_difference
 from tiltwise.ledger import Ledger
 from tiltwise.market.market import Market
 from tiltwise.research.lineup import EQUAL, HELD, Entry, lineup
-from tiltwise.research.snooped import Snooped, snooped
+from tiltwise.research.robustness.data_snooping import Snooped, snooped
 
-Progress = Callable[[int, int], None]
 STEPS = 100  #: of progress, for each entry
 NUMBERS = ("cagr", "ann_volatility", "sharpe", "max_drawdown")
 RELATIVE = ("tracking_error", "information_ratio")
@@ -89,7 +89,7 @@ def systems(
         last session, by default the newest.
     entries : by default `lineup`.
     ledger : where the trials are counted.
-    data, seed, jobs : as for `research.sweep.sweep`; jobs are threads of the refits.
+    data, seed, jobs : as for `research.search.sweep.sweep`; jobs are threads of the refits.
     progress : called with (steps done, all), `STEPS` for each entry.
 
     Raises

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from tiltwise.market.french import read_french
+from tiltwise.market.readers.french import read_french
 from tiltwise.sources.cache import fetched
 
 FIVE_FACTORS = (

@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 from tiltwise.backtest.costs import Costs
+from tiltwise.backtest.market_tape import Resolved
 from tiltwise.backtest.simulator import Simulator
-from tiltwise.backtest.tape import Resolved
 from tiltwise.errors import DataError, LookaheadError, StrategyError, WeightsError
 
 FREE = Costs(0, 0, 0, 0, 0)

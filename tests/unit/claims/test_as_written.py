@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tiltwise.claims.as_written import residual_momentum as source
-from tiltwise.claims.as_written.account import account
+from tiltwise.claims.engine.account import account
+from tiltwise.claims.systems.residual_momentum import as_written as source
 
 NAMES = list("ABCDEFGHIJ")
 

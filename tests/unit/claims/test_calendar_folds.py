@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from tiltwise.claims.folds import calendar_folds
+from tiltwise.claims.engine.folds import calendar_folds
 
 DAYS = pd.bdate_range("2012-01-04", "2025-12-31")
 

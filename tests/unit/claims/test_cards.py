@@ -4,9 +4,9 @@ import dataclasses
 
 import pytest
 
-from tiltwise.claims import card as cards
-from tiltwise.claims.bench import Bench
-from tiltwise.claims.variants import SYSTEMS
+from tiltwise.claims.engine import card as cards
+from tiltwise.claims.engine.card_run import CardRun
+from tiltwise.claims.engine.variants import SYSTEMS
 from tiltwise.errors import MissingData
 
 CARDS = [cards.read(name) for name in cards.names()]
@@ -63,5 +63,5 @@ def test_an_unknown_system_lists_the_known():
 
 
 def test_a_bench_starts_empty():
-    fields = {field.name for field in dataclasses.fields(Bench)}
+    fields = {field.name for field in dataclasses.fields(CardRun)}
     assert "done" in fields

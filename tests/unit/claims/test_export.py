@@ -9,8 +9,9 @@ import pytest
 
 import claims_demo
 import evidence_demo
-from tiltwise.claims import artefacts, experiments, export
-from tiltwise.claims import card as cards
+from tiltwise.claims.engine import artefacts
+from tiltwise.claims.engine import card as cards
+from tiltwise.claims.systems.residual_momentum import experiments, export
 from tiltwise.errors import DataError, MissingData, RevisedData
 from tiltwise.evaluate.metrics import METRICS
 from tiltwise.kernels import pca

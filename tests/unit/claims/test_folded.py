@@ -9,12 +9,12 @@ import pytest
 import claims_demo
 from tiltwise.backtest.walk_forward import propose, walk_forward
 from tiltwise.calendar import WEEKLY, Schedule
-from tiltwise.claims import card as cards
-from tiltwise.claims import residual_momentum as system
-from tiltwise.claims.folded import RATIOS, FoldedMomentum
-from tiltwise.claims.study import study
+from tiltwise.claims.engine import card as cards
+from tiltwise.claims.engine.data import study
+from tiltwise.claims.systems.residual_momentum import system
+from tiltwise.claims.systems.residual_momentum.calendar_folds_strategy import RATIOS, FoldedMomentum
 from tiltwise.errors import StrategyError
-from tiltwise.kernels import kalman
+from tiltwise.kernels.kalman import filter
 from tiltwise.recipes.residual_momentum import ResidualMomentum
 
 CARD = cards.read("residual_momentum")
@@ -56,7 +56,7 @@ def test_the_ratio_is_the_likeliest_of_the_training_window_alone(cut):
     assert model.first == cut.market.dates[cut.market.dates.searchsorted(cut.folds[1].train) - 1]
     window = past.asof(session, since=model.first)
     centred = model.centred(window)
-    scored = kalman.concentrated_loglik(centred, model.scores(centred), RATIOS)
+    scored = filter.concentrated_loglik(centred, model.scores(centred), RATIOS)
     assert model.ratio == RATIOS[int(scored.loglik.argmax())]
     assert own.fit(cut.market.select(cut.traded).asof(session)).ratio == model.ratio
 

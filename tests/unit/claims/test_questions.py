@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tiltwise.claims import noise_grid, questions, residuals, tails
-from tiltwise.claims.evidence import Estimate
-from tiltwise.claims.folds import calendar_folds
+from tiltwise.claims.engine.folds import calendar_folds
+from tiltwise.claims.engine.records import Estimate
+from tiltwise.claims.systems.residual_momentum import hypotheses, noise_grid, normality, residuals
 
 ASSETS = list("ABCDEFGHI")
 
@@ -32,9 +32,9 @@ def fitted(returns):
 def test_planted_persistence_is_found(carry, answer):
     returns = world(carry)
     _, left = fitted(returns)
-    found, lags = questions.persistence({"fixed": left}, returns, left)
+    found, lags = hypotheses.persistence({"fixed": left}, returns, left)
     assert found.answer == answer
-    assert [n for n, _ in lags] == list(questions.LAGS)
+    assert [n for n, _ in lags] == list(hypotheses.LAGS)
     assert abs(found.numbers[0].value) > 3 * abs(found.numbers[1].value)
     assert "nothing is shown any more" in found.remark
 
@@ -44,7 +44,7 @@ def test_nothing_planted_is_nothing_shown():
     for seed in range(12):
         returns = world(seed=seed)
         _, left = fitted(returns)
-        found, _ = questions.persistence({"fixed": left}, returns, left)
+        found, _ = hypotheses.persistence({"fixed": left}, returns, left)
         answers.append(found.answer)
     assert answers.count("neither shown") >= 9  # nine in ten are expected
 
@@ -53,16 +53,16 @@ def test_few_factors_are_enough_where_few_were_planted():
     returns = world()
     fits, left = fitted(returns)
     total = residuals.deviations(returns, fits)
-    assert questions.low_rank({"fixed": left}, total, 0.8, 3).answer == "yes"
+    assert hypotheses.low_rank({"fixed": left}, total, 0.8, 3).answer == "yes"
     returns = world(noise=0.05)
     fits, left = fitted(returns)
     total = residuals.deviations(returns, fits)
-    assert questions.low_rank({"fixed": left}, total, 0.8, 3).answer == "no"
+    assert hypotheses.low_rank({"fixed": left}, total, 0.8, 3).answer == "no"
 
 
 def test_share_explained_by_hand():
     total = pd.DataFrame([[2.0, 0.0], [0.0, 2.0]] * 20)
-    value, low, high = questions.share_explained(total / 2.0, total)
+    value, low, high = hypotheses.share_explained(total / 2.0, total)
     assert (value, low, high) == pytest.approx((0.75, 0.75, 0.75))
 
 
@@ -77,7 +77,7 @@ def test_share_explained_by_hand():
 def test_the_first_gap_decides_about_the_filter(gap, answer):
     rng = np.random.default_rng(0)
     scores, left = rng.normal(size=(2, 300)), rng.uniform(1.0, 2.0, (2, 300))
-    found = questions.kalman_helps(
+    found = hypotheses.kalman_helps(
         {"main": Estimate(*gap), "other": Estimate(9.0, 8.0, 10.0)}, tuple(scores), tuple(left)
     )
     assert found.answer == answer
@@ -87,12 +87,12 @@ def test_the_first_gap_decides_about_the_filter(gap, answer):
 def test_ranked_is_the_rank_correlation_of_each_day():
     returns = world().iloc[:50]
     scores = returns * 2.0 + 1e-3
-    daily = questions.ranked(scores, returns, 3)
+    daily = hypotheses.ranked(scores, returns, 3)
     assert len(daily) == 47
     later = returns.iloc[10 + 3]
     ranks = scores.iloc[10].rank().to_numpy(), later.rank().to_numpy()
     assert daily.iloc[10] == pytest.approx(np.corrcoef(*ranks)[0, 1])
-    assert questions.ranked(scores, returns, 0).to_numpy() == pytest.approx(1.0)
+    assert hypotheses.ranked(scores, returns, 0).to_numpy() == pytest.approx(1.0)
 
 
 def test_b05_nine_cells_are_five_filters_when_the_start_is_scaled_too():
@@ -112,7 +112,7 @@ def test_jarque_bera_is_that_of_scipy():
     """0.38."""
     stats = pytest.importorskip("scipy.stats")
     values = np.random.default_rng(1).standard_t(8, 300)
-    found, peer = tails.shape(values), stats.jarque_bera(values)
+    found, peer = normality.shape(values), stats.jarque_bera(values)
     assert found["jarque_bera"] == pytest.approx(peer.statistic)
     assert found["p"] == pytest.approx(peer.pvalue)
     assert found["excess_kurtosis"] == pytest.approx(stats.kurtosis(values))
@@ -120,7 +120,7 @@ def test_jarque_bera_is_that_of_scipy():
 
 def test_quantiles_keep_the_far_ends():
     values = np.random.default_rng(2).normal(size=5000)
-    normal, seen = tails.quantiles(values, 400)
+    normal, seen = normality.quantiles(values, 400)
     assert len(normal) == len(seen) <= 400
     assert (seen[0], seen[-1]) == (values.min(), values.max())
     assert normal[0] == pytest.approx(-normal[-1])

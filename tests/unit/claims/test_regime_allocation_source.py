@@ -11,23 +11,23 @@ import claims_demo
 from tiltwise.backtest.costs import Costs
 from tiltwise.backtest.simulator import Simulator
 from tiltwise.backtest.walk_forward import walk_forward
-from tiltwise.claims import card as cards
-from tiltwise.claims import regime_allocation as system
-from tiltwise.claims.as_written import helix_allocation as allocating
-from tiltwise.claims.as_written import helix_features as features
-from tiltwise.claims.as_written import helix_model as helix
-from tiltwise.claims.as_written import regime_allocation as source
-from tiltwise.claims.bench import ONE_PATH
-from tiltwise.claims.kept_regimes import Allocation, Tilt
-from tiltwise.claims.runner import run_card
-from tiltwise.claims.study import study
-from tiltwise.claims.variants import variants
+from tiltwise.claims.engine import card as cards
+from tiltwise.claims.engine.card_run import ONE_PATH
+from tiltwise.claims.engine.data import study
+from tiltwise.claims.engine.runner import run_card
+from tiltwise.claims.engine.variants import variants
+from tiltwise.claims.systems.regime_allocation import as_written as source
+from tiltwise.claims.systems.regime_allocation import helix_allocation as allocating
+from tiltwise.claims.systems.regime_allocation import helix_features as features
+from tiltwise.claims.systems.regime_allocation import helix_model as helix
+from tiltwise.claims.systems.regime_allocation import system
+from tiltwise.claims.systems.regime_allocation.kept_regimes import Allocation, Tilt
 from tiltwise.errors import StrategyError
-from tiltwise.kernels.jump import path
+from tiltwise.kernels.jump.fit import path
 from tiltwise.ledger import Ledger
 from tiltwise.recipes.regime_allocation import RegimeAllocation
 from tiltwise.recipes.regime_tilt import RegimeTilt
-from tiltwise.report.claims_page import render
+from tiltwise.report.claims.page import render
 
 CARD = cards.read("regime_allocation")
 FUNDS = (*CARD.universe,)

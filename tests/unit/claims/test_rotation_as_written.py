@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tiltwise.claims.as_written.rotation import month
+from tiltwise.claims.systems.sector_rotation.weights import month
 
 PREDICTED = pd.Series([0.20, 0.16, 0.10, 0.05, 0.02, 0, -0.01, -0.02, -0.05, 0.01, 0.03, 0.15])
 ACTUAL = pd.Series([0.02, -0.03, 0.01, 0, 0.04, -0.01, 0.02, 0.03, -0.04, 0.01, 0, 0.05])

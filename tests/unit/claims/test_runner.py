@@ -5,11 +5,11 @@ import math
 import pytest
 
 import claims_demo
-from tiltwise.claims import card as cards
-from tiltwise.claims.runner import run_card
-from tiltwise.claims.study import MEAN, study
+from tiltwise.claims.engine import card as cards
+from tiltwise.claims.engine.data import MEAN, study
+from tiltwise.claims.engine.runner import run_card
 from tiltwise.errors import MissingData
-from tiltwise.evaluate.overfitting import noise_ceiling
+from tiltwise.evaluate.significance.overfitting import noise_ceiling
 from tiltwise.ledger import Ledger
 from tiltwise.market.market import Market
 

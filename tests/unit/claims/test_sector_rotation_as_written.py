@@ -6,11 +6,11 @@ import pytest
 
 from tiltwise import Market
 from tiltwise.calendar import MONTHLY
-from tiltwise.claims.as_written import rotation
-from tiltwise.claims.as_written import sector_rotation as source
+from tiltwise.claims.systems.sector_rotation import as_written as source
+from tiltwise.claims.systems.sector_rotation import weights
 from tiltwise.errors import MissingData
-from tiltwise.features.macro_table import macro_features
-from tiltwise.market import fred_md
+from tiltwise.features.macro.table import macro_features
+from tiltwise.market.macro import fred_md
 
 PREDICTED = [0.20, 0.16, 0.10, 0.05, 0.02, 0, -0.01, -0.02, -0.05, 0.01, 0.03, 0.15]
 ACTUAL = np.array([0.02, -0.03, 0.01, 0, 0.04, -0.01, 0.02, 0.03, -0.04, 0.01, 0, 0.05])
@@ -50,7 +50,7 @@ def test_positions_are_those_of_each_month_by_itself():
     for plan in (source.TEXT, source.NOTEBOOK):
         found = source.positions(told, plan)
         for row in (0, 7, 39):
-            alone = rotation.month(told.iloc[row], plan.shrinkage, plan.threshold, plan.factor)
+            alone = weights.month(told.iloc[row], plan.shrinkage, plan.threshold, plan.factor)
             np.testing.assert_allclose(found.iloc[row], alone.exposures, atol=1e-15)
         np.testing.assert_allclose(found.sum(axis=1), 1.0, atol=1e-12)
     np.testing.assert_allclose(found.iloc[7], 1 / 12)

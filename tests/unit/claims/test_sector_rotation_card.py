@@ -11,15 +11,16 @@ import pytest
 
 import claims_demo
 from tiltwise import Costs, Market, Simulator, propose, walk_forward
-from tiltwise.claims import card as cards
-from tiltwise.claims import months, rotation_books, rotation_numbers
-from tiltwise.claims import sector_rotation as system
-from tiltwise.claims.as_written import sector_rotation as source
-from tiltwise.claims.bench import Bench
-from tiltwise.claims.evidence import Evaluated
-from tiltwise.claims.lab import Lab
-from tiltwise.claims.runner import run_card
-from tiltwise.claims.study import study
+from tiltwise.claims.engine import card as cards
+from tiltwise.claims.engine import months
+from tiltwise.claims.engine.card_run import CardRun
+from tiltwise.claims.engine.data import study
+from tiltwise.claims.engine.measure import Measurement
+from tiltwise.claims.engine.records import Evaluated
+from tiltwise.claims.engine.runner import run_card
+from tiltwise.claims.systems.sector_rotation import as_written as source
+from tiltwise.claims.systems.sector_rotation import books as rotation_books
+from tiltwise.claims.systems.sector_rotation import numbers, system
 from tiltwise.cli import inputs
 from tiltwise.errors import DataError, StrategyError
 from tiltwise.evaluate.metrics import METRICS
@@ -52,7 +53,7 @@ def vanguard(shared):
 
 
 def bench_of(cut, folder):
-    return Bench(CARD, cut, system, Lab(Ledger(folder), "test", 1), lambda: None)
+    return CardRun(CARD, cut, system, Measurement(Ledger(folder), "test", 1), lambda: None)
 
 
 def claim_of(name):
@@ -175,7 +176,7 @@ def test_the_market_is_compared_on_identical_months(tmp_path):
         assert paths[0].returns.index.equals(paths[1].returns.index)
     other: Evaluated = dataclasses.replace(paths[1], returns=paths[1].returns.iloc[40:])
     with pytest.raises(DataError, match="identical months"):
-        rotation_numbers.in_months(bench, paths[0], "cagr", FIXES, other)
+        numbers.in_months(bench, paths[0], "cagr", FIXES, other)
 
 
 @pytest.mark.shared_data
@@ -187,9 +188,9 @@ def test_naive_forecasts_on_the_share_classes(vanguard):
         ("2014-01-01/2024-12-31", [5.99, 4.02, 4.11]),
         ("2021-03-01/2024-12-31", [7.04, 4.63, 4.72]),
     ):
-        found = rotation_numbers.mean_errors(past, {}, period)
+        found = numbers.mean_errors(past, {}, period)
         assert [round(100 * found[n], 2) for n in names] == known
-        own = rotation_numbers.errors(study(CARD, vanguard), "mean", (), period)
+        own = numbers.errors(study(CARD, vanguard), "mean", (), period)
         assert [own[n] for n in names] == pytest.approx([found[n] for n in names], rel=1e-3)
 
 
@@ -249,7 +250,7 @@ def test_months_that_a_walk_leaves_out_count_for_no_forecast():
     """3.16: a month end without a decision is measured for none, not called missing."""
     past = month_returns(claims_demo.market())
     told = past.shift(1).iloc[20:].drop(past.index[30])
-    found = rotation_numbers.mean_errors(past, {"own": told}, "2013-01-01/2016-08-31")
+    found = numbers.mean_errors(past, {"own": told}, "2013-01-01/2016-08-31")
     asked = past.iloc[21:].drop(past.index[31]).loc[:"2016-08-31"]
     assert found["zero"] == pytest.approx(asked.abs().to_numpy().mean())
     gap = past - past.shift(2)

@@ -9,15 +9,15 @@ import pytest
 
 import claims_demo
 from tiltwise import Market, walk_forward
-from tiltwise.claims import card as cards
-from tiltwise.claims import sparse_replication as system
-from tiltwise.claims.as_written import sparse_replication as source
-from tiltwise.claims.runner import run_card
-from tiltwise.claims.study import study
+from tiltwise.claims.engine import card as cards
+from tiltwise.claims.engine.data import study
+from tiltwise.claims.engine.runner import run_card
+from tiltwise.claims.systems.sparse_replication import as_written as source
+from tiltwise.claims.systems.sparse_replication import system
 from tiltwise.errors import StrategyError
 from tiltwise.ledger import Ledger
-from tiltwise.portfolio.sparse import AS_WRITTEN
-from tiltwise.portfolio.tracking import track
+from tiltwise.portfolio.replication.sparse import AS_WRITTEN
+from tiltwise.portfolio.replication.tracking import track
 
 CARD = cards.read("sparse_replication")
 

@@ -8,19 +8,19 @@ import pandas as pd
 import pytest
 
 import claims_demo
-from tiltwise.claims import card as cards
-from tiltwise.claims import dynamic_loadings as system
-from tiltwise.claims.as_written import dynamic_loadings as source
-from tiltwise.claims.evidence import Estimate
-from tiltwise.claims.runner import run_card
-from tiltwise.claims.study import study
-from tiltwise.claims.variants import variants
+from tiltwise.claims.engine import card as cards
+from tiltwise.claims.engine.data import study
+from tiltwise.claims.engine.records import Estimate
+from tiltwise.claims.engine.runner import run_card
+from tiltwise.claims.engine.variants import variants
+from tiltwise.claims.systems.dynamic_loadings import as_written as source
+from tiltwise.claims.systems.dynamic_loadings import system
 from tiltwise.errors import MissingData, StrategyError
 from tiltwise.ledger import Ledger
-from tiltwise.models.splits import Expanding
-from tiltwise.portfolio.limits import Limits
+from tiltwise.models.validation.splits import Expanding
+from tiltwise.portfolio.constraints import Limits
 from tiltwise.portfolio.optimise import max_sharpe
-from tiltwise.report.claims_page import render
+from tiltwise.report.claims.page import render
 
 CARD = cards.read("dynamic_loadings")
 EXACT = {

@@ -4,9 +4,9 @@ import math
 
 import pytest
 
-from tiltwise.claims.card import Number
-from tiltwise.claims.evidence import Estimate
-from tiltwise.claims.verdict import judge, meets, untestable
+from tiltwise.claims.engine.card import Number
+from tiltwise.claims.engine.records import Estimate
+from tiltwise.claims.engine.verdict import judge, meets, untestable
 
 SHARPE = Number("x.sharpe", "sharpe", 0.16, "close")
 LOSS = Number("x.total_return", "total_return", -0.05, "close")

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 import claims_demo
-from tiltwise.claims import card as cards
+from tiltwise.claims.engine import card as cards
 
 KEYS = ["system", "claim", "claimed", "as_written", "corrected", "low", "high", "dsr", "verdict"]
 

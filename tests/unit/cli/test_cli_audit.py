@@ -4,7 +4,7 @@ import pytest
 
 from tiltwise import Market
 from tiltwise.cli import audit
-from tiltwise.cli.exits import UsageError
+from tiltwise.cli.exit_codes import UsageError
 from tiltwise.errors import MissingData, StrategyError
 
 PLAIN = Market.synthetic(4, sessions=260, assets=5)

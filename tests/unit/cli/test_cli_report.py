@@ -12,10 +12,10 @@ import pytest
 
 from tiltwise import Ledger, Market, Simulator, cli
 from tiltwise.cli import compare, report, run
-from tiltwise.cli.exits import UsageError
+from tiltwise.cli.exit_codes import UsageError
 from tiltwise.errors import LedgerError
-from tiltwise.evaluate.compare import paired
-from tiltwise.research.vault import Vault
+from tiltwise.evaluate.significance.paired import paired
+from tiltwise.research.holdout import Vault
 
 MARKET = Market.synthetic(13, sessions=1150)
 Command = Callable[..., tuple[int, str, str]]

@@ -10,7 +10,7 @@ import pytest
 
 from tiltwise import Ledger, Market, Simulator
 from tiltwise.cli import sweep
-from tiltwise.cli.exits import UsageError
+from tiltwise.cli.exit_codes import UsageError
 from tiltwise.errors import TiltwiseError
 
 

@@ -9,7 +9,7 @@ import typer
 from typer.testing import CliRunner
 
 from tiltwise.cli.config import Where
-from tiltwise.cli.exits import UsageError
+from tiltwise.cli.exit_codes import UsageError
 from tiltwise.cli.groups import Chosen, Companions, Fills, Place, spelled_out
 from tiltwise.cli.options import Recipe, Seed
 

@@ -15,8 +15,8 @@ import pytest
 from tiltwise.ledger import Ledger
 from tiltwise.ledger.frames import FORMS, read_table
 from tiltwise.market.market import Market
-from tiltwise.research.replication_results import TABLES
-from tiltwise.research.replication_stages import STAGES
+from tiltwise.research.studies.replication.results import TABLES
+from tiltwise.research.studies.replication.stages import STAGES
 
 Command = Callable[..., tuple[int, str, str]]
 DATA = ["--data", "synthetic:3", "--set", "grid=middle", "--start", "2006-09-01"]

@@ -12,9 +12,9 @@ from rich.console import Console
 
 from tiltwise import Market
 from tiltwise.cli import risks
-from tiltwise.report.disclaimer import NOTICE
-from tiltwise.report.document import document
-from tiltwise.research.risk_register import RISKS
+from tiltwise.report.components.disclaimer import NOTICE
+from tiltwise.report.components.document import document
+from tiltwise.research.risk.register import RISKS
 
 Command = Callable[..., tuple[int, str, str]]
 LEVERED = '''

@@ -9,10 +9,10 @@ import pytest
 
 from tiltwise import Decision, Ledger, Strategy
 from tiltwise.cli import tune
-from tiltwise.cli.exits import UsageError
+from tiltwise.cli.exit_codes import UsageError
 from tiltwise.recipes.residual_momentum import ResidualMomentum
-from tiltwise.research.axes import Choice, LogUniform, Ratio, Uniform, Whole
-from tiltwise.research.vault import Vault
+from tiltwise.research.holdout import Vault
+from tiltwise.research.search.axes import Choice, LogUniform, Ratio, Uniform, Whole
 
 Command = Callable[..., tuple[int, str, str]]
 WORDS = ("tune", "trend", "--data", "synthetic:3", "--space", "lookback=20..250", "-q")

@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 
 from tiltwise.errors import DataError
-from tiltwise.evaluate.compare import compare, paired
-from tiltwise.evaluate.inference import min_track_record
-from tiltwise.evaluate.sharpe_difference import sharpe_difference
+from tiltwise.evaluate.significance.inference import min_track_record
+from tiltwise.evaluate.significance.paired import compare, paired
+from tiltwise.evaluate.significance.sharpe_difference import sharpe_difference
 
 
 def pair(seed: int, gap: float = 0.0, size: int = 750) -> tuple[np.ndarray, np.ndarray]:

@@ -6,7 +6,7 @@ import pytest
 
 from tiltwise.errors import DataError
 from tiltwise.evaluate.detection import EVENTS, Event, event_study, false_alarms, switching
-from tiltwise.models.regimes import JumpModel
+from tiltwise.models.regimes.jump_model import JumpModel
 
 DAYS = pd.bdate_range("2024-01-01", periods=20)  # Mondays are rows 0, 5, 10, 15
 STORM = Event("storm", "2024-01-08", "2024-01-12")  # rows 5 to 9

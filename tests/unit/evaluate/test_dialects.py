@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from tiltwise.errors import DataError
-from tiltwise.evaluate.dialects import COMPARED, DIALECTS, dialect
+from tiltwise.evaluate.conventions import COMPARED, DIALECTS, dialect
 from tiltwise.evaluate.metrics import METRICS
 
 GOLDEN = json.loads(

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tiltwise.claims.as_written import helix_allocation
+from tiltwise.claims.systems.regime_allocation import helix_allocation
 from tiltwise.errors import MissingData
 from tiltwise.evaluate.fees import ADJUSTED, BEFORE_FEES, NET, TWICE, borne, equivalents, words
 from tiltwise.market.universes import BLENDED_FEES, EXPENSES, FACTOR_FUND_EXPENSES, FACTOR_FUNDS

@@ -8,7 +8,7 @@ import pytest
 
 from tiltwise.errors import DataError
 from tiltwise.evaluate.forecasts import MEAN, ZERO, Measure, expanding_mean, hac_t, skill
-from tiltwise.kernels.stationary import stationary_rows
+from tiltwise.kernels.bootstrap.stationary import stationary_rows
 
 QUICK = Measure(size=None, draws=400)
 

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from tiltwise.errors import DataError
-from tiltwise.evaluate.hurdle import hurdle
-from tiltwise.evaluate.sharpe_difference import sharpe_difference
+from tiltwise.evaluate.book_comparison import hurdle
+from tiltwise.evaluate.significance.sharpe_difference import sharpe_difference
 
 DATES = pd.bdate_range("2019-01-01", periods=600)
 RNG = np.random.default_rng(11)

@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 from tiltwise.errors import DataError
-from tiltwise.evaluate.inference import (
+from tiltwise.evaluate.metrics import METRICS
+from tiltwise.evaluate.significance.inference import (
     NORMAL,
     aggregated_sharpe,
     block_length,
@@ -18,9 +19,8 @@ from tiltwise.evaluate.inference import (
     psr,
     sharpe_error,
 )
-from tiltwise.evaluate.metrics import METRICS
-from tiltwise.evaluate.sharpe_difference import sharpe_difference
-from tiltwise.kernels.bootstrap import bootstrap, terms
+from tiltwise.evaluate.significance.sharpe_difference import sharpe_difference
+from tiltwise.kernels.bootstrap.metrics import bootstrap, terms
 from tiltwise.kernels.path_metrics import PATH_METRICS, Path
 
 

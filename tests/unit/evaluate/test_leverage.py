@@ -11,8 +11,8 @@ import pytest
 from tiltwise import Market, Simulator, walk_forward
 from tiltwise.backtest.costs import Costs
 from tiltwise.errors import MissingData
-from tiltwise.evaluate.exposure import concentration, liquidity
-from tiltwise.evaluate.leverage import (
+from tiltwise.evaluate.risk.exposure import concentration, liquidity
+from tiltwise.evaluate.risk.leverage import (
     Leverage,
     leverage,
     margin_distance,

@@ -12,9 +12,9 @@ from hypothesis.extra import numpy as hnp
 
 from tiltwise.errors import DataError
 from tiltwise.evaluate import metrics
-from tiltwise.evaluate.inference import psr
 from tiltwise.evaluate.metrics import METRICS, metrics_of, summary
 from tiltwise.evaluate.returns import active, path, periods_in_year
+from tiltwise.evaluate.significance.inference import psr
 from tiltwise.kernels.path_metrics import PATH_METRICS
 
 DAYS = pd.bdate_range("2010-01-04", periods=2520, name="date")

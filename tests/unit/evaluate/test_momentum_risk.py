@@ -6,7 +6,7 @@ import pytest
 
 from tiltwise import Market
 from tiltwise.errors import DataError
-from tiltwise.evaluate.momentum_risk import choppy, implied_weights, momentum_risk
+from tiltwise.evaluate.risk.momentum_risk import choppy, implied_weights, momentum_risk
 
 DATES = pd.bdate_range("2018-01-01", periods=700)
 

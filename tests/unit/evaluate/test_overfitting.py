@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 from tiltwise.errors import DataError
-from tiltwise.evaluate.inference import dsr, trial_variance
-from tiltwise.evaluate.overfitting import (
+from tiltwise.evaluate.significance.inference import dsr, trial_variance
+from tiltwise.evaluate.significance.overfitting import (
     effective_trials,
     failing_trials,
     noise_ceiling,

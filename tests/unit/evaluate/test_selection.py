@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 from tiltwise import Ledger, Run
-from tiltwise.evaluate.inference import dsr, psr
-from tiltwise.evaluate.selection import selection
+from tiltwise.evaluate.significance.inference import dsr, psr
+from tiltwise.evaluate.significance.selection import selection
 
 DAYS = pd.bdate_range("2015-01-01", periods=1500, name="date")
 

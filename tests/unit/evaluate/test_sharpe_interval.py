@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from tiltwise.evaluate.inference import interval, sharpe_interval
 from tiltwise.evaluate.returns import path
+from tiltwise.evaluate.significance.inference import interval, sharpe_interval
 
 
 @pytest.mark.parametrize("size", [10, 400, 3000])

@@ -8,13 +8,13 @@ import pandas as pd
 import pytest
 
 from tiltwise.errors import DataError, MissingData
-from tiltwise.evaluate.snooping import (
+from tiltwise.evaluate.significance.data_snooping import (
     confidence_set,
     long_run_variance,
     reality_check,
     superior_ability,
 )
-from tiltwise.kernels.stationary import stationary_rows
+from tiltwise.kernels.bootstrap.stationary import stationary_rows
 
 pytest.importorskip("arch")
 

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from tiltwise.errors import DataError, MissingData
-from tiltwise.evaluate import inference
-from tiltwise.evaluate.stress import by_month, stress_correlation
+from tiltwise.evaluate.risk.stress import by_month, stress_correlation
+from tiltwise.evaluate.significance import inference
 
 ASSETS = [f"A{i}" for i in range(10)]
 

@@ -6,7 +6,7 @@ import pytest
 
 from tiltwise import Market
 from tiltwise.errors import MissingData
-from tiltwise.evaluate.style import (
+from tiltwise.evaluate.risk.factor_exposure import (
     CALM,
     FUNDS,
     FUNDS_NAME,

@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 
 from tiltwise.errors import DataError, MissingData
-from tiltwise.features import macro, momentum, technical, volatility
+from tiltwise.features import momentum, technical, volatility
+from tiltwise.features.macro import daily
 from tiltwise.market.market import Market
 
 DAYS = pd.bdate_range("2010-01-04", periods=200, name="date")
@@ -150,22 +151,22 @@ def wide():
 
 def test_b16_nothing_is_used_before_it_was_known():
     """B16: with a lag of one session each row holds the value of the session before."""
-    market = macro_market(macro.records(wide(), lag={"VIXCLS": 0, "DGS2": 1, "DGS10": 2}))
+    market = macro_market(daily.records(wide(), lag={"VIXCLS": 0, "DGS2": 1, "DGS10": 2}))
     for name, lag in (("VIXCLS", 0), ("DGS2", 1), ("DGS10", 2)):
-        found = macro.as_known(market, name)
+        found = daily.as_known(market, name)
         assert found.iloc[:lag].isna().all()
         np.testing.assert_array_equal(found.iloc[lag:], wide()[name].iloc[: 200 - lag])
 
 
 def test_changes_of_macro_series():
-    market = macro_market(macro.records(wide(), lag=0))
+    market = macro_market(daily.records(wide(), lag=0))
     fading = {"halflife": 21}
     table = wide()
     slope = table["DGS10"] - table["DGS2"]
     for found, level in (
-        (macro.volatility_index_change(market), np.log(table["VIXCLS"])),
-        (macro.rate_change(market), table["DGS2"]),
-        (macro.slope_change(market), slope),
+        (daily.volatility_index_change(market), np.log(table["VIXCLS"])),
+        (daily.rate_change(market), table["DGS2"]),
+        (daily.slope_change(market), slope),
     ):
         expected = level.diff().ewm(**fading).mean()
         np.testing.assert_allclose(found.iloc[21:], expected.iloc[21:], rtol=1e-8, atol=1e-14)
@@ -174,21 +175,21 @@ def test_changes_of_macro_series():
 
 def test_b17_a_revision_rewrites_no_earlier_row():
     """B17: the version known at each close, and a late word on an old day is no news."""
-    records = macro.records(wide(), lag=1)
+    records = daily.records(wide(), lag=1)
     row = (records["series"] == "DGS2") & (records["period"] == DAYS[50])
     late = records[row].assign(known=DAYS[60], value=99.0)
     soon = records[row].assign(known=DAYS[51], value=7.0)
-    plain = macro.as_known(macro_market(records), "DGS2")
-    assert macro.as_known(macro_market(pd.concat([records, late])), "DGS2").equals(plain)
-    changed = macro.as_known(macro_market(pd.concat([records, soon])), "DGS2")
+    plain = daily.as_known(macro_market(records), "DGS2")
+    assert daily.as_known(macro_market(pd.concat([records, late])), "DGS2").equals(plain)
+    changed = daily.as_known(macro_market(pd.concat([records, soon])), "DGS2")
     assert changed.iloc[51] == 7.0
     assert changed.drop(DAYS[51]).equals(plain.drop(DAYS[51]))
 
 
 def test_a_series_that_ends_is_missing_and_not_constant():
-    market = macro_market(macro.records(wide().iloc[:100], lag=1))
-    found = macro.rate_change(market)
+    market = macro_market(daily.records(wide().iloc[:100], lag=1))
+    found = daily.rate_change(market)
     assert found.iloc[60:105].notna().all()
     assert found.iloc[110:].isna().all()
     with pytest.raises(MissingData, match="no macro records of T10Y2Y"):
-        macro.as_known(market, "T10Y2Y")
+        daily.as_known(market, "T10Y2Y")

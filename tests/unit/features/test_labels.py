@@ -11,7 +11,7 @@ from tiltwise.errors import InfeasibleError, MissingData
 from tiltwise.features.labels import LabelRule, training_table
 from tiltwise.features.replication import ALWAYS, feature_rows, month_ends
 from tiltwise.market.market import Market
-from tiltwise.portfolio.tracking import tracking_labels
+from tiltwise.portfolio.replication.tracking import tracking_labels
 
 DAYS = pd.bdate_range("2018-01-02", "2020-06-15", name="date")
 

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tiltwise.features.macro_table import macro_ages, macro_features
-from tiltwise.market import macro_policy
+from tiltwise.features.macro.table import macro_ages, macro_features
+from tiltwise.market.macro import policy
 from tiltwise.market.market import Market
 
 DAYS = pd.bdate_range("2019-10-01", "2021-12-31", unit="ns", name="date")
@@ -152,14 +152,14 @@ def test_what_counts_as_lag_only():
         records("SPREAD", days, days, np.ones(len(days))),
     )
     names = ("PAYEMS", "AAA", "HOUST", "INDPRO", "SPREAD")
-    found = macro_policy.lag_only(told, names)
-    assert found == ("PAYEMS", "HOUST" + macro_policy.LATEST)
-    lag, latest = macro_policy.warnings(found)
+    found = policy.lag_only(told, names)
+    assert found == ("PAYEMS", "HOUST" + policy.LATEST)
+    lag, latest = policy.warnings(found)
     assert lag == (
         "lag only: decisions looked at 1 macro series as they were revised later, used after a "
         "stated lag: PAYEMS"
     )
     assert latest.startswith("latest values: ")
-    many = macro_policy.warnings(tuple("abcdef"))[0]
+    many = policy.warnings(tuple("abcdef"))[0]
     assert many.endswith(": a, b, c, d and 2 more")
-    assert macro_policy.warnings(()) == []
+    assert policy.warnings(()) == []

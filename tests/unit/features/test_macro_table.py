@@ -7,12 +7,13 @@ import pandas as pd
 import pytest
 
 from tiltwise.errors import MissingData
-from tiltwise.features.macro_revisions import revisions
-from tiltwise.features.macro_rules import CHANGES, transformed
-from tiltwise.features.macro_table import macro_ages, macro_features
-from tiltwise.market import companions, fred_md
+from tiltwise.features.macro.revisions import revisions
+from tiltwise.features.macro.table import macro_ages, macro_features
+from tiltwise.features.macro.transformations import CHANGES, transformed
+from tiltwise.market.macro import fred_md
+from tiltwise.market.macro.vintages import Vintages
 from tiltwise.market.market import Market
-from tiltwise.market.vintages import Vintages
+from tiltwise.market.readers import companions
 
 
 def rows_of(levels: dict[str, list[list[float]]], first: str = "2020-02") -> pd.DataFrame:

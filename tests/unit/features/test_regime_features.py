@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from tiltwise.errors import DataError, MissingData
-from tiltwise.features import macro
+from tiltwise.features.macro import daily
 from tiltwise.features.regimes import FULL, SHORT, feature_set, regime_features
 from tiltwise.features.scaling import Scaling
 from tiltwise.market.market import Market
@@ -21,7 +21,7 @@ def market(known=400, series=("VIXCLS", "DGS2", "DGS10")):
         np.exp(1 + rng.normal(0, 0.03, (known, 3)).cumsum(axis=0)), DAYS[-known:],
         ["VIXCLS", "DGS2", "DGS10"],
     )  # fmt: skip
-    records = macro.records(wide[list(series)]) if series else None
+    records = daily.records(wide[list(series)]) if series else None
     return Market.from_frames(prices, benchmark="MKT", macro=records, calendar="rows")
 
 
@@ -115,7 +115,7 @@ def test_real_macro_and_factor_funds(shared):
     """The seven funds and FRED's daily series: no column stands still or runs off."""
     prices = pd.read_parquet(shared / "prices_factor_etf_daily.parquet")
     wide = pd.read_parquet(shared / "macro_fred_daily.parquet")[["VIXCLS", "DGS2", "DGS10"]]
-    whole = Market.from_frames(prices.loc["2013-08":], benchmark="SPY", macro=macro.records(wide))
+    whole = Market.from_frames(prices.loc["2013-08":], benchmark="SPY", macro=daily.records(wide))
     assert feature_set(whole).full
     for asset in whole.assets:
         table = regime_features(whole, asset)

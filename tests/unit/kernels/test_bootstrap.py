@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from tiltwise.kernels.bootstrap import bootstrap, measure, measure_reference, terms
+from tiltwise.kernels.bootstrap.metrics import bootstrap, measure, measure_reference, terms
+from tiltwise.kernels.bootstrap.stationary import stationary_rows, stationary_rows_reference
 from tiltwise.kernels.path_metrics import PATH_METRICS, Path
-from tiltwise.kernels.stationary import stationary_rows, stationary_rows_reference
 
 
 def sample(size: int, with_benchmark: bool = True, seed: int = 3) -> Path:

@@ -6,15 +6,10 @@ import numpy as np
 import pytest
 
 from tiltwise.errors import DataError
-from tiltwise.kernels import (
-    hmm,
-    jump,
-    jump_general,
-    jump_rows,
-    jump_states,
-    kmeanspp,
-    soft_threshold,
-)
+from tiltwise.kernels import hmm
+from tiltwise.kernels.jump import fit, general, kmeanspp, soft_threshold
+from tiltwise.kernels.jump import rows as jump_rows
+from tiltwise.kernels.jump import states as jump_states
 
 ROWS = 120
 
@@ -45,7 +40,7 @@ def test_the_programme_finds_the_cheapest_of_all_paths(rows, states):
         losses, initial = rng.random((rows, states)), rng.random(states)
         penalty = rng.random((states, states))
         value, path = brute_force(losses, penalty, initial)
-        labels, cost = jump_general.best_path(losses, penalty, initial)
+        labels, cost = general.best_path(losses, penalty, initial)
         assert labels.tolist() == list(path)
         assert cost == pytest.approx(value, rel=1e-12)
 
@@ -55,12 +50,12 @@ def test_paths_equal_their_twins(states):
     rng = np.random.default_rng(states)
     losses, penalty = rng.random((300, states)), rng.random((states, states))
     initial = rng.random(states)
-    labels, cost = jump_general.best_path(losses, penalty, initial)
-    plain, plain_cost = jump_general.best_path_reference(losses, penalty, initial)
+    labels, cost = general.best_path(losses, penalty, initial)
+    plain, plain_cost = general.best_path_reference(losses, penalty, initial)
     np.testing.assert_array_equal(labels, plain)
     assert cost == plain_cost
-    known = jump_general.online(losses, penalty, initial, np.full(states, np.nan))
-    plain_known = jump_general.online_reference(losses, penalty, initial)
+    known = general.online(losses, penalty, initial, np.full(states, np.nan))
+    plain_known = general.online_reference(losses, penalty, initial)
     np.testing.assert_array_equal(known, plain_known)
     assert (known != labels).any()
 
@@ -70,20 +65,20 @@ def test_a_window_forgets_what_lies_before_it(window):
     """`4.09`."""
     rng = np.random.default_rng(window)
     losses, penalty, initial = rng.random((40, 3)), rng.random((3, 3)), rng.random(3)
-    got = jump_general.online_window(losses, penalty, initial, window)
+    got = general.online_window(losses, penalty, initial, window)
     for t in range(40):
         part = losses[max(t + 1 - window, 0) : t + 1]
-        assert got[t] == jump_general.online_reference(part, penalty, initial)[-1]
+        assert got[t] == general.online_reference(part, penalty, initial)[-1]
 
 
 def test_ties_go_to_the_lowest_state():
-    labels, _ = jump_general.best_path(np.zeros((4, 3)), np.zeros((3, 3)), np.zeros(3))
+    labels, _ = general.best_path(np.zeros((4, 3)), np.zeros((3, 3)), np.zeros(3))
     assert labels.tolist() == [0, 0, 0, 0]
     x = np.zeros((4, 1))
     x[0] = 1.0
     rows = jump_rows.prepare(x)
     states = jump_states.discrete_states(2, 1.0)
-    found = jump.fit(rows, states, np.ones(1), np.zeros((1, 2, 1)), jump.Limits(0))
+    found = fit.fit(rows, states, np.ones(1), np.zeros((1, 2, 1)), fit.Limits(0))
     assert found.labels.tolist() == [0, 0, 0, 0]
 
 
@@ -117,8 +112,8 @@ def test_fit_equals_its_twin(name, kind):
         features = np.array([1.0, 0.5, 0.0, 2.0])
         rows = jump_rows.prepare(x, weights)
         starts = kmeanspp.starts(rows, features, states.points.shape[1], 4, seed)
-        got = jump.fit(rows, states, features, starts)
-        twin = jump.fit_reference(x, states, features, starts + rows.shift, weights=weights)
+        got = fit.fit(rows, states, features, starts)
+        twin = fit.fit_reference(x, states, features, starts + rows.shift, weights=weights)
         np.testing.assert_array_equal(got.labels, twin.labels)
         np.testing.assert_allclose(got.centers, twin.centers, rtol=1e-11)
         assert got.objective == pytest.approx(twin.objective, rel=1e-9)
@@ -132,8 +127,8 @@ def test_two_states_and_the_general_kernel_agree():
     starts = kmeanspp.starts(rows, features, 2, 10, 0)
     for penalty in (0.0, 1.0, 5.0, 30.0):
         states = jump_states.discrete_states(2, penalty)
-        fast = jump.fit(rows, states, features, starts)
-        slow = jump_general.descend(rows, states, features, starts, np.array([1000.0, 1e-8]))
+        fast = fit.fit(rows, states, features, starts)
+        slow = general.descend(rows, states, features, starts, np.array([1000.0, 1e-8]))
         np.testing.assert_array_equal(fast.labels, slow[0])
         np.testing.assert_allclose(fast.centers, slow[1] + rows.shift, rtol=1e-11)
 
@@ -143,12 +138,12 @@ def test_the_objective_is_what_it_says():
     x = regimes(2)
     features = np.array([0.3, 0.0, 1.5, 1.0])
     rows, states = jump_rows.prepare(x), CASES["asymmetric"]
-    found = jump.fit(rows, states, features, kmeanspp.starts(rows, features, 2, 5, 0))
+    found = fit.fit(rows, states, features, kmeanspp.starts(rows, features, 2, 5, 0))
     gaps = ((x - found.centers[found.labels]) ** 2) @ features
     moves = states.penalty[found.labels[:-1], found.labels[1:]].sum()
     assert found.objective == pytest.approx(0.5 * gaps.sum() + moves, rel=1e-12)
     scaled = jump_rows.prepare(x * np.sqrt(features))
-    again = jump.fit(scaled, states, np.ones(4), kmeanspp.starts(scaled, np.ones(4), 2, 5, 0))
+    again = fit.fit(scaled, states, np.ones(4), kmeanspp.starts(scaled, np.ones(4), 2, 5, 0))
     assert found.objective == pytest.approx(again.objective, rel=1e-12)
     np.testing.assert_array_equal(found.labels, again.labels)
 
@@ -161,8 +156,8 @@ def test_a_row_counts_as_often_as_its_weight_says():
     states = jump_states.discrete_states(2, 4.0)
     start = x[[0, 60]][None]
     rows, more = jump_rows.prepare(x, weights), jump_rows.prepare(tripled)
-    one = jump.fit(rows, states, np.ones(4), start - rows.shift)
-    many = jump.fit(more, states, np.ones(4), start - more.shift)
+    one = fit.fit(rows, states, np.ones(4), start - rows.shift)
+    many = fit.fit(more, states, np.ones(4), start - more.shift)
     assert one.objective == pytest.approx(many.objective, rel=1e-12)
     np.testing.assert_allclose(one.centers, many.centers, rtol=1e-12)
 
@@ -171,7 +166,7 @@ def test_a_feature_never_seen_in_a_state_stands_at_its_mean():
     x = np.concatenate([np.zeros((20, 2)), np.full((20, 2), 5.0)])
     x[:20, 1] = np.nan
     rows = jump_rows.prepare(x)
-    found = jump.fit(rows, CASES["scalar"], np.ones(2), np.array([[[0, 5], [5, 5]]]) - rows.shift)
+    found = fit.fit(rows, CASES["scalar"], np.ones(2), np.array([[[0, 5], [5, 5]]]) - rows.shift)
     assert found.labels.tolist() == [0] * 20 + [1] * 20
     assert found.centers.tolist() == [[0.0, 5.0], [5.0, 5.0]]
 
@@ -230,8 +225,8 @@ def test_threads_change_no_bit():
     rows = jump_rows.prepare(regimes(4, 300))
     starts = kmeanspp.starts(rows, np.ones(4), 2, 5, 0)
     many = [jump_states.discrete_states(2, p) for p in np.linspace(0.0, 20.0, 12)]
-    one = jump.fit_many(rows, many, np.ones(4), starts)
-    eight = jump.fit_many(rows, many, np.ones(4), starts, jobs=8)
+    one = fit.fit_many(rows, many, np.ones(4), starts)
+    eight = fit.fit_many(rows, many, np.ones(4), starts, jobs=8)
     for a, b in zip(one, eight, strict=True):
         assert a.objective == b.objective
         np.testing.assert_array_equal(a.labels, b.labels)
@@ -253,7 +248,7 @@ def test_what_cannot_be_fitted_is_refused():
     with pytest.raises(DataError, match="at least as many rows"):
         kmeanspp.starts(rows, np.ones(1), 4, 1, 0)
     with pytest.raises(DataError, match="no start"):
-        jump.fit(rows, CASES["scalar"], np.ones(1), np.empty((0, 2, 1)))
+        fit.fit(rows, CASES["scalar"], np.ones(1), np.empty((0, 2, 1)))
 
 
 def test_hidden_markov_filter_equals_its_twin():

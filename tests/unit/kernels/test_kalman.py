@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tiltwise.errors import DataError
-from tiltwise.kernels import kalman
+from tiltwise.kernels.kalman import filter
 
 CELLS = ([1e-4, 1e-3, 1e-2, 1e-2], [1e-4, 1e-4, 1e-3, 1e-5])
 
@@ -32,8 +32,8 @@ def same(a, b):
 @pytest.mark.parametrize("gaps", [False, True])
 def test_kernel_equals_its_plain_twin(factors, gaps):
     y, x = panel(factors=factors, gaps=gaps, rows=300)
-    got = kalman.filter(y, x, 1e-3, 1e-4)
-    twin = kalman.filter_reference(y, x, 1e-3, 1e-4, np.zeros((4, factors)), np.eye(factors))
+    got = filter.filter(y, x, 1e-3, 1e-4)
+    twin = filter.filter_reference(y, x, 1e-3, 1e-4, np.zeros((4, factors)), np.eye(factors))
     sides = (got.innovations, got.variances, got.betas, got.covariances)
     for mine, plain in zip(sides, twin, strict=True):
         np.testing.assert_allclose(mine, plain, rtol=0, atol=1e-15 * np.nanmax(np.abs(plain)))
@@ -45,8 +45,8 @@ def test_three_factors_have_the_bits_of_the_general_kernel(gaps):
     if gaps:
         x = x.copy()
         x[50] = np.nan
-    quick = kalman.filter(y, x, 1e-3, 1e-4, path=False)
-    general = kalman.filter(y, x, 1e-3, 1e-4, path=True)
+    quick = filter.filter(y, x, 1e-3, 1e-4, path=False)
+    general = filter.filter(y, x, 1e-3, 1e-4, path=True)
     assert same(quick.innovations, general.innovations)
     assert same(quick.variances, general.variances)
     assert same(quick.beta, general.beta)
@@ -68,7 +68,7 @@ def dense(y, x, delta, noise, variance):
 def test_likelihood_and_state_equal_the_joint_normal_law():
     """`0.14`: the recursion is exact conditioning, not an approximation of it."""
     y, x = panel(rows=25)
-    got = kalman.filter(y, x, 2e-3, 3e-4, variance=0.7)
+    got = filter.filter(y, x, 2e-3, 3e-4, variance=0.7)
     for asset in range(4):
         loglik, mean, covariance = dense(y[:, asset], x, 2e-3, 3e-4, 0.7)
         assert got.loglik[asset] == pytest.approx(loglik, rel=1e-11)
@@ -79,7 +79,7 @@ def test_likelihood_and_state_equal_the_joint_normal_law():
 def test_without_drift_it_is_ridge_regression():
     """`0.08`: planted loadings come back; delta = 0 is the regression with prior b ~ N(0, c I)."""
     y, x = panel(rows=400)
-    got = kalman.filter(y, x, 0.0, 1e-4, variance=10.0, path=False)
+    got = filter.filter(y, x, 0.0, 1e-4, variance=10.0, path=False)
     ridge = np.linalg.solve(x.T @ x + 1e-4 / 10.0 * np.eye(3), x.T @ y)
     np.testing.assert_allclose(got.beta, ridge.T, rtol=1e-8)
     assert got.betas is None
@@ -88,10 +88,10 @@ def test_without_drift_it_is_ridge_regression():
 
 def test_all_entrances_give_the_same_innovations():
     y, x = panel(gaps=True)
-    whole = kalman.filter(y, x, 1e-3, 1e-4)
-    assert same(kalman.innovations(y, x, 1e-3, 1e-4), whole.innovations)
-    assert same(kalman.filter(y, x, 1e-3, 1e-4, path=False).innovations, whole.innovations)
-    assert same(kalman.grid(y, x, 1e-3, 1e-4)[0], whole.innovations)
+    whole = filter.filter(y, x, 1e-3, 1e-4)
+    assert same(filter.innovations(y, x, 1e-3, 1e-4), whole.innovations)
+    assert same(filter.filter(y, x, 1e-3, 1e-4, path=False).innovations, whole.innovations)
+    assert same(filter.grid(y, x, 1e-3, 1e-4)[0], whole.innovations)
     assert same(whole.betas[-1], whole.beta)
     assert same(whole.covariances[-1], whole.covariance)
 
@@ -99,9 +99,9 @@ def test_all_entrances_give_the_same_innovations():
 def test_assets_together_equal_assets_alone():
     """`0.18`: filtering side by side is the loop over assets."""
     y, x = panel(assets=9)
-    together = kalman.innovations(y, x, 1e-3, 1e-4)
+    together = filter.innovations(y, x, 1e-3, 1e-4)
     for asset in range(9):
-        alone = kalman.innovations(y[:, [asset]], x, 1e-3, 1e-4)
+        alone = filter.innovations(y[:, [asset]], x, 1e-3, 1e-4)
         assert same(alone[:, 0].copy(), together[:, asset].copy())
 
 
@@ -109,7 +109,7 @@ def test_assets_together_equal_assets_alone():
 @given(st.integers(0, 10**6), st.integers(1, 59), st.booleans())
 def test_first_rows_of_the_result_are_the_result_of_the_first_rows(seed, cut, gaps):
     y, x = panel(seed, gaps=gaps)
-    whole, part = kalman.filter(y, x, 1e-3, 1e-4), kalman.filter(y[:cut], x[:cut], 1e-3, 1e-4)
+    whole, part = filter.filter(y, x, 1e-3, 1e-4), filter.filter(y[:cut], x[:cut], 1e-3, 1e-4)
     for name in ("innovations", "variances", "betas", "covariances"):
         assert same(getattr(whole, name)[:cut], getattr(part, name))
 
@@ -118,9 +118,9 @@ def test_first_rows_of_the_result_are_the_result_of_the_first_rows(seed, cut, ga
 @given(st.integers(0, 10**6), st.integers(1, 59))
 def test_a_filter_continues_from_its_own_last_state(seed, cut):
     y, x = panel(seed, gaps=True)
-    whole = kalman.filter(y, x, 1e-3, 1e-4)
-    head = kalman.filter(y[:cut], x[:cut], 1e-3, 1e-4)
-    tail = kalman.filter(y[cut:], x[cut:], 1e-3, 1e-4, head.beta, head.covariance)
+    whole = filter.filter(y, x, 1e-3, 1e-4)
+    head = filter.filter(y[:cut], x[:cut], 1e-3, 1e-4)
+    tail = filter.filter(y[cut:], x[cut:], 1e-3, 1e-4, head.beta, head.covariance)
     assert same(tail.betas, whole.betas[cut:])
     assert same(tail.variances, whole.variances[cut:])
 
@@ -130,9 +130,9 @@ def test_a_filter_continues_from_its_own_last_state(seed, cut):
 def test_b05_scaling_delta_noise_and_prior_together_changes_nothing(seed, scale):
     """B05, `0.15`: the grid knows ratios only; a power of two does not move a bit."""
     y, x = panel(seed)
-    base = kalman.filter(y, x, 1e-3, 1e-4, variance=1.0)
+    base = filter.filter(y, x, 1e-3, 1e-4, variance=1.0)
     for c, tolerance in ((scale, 1e-9), (2.0 ** round(math.log2(scale)), 0.0)):
-        other = kalman.filter(y, x, c * 1e-3, c * 1e-4, variance=c)
+        other = filter.filter(y, x, c * 1e-3, c * 1e-4, variance=c)
         np.testing.assert_allclose(other.innovations, base.innovations, tolerance, tolerance)
         np.testing.assert_allclose(other.betas, base.betas, tolerance, tolerance)
         np.testing.assert_allclose(other.variances, c * base.variances, max(tolerance, 1e-15))
@@ -141,7 +141,7 @@ def test_b05_scaling_delta_noise_and_prior_together_changes_nothing(seed, scale)
 def test_ratio_alone_is_not_enough_while_the_prior_is_remembered():
     """The other half of B05: with P0 left at I, early rows differ."""
     y, x = panel()
-    a, b = kalman.innovations(y, x, 1e-3, 1e-3), kalman.innovations(y, x, 1e-1, 1e-1)
+    a, b = filter.innovations(y, x, 1e-3, 1e-3), filter.innovations(y, x, 1e-1, 1e-1)
     assert np.abs(a - b)[1:5].max() > 1e-4
 
 
@@ -149,15 +149,15 @@ def test_ratio_alone_is_not_enough_while_the_prior_is_remembered():
 @given(st.integers(0, 10**6), st.permutations(range(4)))
 def test_permuting_assets_permutes_the_innovations(seed, order):
     y, x = panel(seed, gaps=True)
-    direct = kalman.innovations(y, x, 1e-3, 1e-4)
-    assert same(kalman.innovations(y[:, order], x, 1e-3, 1e-4), direct[:, order].copy())
+    direct = filter.innovations(y, x, 1e-3, 1e-4)
+    assert same(filter.innovations(y[:, order], x, 1e-3, 1e-4), direct[:, order].copy())
 
 
 def test_a_missing_observation_leaves_the_coefficients_and_the_other_assets_alone():
     y, x = panel()
     holed = y.copy()
     holed[20, 1] = np.nan
-    full, got = kalman.filter(y, x, 1e-3, 1e-4), kalman.filter(holed, x, 1e-3, 1e-4)
+    full, got = filter.filter(y, x, 1e-3, 1e-4), filter.filter(holed, x, 1e-3, 1e-4)
     assert np.isnan(got.innovations[20, 1])
     assert same(got.betas[20, 1], got.betas[19, 1])
     others = [0, 2, 3]
@@ -170,7 +170,7 @@ def test_a_missing_observation_leaves_the_coefficients_and_the_other_assets_alon
 def test_a_missing_regressor_only_predicts():
     y, x = panel()
     x[20, 2] = np.nan
-    got = kalman.filter(y, x, 1e-3, 1e-4)
+    got = filter.filter(y, x, 1e-3, 1e-4)
     assert np.isnan(got.innovations[20]).all()
     assert np.isnan(got.variances[20])
     assert same(got.betas[20], got.betas[19])
@@ -187,7 +187,7 @@ def test_standardised_innovations_are_over_the_root_of_q():
     x = rng.normal(0, 1, (4000, 2))
     b = rng.normal(0, 0.1, (4000, 2, 3)).cumsum(axis=0)
     y = np.einsum("tk,tkn->tn", x, b) + rng.normal(0, 0.5, (4000, 3))
-    got = kalman.filter(y, x, 0.01, 0.25)
+    got = filter.filter(y, x, 0.01, 0.25)
     np.testing.assert_allclose(got.standardised, got.innovations / got.variances[:, None] ** 0.5)
     np.testing.assert_allclose(got.standardised.std(axis=0), 1.0, atol=0.04)
     assert abs(np.corrcoef(got.standardised[1:, 0], got.standardised[:-1, 0])[0, 1]) < 0.05
@@ -196,29 +196,29 @@ def test_standardised_innovations_are_over_the_root_of_q():
 @pytest.mark.parametrize("jobs", [1, 2, 3, 8])
 def test_a_grid_is_its_cells_for_any_number_of_threads(jobs):
     y, x = panel(gaps=True)
-    got = kalman.grid(y, x, *CELLS, jobs=jobs)
+    got = filter.grid(y, x, *CELLS, jobs=jobs)
     for cell, delta, noise in zip(got, *CELLS, strict=True):
-        assert same(cell, kalman.innovations(y, x, delta, noise))
+        assert same(cell, filter.innovations(y, x, delta, noise))
 
 
 def test_a_grid_fills_the_array_it_is_given():
     y, x = panel()
     out = np.empty((4, 60, 4))
-    assert kalman.grid(y, x, *CELLS, out=out) is out
-    assert same(out, kalman.grid(y, x, *CELLS))
+    assert filter.grid(y, x, *CELLS, out=out) is out
+    assert same(out, filter.grid(y, x, *CELLS))
     with pytest.raises(DataError, match=r"\(4, 60, 4\)"):
-        kalman.grid(y, x, *CELLS, out=out[:3])
+        filter.grid(y, x, *CELLS, out=out[:3])
 
 
 def test_concentrated_likelihood_is_the_maximum_over_the_noise():
     y, x = panel(gaps=True, rows=200)
     ratios = np.array([0.1, 1.0, 10.0])
-    got = kalman.concentrated_loglik(y, x, ratios, variance=1e3, jobs=2)
+    got = filter.concentrated_loglik(y, x, ratios, variance=1e3, jobs=2)
     for g, ratio in enumerate(ratios):
         for i in range(4):
             for stretch in (1.0, 0.97, 1.03):
                 noise = stretch * got.noise[g, i]
-                other = kalman.filter(y, x, ratio * noise, noise, variance=1e3 * noise).loglik[i]
+                other = filter.filter(y, x, ratio * noise, noise, variance=1e3 * noise).loglik[i]
                 if stretch == 1.0:
                     assert other == pytest.approx(got.by_asset[g, i], rel=1e-11)
                 else:
@@ -233,7 +233,7 @@ def test_concentrated_likelihood_finds_the_planted_ratio():
     steps = rng.normal(0, 1, (3000, 2, 4)) * np.sqrt(10.0 * noise)
     y = np.einsum("tk,tkn->tn", x, steps.cumsum(axis=0)) + rng.normal(0, 1, (3000, 4)) * noise**0.5
     ratios = np.array([0.1, 1.0, 10.0, 100.0, 1000.0])
-    got = kalman.concentrated_loglik(y, x, ratios)
+    got = filter.concentrated_loglik(y, x, ratios)
     assert ratios[got.loglik.argmax()] == 10.0
     np.testing.assert_allclose(got.noise[2], noise, rtol=0.1)
 
@@ -241,18 +241,18 @@ def test_concentrated_likelihood_finds_the_planted_ratio():
 def test_an_asset_never_observed_has_no_noise_and_does_not_vote():
     y, x = panel()
     y[:, 2] = np.nan
-    got = kalman.concentrated_loglik(y, x, [0.1, 1.0])
+    got = filter.concentrated_loglik(y, x, [0.1, 1.0])
     assert np.isnan(got.noise[:, 2]).all()
     assert np.isfinite(got.loglik).all()
-    assert kalman.filter(y, x, 1e-3, 1e-4).loglik[2] == 0.0
+    assert filter.filter(y, x, 1e-3, 1e-4).loglik[2] == 0.0
 
 
 def test_adaptation_speed_is_the_mean_of_gain_times_regressor():
     y, x = panel()
-    got = kalman.filter(y, x, 1e-3, 1e-4)
+    got = filter.filter(y, x, 1e-3, 1e-4)
     predicted = np.concatenate([np.eye(3)[None], got.covariances[:-1]]) + 1e-3 * np.eye(3)
     share = np.einsum("tk,tkl,tl->t", x, predicted, x) / got.variances
-    assert kalman.adaptation_speed(got.variances[10:], 1e-4) == pytest.approx(
+    assert filter.adaptation_speed(got.variances[10:], 1e-4) == pytest.approx(
         share[10:].mean(), rel=1e-12
     )
 
@@ -261,25 +261,25 @@ def test_adaptation_speed_is_the_mean_of_gain_times_regressor():
     ("speed", "rows"), [(0.5, 1.0), (0.0, math.inf), (1.0, 0.0), (1 - 2**-0.1, 10.0)]
 )
 def test_half_life(speed, rows):
-    assert kalman.half_life(speed) == pytest.approx(rows)
+    assert filter.half_life(speed) == pytest.approx(rows)
 
 
 def test_impossible_speed_is_refused():
     with pytest.raises(ValueError, match=r"got 1\.5"):
-        kalman.half_life(1.5)
+        filter.half_life(1.5)
 
 
 def test_float64_at_the_entrance():
     """`0.20`: other types are converted before, not during, the recursion."""
     y, x = panel()
-    small = kalman.filter(y.astype(np.float32), x.astype(np.float32), 1e-3, 1e-4)
+    small = filter.filter(y.astype(np.float32), x.astype(np.float32), 1e-3, 1e-4)
     assert {small.innovations.dtype, small.betas.dtype} == {np.dtype(np.float64)}
-    again = kalman.innovations(
+    again = filter.innovations(
         y.astype(np.float32).astype(float), x.astype(np.float32).astype(float), 1e-3, 1e-4
     )
     assert same(small.innovations, again)
-    assert same(kalman.innovations(np.asfortranarray(y), x, 1e-3, 1e-4)[:3],
-                kalman.innovations(y[:3], x[:3], 1e-3, 1e-4))  # fmt: skip
+    assert same(filter.innovations(np.asfortranarray(y), x, 1e-3, 1e-4)[:3],
+                filter.innovations(y[:3], x[:3], 1e-3, 1e-4))  # fmt: skip
 
 
 def test_inputs_are_not_written_to():
@@ -287,7 +287,7 @@ def test_inputs_are_not_written_to():
     start, variance = np.full((4, 3), 0.1), np.eye(3)
     for array in (y, x, start, variance):
         array.flags.writeable = False
-    kalman.grid(y, x, *CELLS, start, variance)
+    filter.grid(y, x, *CELLS, start, variance)
     assert (start == 0.1).all()
     assert same(variance, np.eye(3))
 
@@ -306,7 +306,7 @@ def test_inputs_are_not_written_to():
 def test_unusable_arrays_are_refused_with_the_reason(change, message):
     y, x = panel()
     with pytest.raises(DataError, match=message):
-        kalman.innovations(**{"y": y, "x": x, "delta": 1e-3, "noise": 1e-4} | change)
+        filter.innovations(**{"y": y, "x": x, "delta": 1e-3, "noise": 1e-4} | change)
 
 
 @pytest.mark.parametrize(
@@ -315,4 +315,4 @@ def test_unusable_arrays_are_refused_with_the_reason(change, message):
 def test_impossible_variances_are_refused(delta, noise):
     y, x = panel()
     with pytest.raises(ValueError, match="delta >= 0"):
-        kalman.innovations(y, x, delta, noise)
+        filter.innovations(y, x, delta, noise)

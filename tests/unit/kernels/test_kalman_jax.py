@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tiltwise.errors import DataError, MissingData
-from tiltwise.kernels import kalman
+from tiltwise.kernels.kalman import filter
 
 DELTAS = np.geomspace(1e-6, 1e-2, 5)
 
@@ -42,8 +42,8 @@ def jax():
 def test_engines_agree(factors, gaps):
     """`0.17`, `0.18`: jit and vmap over pairs and assets, to 1e-10."""
     y, x = panel(factors=factors, gaps=gaps)
-    one = kalman.grid(y, x, DELTAS, 1e-4)
-    other = kalman.grid(y, x, DELTAS, 1e-4, engine="jax")
+    one = filter.grid(y, x, DELTAS, 1e-4)
+    other = filter.grid(y, x, DELTAS, 1e-4, engine="jax")
     assert other.dtype == np.float64
     assert largest_difference(one, other) < 1e-10
 
@@ -54,8 +54,8 @@ def test_engines_agree(factors, gaps):
 def test_engines_agree_from_any_start(seed, delta, noise):
     y, x = panel(seed, gaps=True)
     start, variance = np.random.default_rng(seed).normal(size=(9, 3)), 0.5 * np.eye(3) + 0.2
-    one = kalman.innovations(y, x, delta, noise, start, variance)
-    other = kalman.innovations(y, x, delta, noise, start, variance, engine="jax")
+    one = filter.innovations(y, x, delta, noise, start, variance)
+    other = filter.innovations(y, x, delta, noise, start, variance, engine="jax")
     assert largest_difference(one, other) < 1e-10
 
 
@@ -63,19 +63,19 @@ def test_float64_is_local_to_the_call(jax):
     """`0.20`: the answer is float64, the rest of the process keeps JAX as it had set it."""
     y, x = panel(rows=20)
     before = jax.numpy.ones(1).dtype
-    assert kalman.innovations(y, x, 1e-3, 1e-4, engine="jax").dtype == np.float64
+    assert filter.innovations(y, x, 1e-3, 1e-4, engine="jax").dtype == np.float64
     assert jax.numpy.ones(1).dtype == before
 
 
 def test_the_graphics_card_agrees(jax):
     """`0.19`: on a graphics card the same to 1e-8; without one the engine runs on the processor."""
-    from tiltwise.kernels import kalman_jax
+    from tiltwise.kernels.kalman import filter_jax
 
     y, x = panel()
-    got = kalman.grid(y, x, DELTAS, 1e-4, engine="jax")
-    assert largest_difference(kalman.grid(y, x, DELTAS, 1e-4), got) < 1e-8
-    assert kalman_jax.device() == jax.default_backend()
-    if kalman_jax.device() == "cpu":
+    got = filter.grid(y, x, DELTAS, 1e-4, engine="jax")
+    assert largest_difference(filter.grid(y, x, DELTAS, 1e-4), got) < 1e-8
+    assert filter_jax.device() == jax.default_backend()
+    if filter_jax.device() == "cpu":
         pytest.skip("no graphics card: the same answer was computed on the processor")
 
 
@@ -96,23 +96,23 @@ def test_without_a_graphics_card_the_processor_gives_the_same_answer(tmp_path):
     assert run(program, **hidden).split()[-1] == "cpu"
     got = np.load(tmp_path / "got.npy")
     assert got.shape == (len(DELTAS), 250, 9)
-    assert largest_difference(kalman.grid(y, x, DELTAS, 1e-4), got) < 1e-8
+    assert largest_difference(filter.grid(y, x, DELTAS, 1e-4), got) < 1e-8
 
 
 @pytest.mark.usefixtures("jax")
 def test_results_go_where_they_are_asked_to():
     y, x = panel(rows=20)
     place = np.zeros((5, 20, 9))
-    assert kalman.grid(y, x, DELTAS, 1e-4, out=place, engine="jax") is place
+    assert filter.grid(y, x, DELTAS, 1e-4, out=place, engine="jax") is place
     assert np.abs(place).max() > 0.0
 
 
 def test_what_numba_refuses_the_other_engine_refuses():
     y, x = panel(rows=20)
     with pytest.raises(ValueError, match="'cuda'"):
-        kalman.grid(y, x, DELTAS, 1e-4, engine="cuda")
+        filter.grid(y, x, DELTAS, 1e-4, engine="cuda")
     with pytest.raises(DataError, match="20 rows and x has 19"):
-        kalman.grid(y, x[1:], DELTAS, 1e-4, engine="jax")
+        filter.grid(y, x[1:], DELTAS, 1e-4, engine="jax")
 
 
 def run(program, **environment):
@@ -132,12 +132,14 @@ def run(program, **environment):
 def test_variances_are_checked_before_jax_starts():
     y, x = panel(rows=20)
     with pytest.raises(ValueError, match="delta >= 0"):
-        kalman.grid(y, x, -1.0, 1e-4, engine="jax")
+        filter.grid(y, x, -1.0, 1e-4, engine="jax")
 
 
 @pytest.mark.usefixtures("jax")
 def test_the_flag_against_hanging_is_set_before_jax_starts():
-    program = "import os\nimport tiltwise.kernels.kalman_jax\nprint(os.environ['XLA_FLAGS'])\n"
+    program = (
+        "import os\nimport tiltwise.kernels.kalman.filter_jax\nprint(os.environ['XLA_FLAGS'])\n"
+    )
     assert "--xla_cpu_multi_thread_eigen=false" in run(program)
 
 
@@ -153,9 +155,9 @@ def test_numba_never_loads_jax():
 
 
 def test_without_jax_the_message_says_what_to_install(monkeypatch):
-    monkeypatch.delitem(sys.modules, "tiltwise.kernels.kalman_jax", raising=False)
-    monkeypatch.delattr("tiltwise.kernels.kalman_jax", raising=False)
+    monkeypatch.delitem(sys.modules, "tiltwise.kernels.kalman.filter_jax", raising=False)
+    monkeypatch.delattr("tiltwise.kernels.kalman.filter_jax", raising=False)
     monkeypatch.setitem(sys.modules, "jax", None)
     y, x = panel(rows=20)
     with pytest.raises(MissingData, match=r"tiltwise\[jax\]"):
-        kalman.grid(y, x, DELTAS, 1e-4, engine="jax")
+        filter.grid(y, x, DELTAS, 1e-4, engine="jax")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tiltwise.errors import DataError
-from tiltwise.kernels import em, kalman, noise
+from tiltwise.kernels.kalman import em, filter, noise
 
 DRIFT = np.array([[2e-4, 8e-5, 0.0], [8e-5, 1e-4, 0.0], [0.0, 0.0, 4e-5]])
 NOISE = 1.4e-5
@@ -39,7 +39,7 @@ def test_the_search_finds_the_top_of_the_grid():
     y, x = planted(rows=600, assets=3)
     got = noise.maximum_likelihood(y, x)
     ratios = got.ratio * np.geomspace(0.2, 5.0, 81)
-    grid = kalman.concentrated_loglik(y, x, ratios)
+    grid = filter.concentrated_loglik(y, x, ratios)
     assert got.loglik >= grid.loglik.max() - 1e-6
     assert grid.loglik.argmax() == 40
     np.testing.assert_allclose(got.noise, grid.noise[40], rtol=1e-9)
@@ -60,7 +60,7 @@ def test_loadings_that_stand_still_are_seen_to():
     x = rng.normal(0.0, 0.01, (1500, 2))
     y = x @ np.array([[1.0, 0.5], [0.3, -0.2]]) + rng.normal(0, 0.004, (1500, 2))
     got = noise.maximum_likelihood(y, x)
-    assert got.ratio == 0.0 or kalman.half_life(noise.steady_speed(x, got.ratio)) > 500
+    assert got.ratio == 0.0 or filter.half_life(noise.steady_speed(x, got.ratio)) > 500
 
 
 @pytest.mark.parametrize("shape", em.SHAPES)
@@ -135,7 +135,7 @@ def test_a_half_life_is_met(half_life):
     """`0.36`, `1.03`: a wish in sessions stands in for a raw delta."""
     _, x = planted(rows=900)
     ratio = noise.ratio_of_half_life(x, half_life)
-    assert kalman.half_life(noise.steady_speed(x, ratio)) == pytest.approx(half_life, rel=1e-6)
+    assert filter.half_life(noise.steady_speed(x, ratio)) == pytest.approx(half_life, rel=1e-6)
     in_percent = noise.ratio_of_half_life(100 * x, half_life)
     assert in_percent == pytest.approx(ratio * 1e-4, rel=1e-6)
 

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tiltwise.errors import DataError
-from tiltwise.kernels import kalman, smoother
+from tiltwise.kernels.kalman import filter, smoother
 
 DRIFT = np.diag([1e-3, 3e-4, 1e-4]) + 1e-4
 NOISE = 1e-4
@@ -57,7 +57,7 @@ def test_kernels_equal_their_plain_twins(factors):
 def test_a_scalar_drift_is_the_shared_gain_filter():
     """`0.14`: the two filters of the package are one."""
     y, x = panel(rows=300)
-    fast = kalman.filter(y, x, 1e-3, NOISE, variance=2.0)
+    fast = filter.filter(y, x, 1e-3, NOISE, variance=2.0)
     slow = smoother.forward(y, x, 1e-3, NOISE, 0.0, 2.0 + 1e-3)
     np.testing.assert_allclose(slow.betas, fast.betas, rtol=0, atol=1e-13)
     np.testing.assert_allclose(slow.loglik, fast.loglik, rtol=1e-12)
@@ -152,4 +152,4 @@ def test_a_smoothed_record_carries_the_mark():
     y, x = panel()
     assert smoother.smooth(y, x, DRIFT, NOISE, 0.0, 1.0).hindsight
     assert not hasattr(smoother.forward(y, x, DRIFT, NOISE, 0.0, 1.0), "hindsight")
-    assert not isinstance(smoother.smooth(y, x, DRIFT, NOISE, 0.0, 1.0), kalman.Filtered)
+    assert not isinstance(smoother.smooth(y, x, DRIFT, NOISE, 0.0, 1.0), filter.Filtered)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tiltwise.kernels.stationary import (
+from tiltwise.kernels.bootstrap.stationary import (
     stationary_means,
     stationary_means_reference,
     stationary_rows,

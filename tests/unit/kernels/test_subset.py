@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 from tiltwise.errors import InfeasibleError, StrategyError
-from tiltwise.kernels.subset import (
+from tiltwise.kernels.subset.exact import best_subsets, best_subsets_reference
+from tiltwise.kernels.subset.search import concentrated, exchange, grown, search
+from tiltwise.kernels.subset.weights import (
     Problem,
     active_moment,
     active_moment_reference,
@@ -13,8 +15,6 @@ from tiltwise.kernels.subset import (
     settle,
     worth,
 )
-from tiltwise.kernels.subset_exact import best_subsets, best_subsets_reference
-from tiltwise.kernels.subset_search import concentrated, exchange, grown, search
 
 
 def active(seed, n, rows=120, exact_benchmark=False):

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from tiltwise.errors import DataError, MissingData
-from tiltwise.market.files import read
+from tiltwise.market.readers.files import read
 
 DATES = pd.DatetimeIndex(["2024-03-07", "2024-03-08", "2024-03-11"])
 CLOSE = pd.DataFrame({"XLK": [200.0, 202.0, 198.0], "XLE": [90.0, 91.0, 92.0]}, index=DATES)

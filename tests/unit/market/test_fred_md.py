@@ -10,9 +10,10 @@ import pytest
 from test_vintages import table, with_codes
 
 from tiltwise.errors import DataError
-from tiltwise.market import companions, files, fred_md
+from tiltwise.market.macro import fred_md
+from tiltwise.market.macro.vintages import Vintages
 from tiltwise.market.market import Market
-from tiltwise.market.vintages import Vintages
+from tiltwise.market.readers import companions, files
 
 
 def one_month() -> pd.DataFrame:
@@ -256,7 +257,7 @@ def test_loading_is_small(shared: Path) -> None:
     """The table of 305 vintages opens in less than 2.5 GB."""
     code = (
         "import sys, resource\n"
-        "from tiltwise.market import companions\n"
+        "from tiltwise.market.readers import companions\n"
         "found = companions.read_macros(sys.argv[1])\n"
         "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)\n"
         "print(found.vintages.levels.nbytes // 2**20)"

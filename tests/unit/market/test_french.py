@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from tiltwise.errors import DataError, MissingData
-from tiltwise.market.french import read_french
+from tiltwise.market.readers.french import read_french
 
 FIVE = """This file was created by INVENTED_5_FACTORS_DAILY using the 209901 database.
 The 1-month TBill rate data is the simple daily rate, in percent, 19990101 onwards.

@@ -11,10 +11,10 @@ import pytest
 
 from tiltwise.backtest.walk_forward import walk_forward
 from tiltwise.errors import DataError, LookaheadError
-from tiltwise.market import files
 from tiltwise.market.gaps import POLICIES, Policy, close_gaps
 from tiltwise.market.market import Market
 from tiltwise.market.quality import quality
+from tiltwise.market.readers import files
 from tiltwise.market.synthetic import simulate
 from tiltwise.recipes.benchmarks import BuyAndHold
 
@@ -127,7 +127,7 @@ def test_a_large_long_file_is_read_in_little_memory(tmp_path: Path, suffix: str)
         table.to_parquet(path, index=False)
     code = (
         "import sys, resource, pandas, pyarrow.parquet\n"
-        "from tiltwise.market import files\n"
+        "from tiltwise.market.readers import files\n"
         "def peak(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024\n"
         "before = peak()\n"
         "found = files.read(sys.argv[1])['prices']\n"

@@ -11,8 +11,9 @@ from typer.testing import CliRunner
 
 from tiltwise.cli.app import app
 from tiltwise.errors import DataError, MissingData
-from tiltwise.market import companions, sample
+from tiltwise.market import sample
 from tiltwise.market.market import Market
+from tiltwise.market.readers import companions
 
 
 @pytest.fixture

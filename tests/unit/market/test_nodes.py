@@ -10,7 +10,7 @@ import pytest
 
 from tiltwise import Market
 from tiltwise.market.nodes import Nodes
-from tiltwise.models.factor_regimes import Setting
+from tiltwise.models.regimes.factor_regimes import Setting
 
 CALLS: list[str] = []
 

@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 
 from tiltwise.errors import DataError
-from tiltwise.market import files
 from tiltwise.market.market import Market
 from tiltwise.market.quality import Finding, quality
+from tiltwise.market.readers import files
 from tiltwise.market.synthetic import simulate
 
 

@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 
 from tiltwise.errors import DataError, MissingData
-from tiltwise.market import fred_md
 from tiltwise.market import store as stores
+from tiltwise.market.macro import fred_md
 from tiltwise.market.market import Market
 from tiltwise.market.store import Store, is_store
 

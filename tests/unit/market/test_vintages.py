@@ -9,10 +9,10 @@ import pandas as pd
 import pytest
 
 from tiltwise.errors import DataError
-from tiltwise.market import fred_md
+from tiltwise.market.macro import fred_md
+from tiltwise.market.macro.vintages import Vintages
 from tiltwise.market.market import Market
 from tiltwise.market.store import Store
-from tiltwise.market.vintages import Vintages
 
 SENTINEL = 987654.25
 

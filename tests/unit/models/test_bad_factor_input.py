@@ -14,11 +14,11 @@ import pytest
 
 from tiltwise import Calendar, Market, cli, walk_forward
 from tiltwise.errors import DataError, InfeasibleError, MissingData, StrategyError
-from tiltwise.kernels import kalman
+from tiltwise.kernels.kalman import filter
 from tiltwise.market.quality import quality
-from tiltwise.models.dynamic_loadings import LoadingWalk
-from tiltwise.models.factors import PCAFactors
-from tiltwise.portfolio.limits import Limits
+from tiltwise.models.factors.dynamic_loadings import LoadingWalk
+from tiltwise.models.factors.statistical import PCAFactors
+from tiltwise.portfolio.constraints import Limits
 from tiltwise.portfolio.optimise import max_sharpe
 from tiltwise.recipes.dynamic_loadings import DynamicLoadings
 from tiltwise.recipes.residual_momentum import ResidualMomentum
@@ -184,9 +184,9 @@ def test_a_negative_variance(typed, ratio):
         residual(adaptation=ratio)
     y, x = np.ones((9, 2)), np.ones((9, 1))
     with pytest.raises(ValueError, match="need delta >= 0 and noise > 0"):
-        kalman.innovations(y, x, ratio, 1e-4)
+        filter.innovations(y, x, ratio, 1e-4)
     with pytest.raises(ValueError, match="need delta >= 0 and noise > 0"):
-        kalman.innovations(y, x, 1e-4, -1e-4)
+        filter.innovations(y, x, 1e-4, -1e-4)
     code, out, err = typed("residual_momentum", prices(), "--set", f"adaptation={ratio}")
     assert (code, out) == (2, "")
     assert f"adaptation={ratio} must be a ratio of variances" in err

@@ -7,14 +7,14 @@ import pandas as pd
 import pytest
 
 from tiltwise.errors import DataError, MissingData
-from tiltwise.features import macro
+from tiltwise.features.macro import daily
 from tiltwise.features.regimes import FULL, SHORT
-from tiltwise.market.companions import dated_records
 from tiltwise.market.market import Market
-from tiltwise.models.clipping import ClippedScale
-from tiltwise.models.factor_regimes import FactorRegimes, Setting
-from tiltwise.models.mixtures import GaussianHMM, GaussianMixture
-from tiltwise.models.regimes import JumpModel, SparseJumpModel
+from tiltwise.market.readers.companions import dated_records
+from tiltwise.models.regimes.clipping import ClippedScale
+from tiltwise.models.regimes.factor_regimes import FactorRegimes, Setting
+from tiltwise.models.regimes.jump_model import JumpModel, SparseJumpModel
+from tiltwise.models.regimes.mixtures import GaussianHMM, GaussianMixture
 from tiltwise.portfolio.black_litterman import Prior, Views, black_litterman
 from tiltwise.portfolio.tracking_error import at_tracking_error
 
@@ -231,9 +231,9 @@ def market(born=0, hole=None):
     prices = pd.DataFrame(100 * np.cumprod(1 + steps, axis=0), days, ["MKT", "OLD", "NEW"])
     prices.loc[days[:born], "NEW"] = np.nan
     level = np.exp(1 + rng.normal(0, 0.03, (800, 3)).cumsum(axis=0))
-    wide = pd.DataFrame(level, days, list(macro.SERIES))
+    wide = pd.DataFrame(level, days, list(daily.SERIES))
     if hole is not None:
-        wide.loc[hole, macro.VIX] = np.nan
+        wide.loc[hole, daily.VIX] = np.nan
     return Market.from_frames(prices, benchmark="MKT", macro=dated_records(wide), calendar="rows")
 
 

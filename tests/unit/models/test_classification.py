@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from tiltwise.errors import DataError
-from tiltwise.models.classification import area, band, scores
+from tiltwise.models.inclusion.probability_scores import area, band, scores
 
 
 def test_scores_stand_beside_their_base_rates():

@@ -8,10 +8,10 @@ import pytest
 
 from tiltwise import Decision
 from tiltwise.errors import DataError, LookaheadError, MissingData
-from tiltwise.models.dynamic_loadings import LoadingWalk
-from tiltwise.models.factors import PCAFactors
-from tiltwise.models.hindsight import has_hindsight, marked
-from tiltwise.models.loading_paths import FilteredLoadings, SmoothedLoadings
+from tiltwise.models.factors.dynamic_loadings import LoadingWalk
+from tiltwise.models.factors.loading_paths import FilteredLoadings, SmoothedLoadings
+from tiltwise.models.factors.statistical import PCAFactors
+from tiltwise.models.regimes.smoothed_marker import has_hindsight, marked
 from tiltwise.strategy import Decisions
 
 ROWS, ASSETS, NOISE, DRIFT = 1200, 6, 1.4e-5, 1e-4

@@ -4,9 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tiltwise.claims.as_written import replication_returns as legacy
+from tiltwise.claims.systems.sparse_replication import expected_returns as legacy
 from tiltwise.errors import DataError, MissingData
-from tiltwise.models.chosen_forecast import forecast
 from tiltwise.models.expected_returns import (
     MODELS,
     characteristics,
@@ -19,6 +18,7 @@ from tiltwise.models.expected_returns import (
     multi_factor,
     rank_correlation,
 )
+from tiltwise.models.model_selection import forecast
 
 DAYS = pd.bdate_range("2015-01-02", periods=900, name="date")
 NAMES = [f"A{i}" for i in range(6)]

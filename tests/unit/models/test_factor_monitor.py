@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from tiltwise.errors import MissingData
-from tiltwise.models.factor_monitor import recent_factors
+from tiltwise.models.factors.monitor import recent_factors
 
 
 @pytest.fixture(scope="module")

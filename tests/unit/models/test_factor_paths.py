@@ -7,7 +7,7 @@ import pytest
 from tiltwise.calendar import Calendar, Schedule
 from tiltwise.errors import DataError, MissingData
 from tiltwise.kernels.pca import principal_components
-from tiltwise.models.factor_paths import _align, rolling_components, weighted_components
+from tiltwise.models.factors.rolling import _align, rolling_components, weighted_components
 
 LEARNERS = {
     "rolling": lambda returns, **given: rolling_components(returns, 60, 3, **given),

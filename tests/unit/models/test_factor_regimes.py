@@ -13,10 +13,10 @@ from tiltwise import Market, Simulator, walk_forward
 from tiltwise.backtest.costs import Costs
 from tiltwise.errors import LookaheadError, MissingData, StrategyError
 from tiltwise.features.regimes import regime_features
-from tiltwise.models.factor_regimes import FactorRegimes, Setting, active_returns
-from tiltwise.models.factor_views import Choice, FactorViews, chosen_place
-from tiltwise.models.regime_paths import Rhythm, choose, sharpe, tilt_returns, view_paths
-from tiltwise.models.regimes import SparseJumpModel
+from tiltwise.models.regimes.factor_regimes import FactorRegimes, Setting, active_returns
+from tiltwise.models.regimes.factor_views import Choice, FactorViews, chosen_place
+from tiltwise.models.regimes.jump_model import SparseJumpModel
+from tiltwise.models.regimes.paths import Rhythm, choose, sharpe, tilt_returns, view_paths
 from tiltwise.recipes.regime_tilt import RegimeTilt
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -117,8 +117,8 @@ def test_the_type_checker_refuses_smoothed_states(tmp_path):
     """The same before anything runs."""
     file = tmp_path / "wrong.py"
     file.write_text(
-        "from tiltwise.models.factor_regimes import FactorRegimes\n"
-        "from tiltwise.models.regime_states import FilteredStates, SmoothedStates\n"
+        "from tiltwise.models.regimes.factor_regimes import FactorRegimes\n"
+        "from tiltwise.models.regimes.states import FilteredStates, SmoothedStates\n"
         "def view(regimes: FactorRegimes, good: FilteredStates, bad: SmoothedStates) -> None:\n"
         "    regimes.expected(good)\n"
         "    regimes.expected(bad)\n"

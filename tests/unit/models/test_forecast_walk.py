@@ -14,7 +14,7 @@ from tiltwise.models.forecasters.naive import Constant, HistoricalMean, Persiste
 from tiltwise.models.forecasters.ridge import Ridge
 from tiltwise.models.forecasters.tree import Tree
 from tiltwise.models.forecasters.walk import walk
-from tiltwise.models.refits import Holdout, Refits
+from tiltwise.models.validation.refits import Holdout, Refits
 
 
 def table(rows=60, features=4, targets=2, seed=0):

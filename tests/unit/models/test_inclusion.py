@@ -12,13 +12,13 @@ import pytest
 from tiltwise.errors import DataError, MissingData, StrategyError
 from tiltwise.models import boosting
 from tiltwise.models.boosting import learner
-from tiltwise.models.inclusion import (
+from tiltwise.models.inclusion.classifier import (
     InclusionModel,
     fit_inclusion,
     importance_stability,
     importance_table,
 )
-from tiltwise.models.inclusion_search import GRID, MIDDLE, SMALL, Search, month_folds, points
+from tiltwise.models.inclusion.search import GRID, MIDDLE, SMALL, Search, month_folds, points
 
 xgboost = pytest.importorskip("xgboost")
 

@@ -7,7 +7,7 @@ import pytest
 from tiltwise import Market
 from tiltwise.calendar import YEARLY, Schedule
 from tiltwise.errors import StrategyError
-from tiltwise.models.market_regime import RegimeRule, market_rows
+from tiltwise.models.regimes.market_regime import RegimeRule, market_rows
 
 MODELS = ("hmm", "mixture", "jump")
 

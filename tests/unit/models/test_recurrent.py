@@ -23,7 +23,7 @@ from tiltwise.models.forecasters.recurrent import (
 from tiltwise.models.forecasters.stopping import Stopping
 from tiltwise.models.forecasters.walk import walk
 from tiltwise.models.forecasters.windows import windows
-from tiltwise.models.refits import Refits
+from tiltwise.models.validation.refits import Refits
 
 TINY = Architecture(units=4, dense=(5, 3), recurrent_dropout=0.5)
 

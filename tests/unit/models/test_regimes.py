@@ -7,11 +7,11 @@ import pandas as pd
 import pytest
 
 from tiltwise.errors import DataError, LookaheadError, StrategyError
-from tiltwise.models.clipping import ClippedScale
-from tiltwise.models.mixtures import GaussianHMM, GaussianMixture
-from tiltwise.models.regime_order import sort_states
-from tiltwise.models.regime_states import FilteredStates, SmoothedStates
-from tiltwise.models.regimes import JumpModel, SparseJumpModel, fit_penalties
+from tiltwise.models.regimes.clipping import ClippedScale
+from tiltwise.models.regimes.jump_model import JumpModel, SparseJumpModel, fit_penalties
+from tiltwise.models.regimes.mixtures import GaussianHMM, GaussianMixture
+from tiltwise.models.regimes.order import sort_states
+from tiltwise.models.regimes.states import FilteredStates, SmoothedStates
 from tiltwise.strategy import Decision
 
 SESSIONS = 600

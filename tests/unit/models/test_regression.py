@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from tiltwise.errors import DataError, MissingData
-from tiltwise.models.regression import FF5, FF5_MOMENTUM, factor_regression
+from tiltwise.models.factors.regression import FF5, FF5_MOMENTUM, factor_regression
 
 COLUMNS = [*FF5_MOMENTUM, "RF"]
 BETAS = pd.DataFrame(

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tiltwise.errors import DataError, LookaheadError, MissingData
-from tiltwise.models.splits import (
+from tiltwise.models.validation.splits import (
     CombinatorialPurged,
     Expanding,
     PurgedKFold,

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tiltwise.portfolio.limits import Limits
+from tiltwise.portfolio.constraints import Limits
 from tiltwise.portfolio.optimise import max_sharpe, minimum_variance
 
 skfolio = pytest.importorskip("skfolio.optimization")

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tiltwise.errors import DataError, StrategyError
 from tiltwise.kernels.qp import TOLERANCE, kkt_reference
 from tiltwise.portfolio.black_litterman import Prior, Views, black_litterman, posterior
-from tiltwise.portfolio.limits import Limits
+from tiltwise.portfolio.constraints import Limits
 from tiltwise.portfolio.tracking_error import LOG_SCALES, TE_UNREACHABLE, at_tracking_error
 
 NAMES = pd.Index([f"A{i}" for i in range(7)])

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tiltwise.errors import DataError, InfeasibleError, StrategyError
-from tiltwise.portfolio.limits import Limits
+from tiltwise.portfolio.constraints import Limits
 from tiltwise.portfolio.optimise import (
     NO_EXCESS,
     OPTIMAL,

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tiltwise.errors import DataError, InfeasibleError, StrategyError
-from tiltwise.portfolio import paths
-from tiltwise.portfolio.limits import Limits
+from tiltwise.portfolio import drawdown_optimisation
+from tiltwise.portfolio.constraints import Limits
 from tiltwise.portfolio.optimise import OPTIMAL
 
 
@@ -35,14 +35,14 @@ MEASURES = {
 }
 
 
-@pytest.mark.parametrize("objective", paths.OBJECTIVES)
+@pytest.mark.parametrize("objective", drawdown_optimisation.OBJECTIVES)
 @pytest.mark.parametrize(("seed", "n"), [(0, 2), (1, 3), (2, 3), (3, 4)])
 def test_no_grid_point_is_better(objective, seed, n):
     """1.06: each objective is selectable and beats every point of a grid."""
     returns = sample(seed, n)
     values = returns.to_numpy()
     limits = Limits(upper=0.8)
-    found = paths.best(objective, returns, limits=limits)
+    found = drawdown_optimisation.best(objective, returns, limits=limits)
     measure = MEASURES[objective]
     steps = 20
     grid = [
@@ -61,11 +61,11 @@ def test_a_path_worked_by_hand():
     """A falls 10 % then rises, B rises then falls 10 %: in equal parts they never fall 10 %."""
     returns = pd.DataFrame({"A": [-0.10, 0.02, 0.15], "B": [0.10, 0.02, -0.10]})
     # Equal parts give 0, +2 %, +2.5 %: no fall at all, and no loss.
-    found = paths.minimum_drawdown(returns)
+    found = drawdown_optimisation.minimum_drawdown(returns)
     assert found.detail["drawdown"] == pytest.approx(0.0, abs=1e-12)
-    only = paths.minimum_drawdown(returns, Limits(lower={"A": 1.0}))
+    only = drawdown_optimisation.minimum_drawdown(returns, Limits(lower={"A": 1.0}))
     assert only.detail["drawdown"] == pytest.approx(0.10)
-    calmar = paths.max_calmar(returns, Limits(lower={"A": 0.8}))
+    calmar = drawdown_optimisation.max_calmar(returns, Limits(lower={"A": 0.8}))
     # At least 0.8 A: the fall is 0.1 a - 0.1 (1 - a), least at a = 0.8.
     assert calmar.detail["drawdown"] == pytest.approx(0.06)
     assert calmar.detail["ratio"] == pytest.approx((0.8 * 0.07 + 0.2 * 0.02) / 3 / 0.06)
@@ -89,7 +89,7 @@ def test_answers_are_feasible_and_locally_best(seed, n, periods, objective, limi
     """No step towards a random allowed book helps; for these problems that proves the optimum."""
     returns = sample(seed, n, periods)
     held = pd.Series(1.0 / n, index=returns.columns)
-    found = paths.best(objective, returns, 0.0, limits, held)
+    found = drawdown_optimisation.best(objective, returns, 0.0, limits, held)
     w = found.weights
     assert w.between(limits.lower - 1e-12, limits.upper + 1e-12).all()
     assert w.sum() == pytest.approx(1.0, abs=1e-8)
@@ -112,21 +112,21 @@ def test_answers_are_feasible_and_locally_best(seed, n, periods, objective, limi
 def test_larger_problem_is_proved_too():
     returns = sample(9, 20, 756, 5e-4)
     for objective in ("drawdown", "calmar"):
-        found = paths.best(objective, returns, limits=Limits(upper=0.2))
+        found = drawdown_optimisation.best(objective, returns, limits=Limits(upper=0.2))
         assert found.detail["gap"] <= 1e-10
         assert found.kkt <= 1e-10
 
 
 def test_without_a_gain_the_fallback_says_so():
     returns = sample(4, 3) - 0.05
-    assert paths.max_calmar(returns).status == paths.NO_GAIN
-    assert paths.max_sortino(returns).status.startswith("minimum variance")
+    assert drawdown_optimisation.max_calmar(returns).status == drawdown_optimisation.NO_GAIN
+    assert drawdown_optimisation.max_sortino(returns).status.startswith("minimum variance")
 
 
 def test_without_a_loss_the_ratio_says_so():
     returns = sample(4, 3).abs()
-    found = paths.max_sortino(returns)
-    assert found.status == paths.NO_LOSS
+    found = drawdown_optimisation.max_sortino(returns)
+    assert found.status == drawdown_optimisation.NO_LOSS
     assert found.detail["ratio"] == np.inf
     assert found.weights.sum() == pytest.approx(1.0)
 
@@ -134,10 +134,10 @@ def test_without_a_loss_the_ratio_says_so():
 def test_bad_questions_are_refused():
     returns = sample(0)
     with pytest.raises(StrategyError, match="not one of sharpe, variance"):
-        paths.best("happiness", returns)
+        drawdown_optimisation.best("happiness", returns)
     with pytest.raises(InfeasibleError, match=r"add up to 0\.6"):
-        paths.minimum_drawdown(returns, Limits(upper=0.2))
+        drawdown_optimisation.minimum_drawdown(returns, Limits(upper=0.2))
     returns.iloc[3, 1] = np.nan
-    for objective in paths.OBJECTIVES:
+    for objective in drawdown_optimisation.OBJECTIVES:
         with pytest.raises(DataError, match="A01 lacks a return"):
-            paths.best(objective, returns)
+            drawdown_optimisation.best(objective, returns)

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from tiltwise.errors import DataError
-from tiltwise.portfolio.risk import decompose
+from tiltwise.portfolio.active_risk import decompose
 
 SIGMA = pd.DataFrame([[0.04, 0.01], [0.01, 0.09]], list("ab"), list("ab"))
 

@@ -5,9 +5,9 @@ import pandas as pd
 import pytest
 
 from tiltwise.errors import DataError, StrategyError
-from tiltwise.portfolio.limits import Limits
+from tiltwise.portfolio.active_risk import decompose
+from tiltwise.portfolio.constraints import Limits
 from tiltwise.portfolio.optimise import minimum_variance
-from tiltwise.portfolio.risk import decompose
 from tiltwise.portfolio.risk_budget import max_diversification, risk_parity
 
 

@@ -8,10 +8,10 @@ import pytest
 
 from tiltwise.errors import DataError, InfeasibleError, StrategyError
 from tiltwise.kernels.qp import Region, solve
-from tiltwise.portfolio import sparse as sparse_module
-from tiltwise.portfolio.risk import decompose
-from tiltwise.portfolio.sparse import AS_WRITTEN, Goal, Sparse, rounded
-from tiltwise.portfolio.tracking import LOCAL, frontier, track, tracking_labels
+from tiltwise.portfolio.active_risk import decompose
+from tiltwise.portfolio.replication import sparse as sparse_module
+from tiltwise.portfolio.replication.sparse import AS_WRITTEN, Goal, Sparse, rounded
+from tiltwise.portfolio.replication.tracking import LOCAL, frontier, track, tracking_labels
 
 
 def sample(seed=0, n=11, rows=273):

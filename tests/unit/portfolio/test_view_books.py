@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from tiltwise.errors import DataError
-from tiltwise.portfolio.view_books import Aim, book, books
+from tiltwise.portfolio.views_to_weights import Aim, book, books
 
 NAMES = pd.Index(["M", "A", "B"])
 # Spec 6.5: the covariance of the tracking-error golden, a year.

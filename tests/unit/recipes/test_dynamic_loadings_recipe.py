@@ -11,10 +11,10 @@ from tiltwise import Market, propose, walk_forward
 from tiltwise.backtest.walk_forward import first_start
 from tiltwise.calendar import Schedule
 from tiltwise.errors import InfeasibleError, MissingData, StrategyError
-from tiltwise.kernels.kalman import filter_reference
-from tiltwise.models.regression import FF5
+from tiltwise.kernels.kalman.filter import filter_reference
+from tiltwise.models.factors.regression import FF5
 from tiltwise.overlays import FractionalKelly, TurnoverLimit
-from tiltwise.portfolio.limits import Limits
+from tiltwise.portfolio.constraints import Limits
 from tiltwise.portfolio.optimise import NO_EXCESS, OPTIMAL, max_sharpe, minimum_variance
 from tiltwise.recipes.dynamic_loadings import DynamicLoadings
 

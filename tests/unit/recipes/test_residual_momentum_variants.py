@@ -11,9 +11,9 @@ from tiltwise.backtest.costs import Costs
 from tiltwise.backtest.walk_forward import first_start
 from tiltwise.calendar import WEEKLY
 from tiltwise.errors import StrategyError
-from tiltwise.kernels import kalman
-from tiltwise.models import loadings
-from tiltwise.models.factors import PCAFactors
+from tiltwise.kernels.kalman import filter
+from tiltwise.models.factors import loadings
+from tiltwise.models.factors.statistical import PCAFactors
 from tiltwise.recipes.residual_momentum import ResidualMomentum
 
 FREE = Simulator(fill="close", delay=1, costs=Costs(half_spread_bps=0, borrow_bps_year=0))
@@ -94,7 +94,7 @@ def test_forecast_deviation_is_that_of_the_filter(market):
     past = market.asof(market.now, 756)
     model = PCAFactors.of(past, 3)
     centred = model.centred(past)
-    passed = kalman.filter(centred, model.scores(centred), 1e-5, 1e-4)
+    passed = filter.filter(centred, model.scores(centred), 1e-5, 1e-4)
     scaled = loadings.innovations(past, model, 0.1, standardised=True)
     np.testing.assert_array_equal(scaled, passed.innovations / np.sqrt(passed.variances)[:, None])
     plain, z = (
@@ -111,7 +111,7 @@ def test_the_ratio_is_the_likeliest_on_the_training_window_alone(market):
     model = ResidualMomentum(universe=market.assets, adaptation=None).fit(past)
     centred = model.centred(past)
     scores = [
-        kalman.concentrated_loglik(centred, model.scores(centred), [r]).loglik[0]
+        filter.concentrated_loglik(centred, model.scores(centred), [r]).loglik[0]
         for r in loadings.RATIOS
     ]
     assert model.ratio == loadings.RATIOS[int(np.argmax(scores))]

@@ -8,26 +8,27 @@ import pandas as pd
 import pytest
 
 from tiltwise import Costs, Market, Simulator, propose, walk_forward
-from tiltwise.audit import audit
 from tiltwise.backtest.walk_forward import first_start
 from tiltwise.calendar import MONTHLY, YEARLY
 from tiltwise.errors import MissingData, StrategyError
-from tiltwise.features.macro_table import macro_features
+from tiltwise.features.macro.table import macro_features
 from tiltwise.features.month_end import FAMILIES, month_returns, price_features
-from tiltwise.market import companions, fred_md
+from tiltwise.lookahead import audit
+from tiltwise.market.macro import fred_md
+from tiltwise.market.readers import companions
 from tiltwise.market.universes import (
     SELECT_SECTORS,
     VANGUARD_SECTOR_NAMES,
     VANGUARD_SECTORS,
     VANGUARD_SECTORS_AND_MARKET,
 )
-from tiltwise.models import month_ahead
+from tiltwise.models import monthly_forecast
 from tiltwise.models.forecasters.contract import next_returns
 from tiltwise.models.forecasters.naive import HistoricalMean
 from tiltwise.models.forecasters.ridge import Ridge
 from tiltwise.models.forecasters.walk import walk
-from tiltwise.models.month_ahead import FORECASTERS, MonthAhead
-from tiltwise.models.refits import Refits
+from tiltwise.models.monthly_forecast import FORECASTERS, MonthAhead
+from tiltwise.models.validation.refits import Refits
 from tiltwise.overlays import AdaptiveLeverage
 from tiltwise.portfolio.rotation import Rotation
 from tiltwise.recipes.sector_rotation import SectorRotation
@@ -420,7 +421,7 @@ def test_the_error_is_that_of_forecasts_as_they_are_made(older, monkeypatch):
     start, end = len(y) - 13, len(y) - 1
     known = y.iloc[:start]
     loose = Ridge((1.0,))
-    monkeypatch.setattr(month_ahead, "FORECASTERS", {"ridge": lambda: loose})
+    monkeypatch.setattr(monthly_forecast, "FORECASTERS", {"ridge": lambda: loose})
     plain = loose.fit(x.iloc[:start], known).predict(x.iloc[start:end])
     assert (plain.max() > known.max()).any() or (plain.min() < known.min()).any()
     gap = y.iloc[start:end] - plain.clip(known.min(), known.max(), axis=1)
@@ -435,7 +436,7 @@ def test_a_forecast_is_drawn_in_to_the_months_learnt_from(older, monkeypatch):
     end = prices.index.get_loc(MONTHLY.sessions(older.calendar, older.dates[0], older.now)[-1])
     prices.iloc[end:] *= 4.0
     wild = Market.from_frames(**{**frames, "prices": prices, "opens": None})
-    monkeypatch.setattr(month_ahead, "FORECASTERS", {"ridge": lambda: Ridge((1.0,))})
+    monkeypatch.setattr(monthly_forecast, "FORECASTERS", {"ridge": lambda: Ridge((1.0,))})
     told = MonthAhead.learn(wild.asof(wild.dates[end - 1]), "ridge", "prices")
     plain = told.found.predict(price_features(wild)).iloc[-1]
     beyond = (plain > told.highest) | (plain < told.lowest)

@@ -13,11 +13,12 @@ from tiltwise.errors import InfeasibleError, MissingData, StrategyError
 from tiltwise.evaluate.active import expected
 from tiltwise.features.labels import LabelRule
 from tiltwise.market.universes import REPLICATED, REPLICATION_FUNDS
-from tiltwise.models import boosting, inclusion_walk
-from tiltwise.models.inclusion_walk import Inclusion, learn_inclusion
-from tiltwise.portfolio import tracking
-from tiltwise.portfolio.replica import candidates, tracking_window
-from tiltwise.portfolio.tracking import Labels, tracking_labels
+from tiltwise.models import boosting
+from tiltwise.models.inclusion import inclusion
+from tiltwise.models.inclusion.inclusion import Inclusion, learn_inclusion
+from tiltwise.portfolio.replication import tracking
+from tiltwise.portfolio.replication.replica import candidates, tracking_window
+from tiltwise.portfolio.replication.tracking import Labels, tracking_labels
 from tiltwise.recipes.sparse_replication import SparseReplication
 
 MIX = {"A0": 0.4, "A1": 0.25, "A2": 0.2, "A3": 0.15}
@@ -337,7 +338,7 @@ def test_parameters_are_those_of_the_year_before():
     """2.12: the search knows nothing of the year in which its point is used."""
     m = market(sessions=460)
     seen = []
-    search = inclusion_walk.fit_inclusion
+    search = inclusion.fit_inclusion
 
     def noted(features, labels, plan):
         if plan.folds == 3:
@@ -345,7 +346,7 @@ def test_parameters_are_those_of_the_year_before():
         return search(features, labels, plan)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(inclusion_walk, "fit_inclusion", noted)
+        patch.setattr(inclusion, "fit_inclusion", noted)
         told = {learn_inclusion(m.asof(t), tracking_labels).told for t in ("2016-05-31", m.now)}
     assert seen == [pd.Timestamp("2015-11-30")]
     assert all("known at 2015-12-31" in text for text in told)

@@ -9,9 +9,9 @@ import pytest
 
 import evidence_demo
 from tiltwise.ledger import Ledger
-from tiltwise.report import evidence_figures as figures
-from tiltwise.report.evidence_page import render
-from tiltwise.report.text import number
+from tiltwise.report.claims import evidence_figures as figures
+from tiltwise.report.claims.evidence_page import render
+from tiltwise.report.components.text import number
 
 
 @pytest.fixture(scope="module")

@@ -8,9 +8,8 @@ import pandas as pd
 import pytest
 
 from tiltwise.evaluate.detection import Event, event_study, false_alarms, switching
-from tiltwise.report import regime_diagnostics as diagnostics
-from tiltwise.report import regime_figures as figures
-from tiltwise.report.regime_page import RegimeEvidence, render
+from tiltwise.report.regimes import diagnostics, figures
+from tiltwise.report.regimes.page import RegimeEvidence, render
 
 DAYS = pd.bdate_range("2019-01-01", periods=400)
 FACTORS = ["<A>", "B"]

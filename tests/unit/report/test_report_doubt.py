@@ -8,14 +8,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tiltwise.evaluate.selection import Selection
-from tiltwise.report import doubt, standing
-from tiltwise.report.section import Section
-from tiltwise.research.doubt import CostCurve, Curve, Grid
-from tiltwise.research.evidence import Evidence
-from tiltwise.research.placebo import Placebo
-from tiltwise.research.replay import Point
-from tiltwise.research.rivals import PAIRED
+from tiltwise.evaluate.significance.selection import Selection
+from tiltwise.report.components.section import Section
+from tiltwise.report.run import sensitivity, trials_section
+from tiltwise.research.robustness.baselines import PAIRED
+from tiltwise.research.robustness.placebo import Placebo
+from tiltwise.research.robustness.replay import Point
+from tiltwise.research.robustness.robustness import Robustness
+from tiltwise.research.robustness.sensitivity import CostCurve, Curve, Grid
 
 NAN = math.nan
 
@@ -39,7 +39,7 @@ def cost(*sharpes: float, end: float | None) -> CostCurve:
     return CostCurve("cost", "bps per side", tuple(points), (), end)
 
 
-def evidence(**changes: object) -> Evidence:
+def evidence(**changes: object) -> Robustness:
     fills = (point("same close (optimistic)", 1.0, 0.9), point("next open", 1.0, 0.7))
     starts = tuple(point(f"2020-01-{d:02}", d, 0.6 + d / 100) for d in (2, 3, 20))
     rows = {
@@ -61,7 +61,7 @@ def evidence(**changes: object) -> Evidence:
         ),
     }
     table = pd.DataFrame(list(rows.values()), index=list(rows), columns=list(PAIRED))
-    found = Evidence(
+    found = Robustness(
         own=point("as run", 2.0, 0.7),
         delay=curve(3.0, 0.8, 0.7, 0.3),
         cost=cost(0.9, 0.7, 0.4, -0.1, -1.2, end=9.1),
@@ -90,7 +90,7 @@ def text(html: str) -> str:
 
 
 def test_five_figures_each_with_words() -> None:
-    found = figures(doubt.section(evidence()))
+    found = figures(sensitivity.section(evidence()))
     keys = ["doubt-delay", "doubt-cost", "doubt-fill", "doubt-start", "doubt-rotation"]
     assert list(found) == keys
     for figure in found.values():
@@ -99,7 +99,7 @@ def test_five_figures_each_with_words() -> None:
 
 
 def test_delay_marks_what_looks_ahead() -> None:
-    figure = figures(doubt.section(evidence()))["doubt-delay"]
+    figure = figures(sensitivity.section(evidence()))["doubt-delay"]
     ahead, fair = figure["data"]  # type: ignore[misc]
     assert (ahead["x"], ahead["y"], ahead["marker"]["color"]) == (["0"], [3.0], "@loss")
     assert (fair["x"], fair["y"]) == (["1", "2", "5"], [0.8, 0.7, 0.3])
@@ -120,31 +120,33 @@ def test_delay_marks_what_looks_ahead() -> None:
     ],
 )
 def test_delay_in_words(sharpes: tuple[float, ...], said: str) -> None:
-    figure = figures(doubt.section(evidence(delay=curve(*sharpes))))["doubt-delay"]
+    figure = figures(sensitivity.section(evidence(delay=curve(*sharpes))))["doubt-delay"]
     assert said in str(figure["caption"])
 
 
 def test_the_break_even_is_drawn_and_told() -> None:
-    figure = figures(doubt.section(evidence()))["doubt-cost"]
+    figure = figures(sensitivity.section(evidence()))["doubt-cost"]
     _, mark = figure["data"]  # type: ignore[misc]
     assert (mark["x"], mark["y"], mark["text"]) == ([9.1], [0.0], ["9.1 bps"])
     assert "at 9.1 bps per side nothing is left" in str(figure["caption"])
     beyond = cost(0.9, 0.9, 0.8, 0.8, 0.7, end=44.0)
-    _, way, mark = figures(doubt.section(evidence(cost=beyond)))["doubt-cost"]["data"]  # type: ignore[misc]
+    _, way, mark = figures(sensitivity.section(evidence(cost=beyond)))["doubt-cost"]["data"]  # type: ignore[misc]
     assert (way["x"], way["y"]) == ([20.0, 44.0], [0.7, 0.0])
     for end, sharpe, said in (
         (None, -0.2, "nothing for costs to eat"),
         (None, 0.5, "no cost below 900 bps eats it up"),
         (480.0, 0.5, "at 480 bps per side nothing is left"),
     ):
-        figure = figures(doubt.section(evidence(cost=cost(*[sharpe] * 5, end=end))))["doubt-cost"]
+        figure = figures(sensitivity.section(evidence(cost=cost(*[sharpe] * 5, end=end))))[
+            "doubt-cost"
+        ]
         assert len(figure["data"]) == 1  # type: ignore[arg-type]
         assert said in str(figure["caption"])
 
 
 def test_upright_scales_are_shared() -> None:
     """Delay 0 and dear trading may leave the scale; the others keep to it."""
-    found = figures(doubt.section(evidence()))
+    found = figures(sensitivity.section(evidence()))
     ranges = {key: f["layout"]["yaxis"].get("range") for key, f in found.items()}  # type: ignore[index]
     low, high = ranges["doubt-fill"]
     assert ranges["doubt-start"] == [low, high]
@@ -154,7 +156,7 @@ def test_upright_scales_are_shared() -> None:
 
 
 def test_rotation_shows_the_run_among_its_rotations() -> None:
-    figure = figures(doubt.section(evidence()))["doubt-rotation"]
+    figure = figures(sensitivity.section(evidence()))["doubt-rotation"]
     assert sum(figure["data"][0]["y"]) == 4  # type: ignore[index]
     assert figure["layout"]["shapes"][0]["x0"] == 0.7  # type: ignore[index]
     assert "1 of 4 rotations did as well as this run (p = 0.400)" in str(figure["caption"])
@@ -165,31 +167,31 @@ def test_rotation_shows_the_run_among_its_rotations() -> None:
         (0.7, np.ones(99), "need not come from the timing"),
     ):
         placebo = Placebo(real, np.arange(99), rotated)
-        found = figures(doubt.section(evidence(rotation=placebo)))["doubt-rotation"]
+        found = figures(sensitivity.section(evidence(rotation=placebo)))["doubt-rotation"]
         assert said in str(found["caption"])
 
 
 def test_notes_are_escaped_and_nothing_is_no_error() -> None:
-    section = doubt.section(evidence())
+    section = sensitivity.section(evidence())
     assert "<opens>" not in section.after
     assert "the market has no <opens>" in text(section.after)
     assert "left out, x & y: too short" in text(section.after)
     gone = dict.fromkeys(("own", "delay", "cost", "fill", "start", "rotation"))
-    empty = doubt.section(evidence(**gone))
+    empty = sensitivity.section(evidence(**gone))
     assert empty.figures == ()
     assert empty.lead == "No assumption could be moved."
 
 
 def test_points_without_intervals_are_dots() -> None:
     bare = dataclasses.replace(point("2", 2.0, 0.5), low=NAN, high=NAN)
-    figure = figures(doubt.section(evidence(delay=Curve("delay", "sessions", (bare,)))))
+    figure = figures(sensitivity.section(evidence(delay=Curve("delay", "sessions", (bare,)))))
     (dots,) = figure["doubt-delay"]["data"]  # type: ignore[misc]
     assert dots["error_y"]["array"] == [None]
     assert dots["text"] == ["<b>2</b>: 0.50"]
 
 
 def test_against_simple_rules() -> None:
-    section = standing.against(evidence())
+    section = trials_section.against(evidence())
     told = text(section.html)
     assert "SP<500" in told
     assert "<500" not in section.html
@@ -201,7 +203,7 @@ def test_against_simple_rules() -> None:
     )
     assert "there are 2.0" in text(section.after)
     assert "Trend from 2020-01-03" in text(section.after)
-    assert "nothing" in standing.against(evidence(against=evidence().against.iloc[:0])).lead
+    assert "nothing" in trials_section.against(evidence(against=evidence().against.iloc[:0])).lead
 
 
 def counted(**changes: float) -> Selection:
@@ -212,7 +214,7 @@ def counted(**changes: float) -> Selection:
 def test_trials_carry_every_count_and_the_vault() -> None:
     """H.11, H.12: the vault's statement and the gap stand in the report."""
     grid = Grid(("a=1", "a=<2>"), np.array([0.2, 0.9]), 1, (0.9, 0.4, 1.5), (0.5, 0.1, 0.9))
-    section = standing.trials(counted(), grid, "sealed from 2020-01-02: vault opened 2 times")
+    section = trials_section.trials(counted(), grid, "sealed from 2020-01-02: vault opened 2 times")
     told = text(section.html)
     for shown in ("7", "3", "97.0", "25.0", "19", "0.83", "Sealed from", "opened 2 times"):
         assert shown in told
@@ -233,4 +235,4 @@ def test_trials_carry_every_count_and_the_vault() -> None:
     ],
 )
 def test_trials_in_words(changes: dict[str, float], said: str) -> None:
-    assert said in standing.trials(counted(**changes)).lead
+    assert said in trials_section.trials(counted(**changes)).lead

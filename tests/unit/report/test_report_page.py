@@ -13,8 +13,9 @@ import pytest
 
 import report_demo
 from tiltwise.errors import DataError
-from tiltwise.report import document, page
-from tiltwise.report.section import Choice, Figure, Section
+from tiltwise.report.components import document
+from tiltwise.report.components.section import Choice, Figure, Section
+from tiltwise.report.run import page
 
 EVIL = "<script>alert('x')</script>&\"@ink</script><!--"
 
@@ -104,7 +105,7 @@ def test_the_bundle_is_there_once(html):
 
 def test_importing_the_report_loads_no_plotly():
     code = (
-        "import sys, tiltwise.report.page;"
+        "import sys, tiltwise.report.run.page;"
         "print([name for name in ('plotly', 'numba') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -114,7 +115,7 @@ def test_importing_the_report_loads_no_plotly():
 def test_rendering_loads_no_plotly():
     code = (
         "import sys; sys.path.insert(0, 'tests'); import report_demo;"
-        "from tiltwise.report.page import render; render(report_demo.long_only(60));"
+        "from tiltwise.report.run.page import render; render(report_demo.long_only(60));"
         "print('plotly' in sys.modules)"
     )
     root = document.__file__.rsplit("/src/", 1)[0]

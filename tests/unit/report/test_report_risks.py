@@ -6,11 +6,12 @@ import re
 import pandas as pd
 import pytest
 
-from tiltwise.evaluate.style import Style
-from tiltwise.report import risks, theme
-from tiltwise.report.document import document
-from tiltwise.research.risk_readings import LIMITATION, RUIN, WATCH, Reading
-from tiltwise.research.risk_register import Register
+from tiltwise.evaluate.risk.factor_exposure import Style
+from tiltwise.report.components import theme
+from tiltwise.report.components.document import document
+from tiltwise.report.run import risks
+from tiltwise.research.risk.readings import LIMITATION, RUIN, WATCH, Reading
+from tiltwise.research.risk.register import Register
 
 LOST = Reading("leverage", "worst month of the run", -1.25, "share", limit="above -50 %",
                verdict=RUIN, remark="in 2008-10, at -3.5 times")  # fmt: skip

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 import report_demo
-from tiltwise.report import series
+from tiltwise.report.components import series
 
 
 def made(values, start="2020-01-30"):

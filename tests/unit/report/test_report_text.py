@@ -4,7 +4,8 @@ import math
 
 import pytest
 
-from tiltwise.report import metrics, tables, text
+from tiltwise.report.components import tables, text
+from tiltwise.report.run import metrics
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 
-from tiltwise.report import theme
+from tiltwise.report.components import theme
 
 MODES = pytest.mark.parametrize("palette", [theme.LIGHT, theme.DARK], ids=["light", "dark"])
 

@@ -12,9 +12,9 @@ from tiltwise import Costs, Market, Simulator, summary, walk_forward
 from tiltwise.errors import DataError, StrategyError
 from tiltwise.recipes.benchmarks import BuyAndHold, EqualWeight
 from tiltwise.recipes.residual_momentum import ResidualMomentum
-from tiltwise.research.doubt import Grid, costs, delays, fills, grid, starts
-from tiltwise.research.labels import differing, labels
-from tiltwise.research.replay import Replay
+from tiltwise.research.robustness.replay import Replay
+from tiltwise.research.robustness.sensitivity import Grid, costs, delays, fills, grid, starts
+from tiltwise.research.search.labels import differing, labels
 from tiltwise.strategy import from_weights
 
 MARKET = Market.synthetic(21, sessions=900, skill=0.002)

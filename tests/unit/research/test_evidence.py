@@ -8,13 +8,20 @@ import pandas as pd
 import pytest
 
 from tiltwise import Market, Simulator, walk_forward
-from tiltwise.evaluate.compare import paired
+from tiltwise.evaluate.significance.paired import paired
 from tiltwise.recipes.benchmarks import BuyAndHold, EqualWeight, Trend
 from tiltwise.recipes.residual_momentum import ResidualMomentum
-from tiltwise.research import doubt
-from tiltwise.research.evidence import MOST_ASKED, ROTATIONS, STARTS, Evidence, evidence, rules_only
-from tiltwise.research.placebo import rotation_placebo
-from tiltwise.research.replay import Replay
+from tiltwise.research.robustness import sensitivity
+from tiltwise.research.robustness.placebo import rotation_placebo
+from tiltwise.research.robustness.replay import Replay
+from tiltwise.research.robustness.robustness import (
+    MOST_ASKED,
+    ROTATIONS,
+    STARTS,
+    Robustness,
+    evidence,
+    rules_only,
+)
 from tiltwise.strategy import Decision, Strategy
 
 MARKET = Market.synthetic(21, sessions=1100, skill=0.002)
@@ -27,10 +34,10 @@ FOUND = evidence(RESULT, MARKET, seed=5)
 def test_every_sweep_is_that_of_its_function() -> None:
     """9.5 item 1, H.09: delay 0/1/2/5, costs of 0 to 20 bps, fills, starts, rotation."""
     replay = Replay.of(FAST, MARKET, START)
-    assert FOUND.delay == doubt.delays(replay, (0, 1, 2, 5), seed=5)
-    assert FOUND.cost == doubt.costs(replay, (0, 2, 5, 10, 20), seed=5)
-    assert FOUND.fill == doubt.fills(replay, seed=5)
-    assert FOUND.start == doubt.starts(replay, STARTS, seed=5)
+    assert FOUND.delay == sensitivity.delays(replay, (0, 1, 2, 5), seed=5)
+    assert FOUND.cost == sensitivity.costs(replay, (0, 2, 5, 10, 20), seed=5)
+    assert FOUND.fill == sensitivity.fills(replay, seed=5)
+    assert FOUND.start == sensitivity.starts(replay, STARTS, seed=5)
     rotated = rotation_placebo(replay, ROTATIONS, 5)
     assert FOUND.rotation is not None
     np.testing.assert_array_equal(FOUND.rotation.rotated, rotated.rotated)
@@ -66,13 +73,13 @@ def test_a_rule_that_needs_more_history_starts_later() -> None:
 
 
 def test_stored_and_back() -> None:
-    again = Evidence.from_json(json.loads(FOUND.to_bytes()))
+    again = Robustness.from_json(json.loads(FOUND.to_bytes()))
     assert again.to_bytes() == FOUND.to_bytes()
     assert again.delay == FOUND.delay
     assert again.cost == FOUND.cost
     pd.testing.assert_frame_equal(again.against, FOUND.against)
     empty = rules_only(RESULT.returns.iloc[:5], MARKET, Simulator(), "why not")
-    assert Evidence.from_json(json.loads(empty.to_bytes())).to_bytes() == empty.to_bytes()
+    assert Robustness.from_json(json.loads(empty.to_bytes())).to_bytes() == empty.to_bytes()
 
 
 def test_threads_change_nothing() -> None:

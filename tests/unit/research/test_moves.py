@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from tiltwise import Market
-from tiltwise.research.moves import Moves
+from tiltwise.research.robustness.return_decomposition import Moves
 
 
 def patchy() -> Market:

@@ -8,8 +8,14 @@ import pytest
 from tiltwise import Market, Simulator
 from tiltwise.errors import DataError
 from tiltwise.recipes.residual_momentum import ResidualMomentum
-from tiltwise.research.moves import Moves
-from tiltwise.research.null_world import BestSharpe, NullResult, World, null_test, worlds
+from tiltwise.research.robustness.null_market import (
+    BestSharpe,
+    NullResult,
+    World,
+    null_test,
+    worlds,
+)
+from tiltwise.research.robustness.return_decomposition import Moves
 
 MARKET = Market.synthetic(11, sessions=1300, skill=0.0008, gaps=0.003)
 GRID = BestSharpe(

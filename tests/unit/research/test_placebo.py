@@ -10,8 +10,8 @@ from tiltwise import Costs, Market, Simulator, walk_forward
 from tiltwise.errors import DataError
 from tiltwise.recipes.benchmarks import InverseVolatility
 from tiltwise.recipes.residual_momentum import ResidualMomentum
-from tiltwise.research.placebo import Placebo, memory, rotation_placebo
-from tiltwise.research.replay import Replay
+from tiltwise.research.robustness.placebo import Placebo, memory, rotation_placebo
+from tiltwise.research.robustness.replay import Replay
 from tiltwise.strategy import from_weights
 
 MARKET = Market.synthetic(21, sessions=900, skill=0.002)

@@ -8,9 +8,9 @@ import pytest
 
 from tiltwise import Costs, Market, Simulator, walk_forward
 from tiltwise.errors import StrategyError
-from tiltwise.research.moves import Moves
-from tiltwise.research.null_world import World, null_test
-from tiltwise.research.power import Plant, in_force, smallest_skill
+from tiltwise.research.robustness.minimum_detectable_sharpe import Plant, in_force, smallest_skill
+from tiltwise.research.robustness.null_market import World, null_test
+from tiltwise.research.robustness.return_decomposition import Moves
 from tiltwise.strategy import from_weights
 
 MARKET = Market.synthetic(4, sessions=900, assets=6)

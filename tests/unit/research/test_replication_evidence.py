@@ -7,7 +7,7 @@ import pytest
 from tiltwise import Market, walk_forward
 from tiltwise.evaluate.replica_numbers import replica_numbers
 from tiltwise.recipes.sparse_replication import SparseReplication
-from tiltwise.research.replication_evidence import (
+from tiltwise.research.studies.replication.evidence import (
     by_window,
     regression,
     replication_evidence,

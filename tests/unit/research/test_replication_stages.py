@@ -16,11 +16,11 @@ from tiltwise.errors import DataError, MissingData
 from tiltwise.evaluate.monitor import LIMITS, book_values, data_values, monitored
 from tiltwise.ledger.frames import FORMS, read_table
 from tiltwise.market.quality import quality
-from tiltwise.models.classification import area, roc_curve
+from tiltwise.models.inclusion.probability_scores import area, roc_curve
 from tiltwise.recipes.sparse_replication import SparseReplication
-from tiltwise.research import replication_stages as steps
-from tiltwise.research.replication_models import Bulk, Checkpoints
-from tiltwise.research.replication_results import TABLES, classifier, result_tables
+from tiltwise.research.studies.replication import stages as steps
+from tiltwise.research.studies.replication.models import Bulk, Checkpoints
+from tiltwise.research.studies.replication.results import TABLES, classifier, result_tables
 
 NAMES = ("features", "labels", "model")
 FIVE_BPS = Simulator(costs=Costs(half_spread_bps=5.0))
@@ -206,13 +206,13 @@ def test_predictions_are_scored_beside_always_including(market):
 
 
 UNITS = {
-    "tiltwise.models.inclusion": """
+    "tiltwise.models.inclusion.classifier": """
 rng = np.random.default_rng(1)
 days = pd.bdate_range("2010-01-29", periods=24, freq="BME")
 index = pd.MultiIndex.from_product([days, list("ABCDEFGH")], names=["date", "asset"])
 x = pd.DataFrame(rng.normal(size=(len(index), 2)), index, ["a", "b"])
 y = (x["a"] > 0).astype(int)
-from tiltwise.models.inclusion_search import MIDDLE, Search
+from tiltwise.models.inclusion.search import MIDDLE, Search
 one = {name: (value,) for name, value in MIDDLE.items()}
 model = unit.fit_inclusion(x, y, Search({**one, "n_estimators": (10,), "max_depth": (2,)}))
 kept = unit.InclusionModel.from_json(model.to_json())
@@ -221,7 +221,7 @@ assert told.equals(model.probability(x))
 assert ((told > 0.5) == (y == 1)).all()
 assert model.importance["a"] > 0.9
 """,
-    "tiltwise.portfolio.tracking": """
+    "tiltwise.portfolio.replication.tracking": """
 rng = np.random.default_rng(2)
 returns = pd.DataFrame(rng.normal(0.0, 0.01, (120, 5)), columns=list("ABCDE"))
 planted = pd.Series([0.6, 0.0, 0.4, 0.0, 0.0], list("ABCDE"))

@@ -9,19 +9,19 @@ import pytest
 
 from tiltwise import Ledger, Market, Simulator, walk_forward
 from tiltwise.backtest.costs import Costs
-from tiltwise.evaluate.exposure import Liquidity
-from tiltwise.evaluate.leverage import margin_distance
 from tiltwise.evaluate.metrics import summary
 from tiltwise.evaluate.record import run_of
-from tiltwise.evaluate.selection import selection
-from tiltwise.evaluate.style import Style
+from tiltwise.evaluate.risk.exposure import Liquidity
+from tiltwise.evaluate.risk.factor_exposure import Style
+from tiltwise.evaluate.risk.leverage import margin_distance
+from tiltwise.evaluate.significance.selection import selection
 from tiltwise.features.market_states import trend_state
 from tiltwise.recipes.benchmarks import InverseVolatility
-from tiltwise.research.evidence import evidence
-from tiltwise.research.replay import sharpe_interval
-from tiltwise.research.risk_measures import STYLE, Measures, measures
-from tiltwise.research.risk_readings import LIMITATION, RUIN, VERDICTS, Sources
-from tiltwise.research.risk_register import RISKS, register
+from tiltwise.research.risk.measures import STYLE, Measures, measures
+from tiltwise.research.risk.readings import LIMITATION, RUIN, VERDICTS, Sources
+from tiltwise.research.risk.register import RISKS, register
+from tiltwise.research.robustness.replay import sharpe_interval
+from tiltwise.research.robustness.robustness import evidence
 from tiltwise.strategy import from_weights
 
 NAMED = ("model", "leverage", "overfitting", "regime dependency", "cost", "liquidity",

@@ -18,10 +18,10 @@ from tiltwise.models.forecasters.contract import next_returns
 from tiltwise.models.forecasters.recurrent import Recurrent
 from tiltwise.models.forecasters.ridge import Ridge
 from tiltwise.models.forecasters.tree import Tree
-from tiltwise.models.refits import Refits
+from tiltwise.models.validation.refits import Refits
 from tiltwise.portfolio.rotation import Rotation
-from tiltwise.research import rotation_evidence as rotation
-from tiltwise.research.family_importance import families, importance
+from tiltwise.research.studies import rotation
+from tiltwise.research.studies.family_importance import families, importance
 from tiltwise.strategy import from_weights
 
 FEW = rotation.Protocol(first=30, least=6, draws=3)

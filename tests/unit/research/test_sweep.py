@@ -9,10 +9,10 @@ import pytest
 
 from tiltwise import Ledger, Market, Simulator, summary, walk_forward
 from tiltwise.errors import StrategyError
-from tiltwise.evaluate.selection import selection
+from tiltwise.evaluate.significance.selection import selection
 from tiltwise.recipes.benchmarks import EqualWeight
 from tiltwise.recipes.residual_momentum import ResidualMomentum
-from tiltwise.research.sweep import baselines, compare, sweep
+from tiltwise.research.search.sweep import baselines, compare, sweep
 
 MARKET = Market.synthetic(13, sessions=800, skill=0.001)
 GRID = [

@@ -9,7 +9,7 @@ import pytest
 from tiltwise import Costs, Ledger, Market, Simulator, walk_forward
 from tiltwise.errors import DataError, MissingData
 from tiltwise.evaluate import metrics
-from tiltwise.evaluate.sharpe_difference import sharpe_difference
+from tiltwise.evaluate.significance.sharpe_difference import sharpe_difference
 from tiltwise.market.universes import SELECT_SECTORS
 from tiltwise.recipes.benchmarks import BuyAndHold, EqualWeight
 from tiltwise.recipes.dynamic_loadings import DynamicLoadings
@@ -23,7 +23,7 @@ from tiltwise.research.lineup import (
     common_history,
     lineup,
 )
-from tiltwise.research.snooped import scaled, snooped
+from tiltwise.research.robustness.data_snooping import scaled, snooped
 from tiltwise.research.systems import same_sessions, systems
 
 FREE = Simulator("close", 1, Costs(half_spread_bps=0.0, borrow_bps_year=0.0))

@@ -8,7 +8,7 @@ import pytest
 from tiltwise import Costs, Ledger, Market, Run, Simulator, walk_forward
 from tiltwise.evaluate.record import run_of
 from tiltwise.recipes.residual_momentum import ResidualMomentum
-from tiltwise.research.trials import grid_of, labels
+from tiltwise.research.search.trials import grid_of, labels
 
 MARKET = Market.synthetic(13, sessions=700)
 START = MARKET.dates[510]

@@ -15,18 +15,18 @@ from tiltwise import Costs, Ledger, Market, Simulator, summary, tune, walk_forwa
 from tiltwise.calendar import MONTHLY, Schedule
 from tiltwise.errors import InfeasibleError, LedgerError, LookaheadError, StrategyError
 from tiltwise.evaluate.metrics import sharpe
-from tiltwise.evaluate.selection import selection
+from tiltwise.evaluate.significance.selection import selection
 from tiltwise.market.market import Market as Known
 from tiltwise.overlays import TurnoverLimit
 from tiltwise.recipes.benchmarks import Trend
 from tiltwise.recipes.residual_momentum import ResidualMomentum
-from tiltwise.research import search
-from tiltwise.research.axes import Choice, LogUniform, Ratio, Uniform, Whole, parse
-from tiltwise.research.periods import Periods
-from tiltwise.research.searchers import BATCH, Optuna, searcher
-from tiltwise.research.spaces import changed, configuration
-from tiltwise.research.tuned import Tuned
-from tiltwise.research.vault import Vault
+from tiltwise.research.holdout import Vault
+from tiltwise.research.search import walk
+from tiltwise.research.search.axes import Choice, LogUniform, Ratio, Uniform, Whole, parse
+from tiltwise.research.search.periods import Periods
+from tiltwise.research.search.searchers import BATCH, Optuna, searcher
+from tiltwise.research.search.spaces import changed, configuration
+from tiltwise.research.search.tuning_result import Tuned
 from tiltwise.strategy import Decision, Strategy
 
 MARKET = Market.synthetic(13, sessions=700, assets=4)
@@ -248,8 +248,8 @@ def test_a_killed_search_resumes_with_the_same_result(
     before = len(ledger.entries("run"))
     assert 0 < before < whole.trials["run"].nunique()
     calls: list[int] = []
-    real = search.walk_forward
-    monkeypatch.setattr(search, "walk_forward", lambda *a, **k: (calls.append(1), real(*a, **k))[1])
+    real = walk.walk_forward
+    monkeypatch.setattr(walk, "walk_forward", lambda *a, **k: (calls.append(1), real(*a, **k))[1])
     resumed = searched(tmp_path / "killed", trials=20)
     pd.testing.assert_frame_equal(whole.trials, resumed.trials, check_exact=True)
     assert resumed.reused == before

@@ -10,7 +10,7 @@ from tiltwise import Ledger, Market, summary, walk_forward
 from tiltwise.errors import LedgerError, LookaheadError, MissingData
 from tiltwise.evaluate.record import run_of
 from tiltwise.recipes.benchmarks import EqualWeight
-from tiltwise.research.vault import Vault, score
+from tiltwise.research.holdout import Vault, score
 
 MARKET = Market.synthetic(8, sessions=400, assets=3)
 SEAL = MARKET.dates[300]

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tiltwise import recipes
-from tiltwise.research import workers
+from tiltwise.research.search import workers
 
 OWN = """
 from tiltwise.strategy import Decision, Strategy

@@ -11,7 +11,15 @@ from tiltwise.backtest.costs import Costs
 from tiltwise.market.universes import FACTOR_FUND_EXPENSES
 from tiltwise.recipes.benchmarks import BuyAndHold, EqualWeight, InverseVolatility
 from tiltwise.recipes.regime_allocation import RegimeAllocation
-from tiltwise.research.yardsticks import AGAINST, DAILY, EQUAL, MARKET, RUN, Yardsticks, yardsticks
+from tiltwise.research.robustness.benchmarks import (
+    AGAINST,
+    DAILY,
+    EQUAL,
+    MARKET,
+    RUN,
+    Benchmarks,
+    yardsticks,
+)
 
 LATE = Simulator("close", 2, Costs(half_spread_bps=5.0))
 
@@ -87,12 +95,12 @@ def test_equal_weights_have_no_ratio_against_themselves(market):
 def test_stored_and_read_again_it_is_the_same(beside):
     """4.26, 4.28: equal yardsticks, equal bytes."""
     files = beside.files()
-    again = Yardsticks.restore(files)
+    again = Benchmarks.restore(files)
     assert again.files() == files
     pd.testing.assert_frame_equal(again.active, beside.active)
     pd.testing.assert_frame_equal(again.paths, beside.paths, check_freq=False)
     assert (again.expected, again.hurdle) == (beside.expected, beside.hurdle)
-    assert Yardsticks.restore({}) is None
+    assert Benchmarks.restore({}) is None
 
 
 def test_fees_of_any_backtest_from_what_it_held(funds):

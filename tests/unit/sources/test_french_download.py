@@ -14,7 +14,7 @@ import pytest
 
 from tiltwise import cli
 from tiltwise.errors import SourceError
-from tiltwise.market.french import read_french
+from tiltwise.market.readers.french import read_french
 from tiltwise.sources import cache
 from tiltwise.sources.french import FIVE_FACTORS, pull_french
 
@@ -201,7 +201,7 @@ def test_the_command_writes_what_run_reads(tmp_path, library, monkeypatch, capsy
     assert code == 0
     assert (told["rows"], told["first"], told["last"]) == (3, "2099-01-02", "2099-01-06")
     assert told["missing"] == 1
-    from tiltwise.market.companions import read_factors
+    from tiltwise.market.readers.companions import read_factors
 
     got = read_factors(told["factors"])
     assert got.columns.tolist() == told["columns"]

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from tiltwise.cli import show
+from tiltwise.cli import console
 from tiltwise.cli.groups import Companions, spelled_out
 from tiltwise.cli.options import Config, Data, Json, Quiet, Seed, Settings, Universe
 
@@ -54,7 +54,7 @@ def audit(
         seed=seed,
     )
     if json:
-        show.emit_json(report.to_json())
+        console.emit_json(report.to_json())
     else:
         auditing.print_report(report, target)
     if not report.passed:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from tiltwise.cli import show
+from tiltwise.cli import console
 from tiltwise.cli.groups import Companions, Place, spelled_out
 from tiltwise.cli.options import Data, Json, Quiet
 
@@ -30,6 +30,6 @@ def claims(
     market = beside.market(where.data, quiet)
     found = claiming.execute(system, where.data, market, where.folder, full, where.jobs, quiet)
     if json:
-        show.emit_json(found)
+        console.emit_json(found)
     else:
         claiming.print_rows(found)

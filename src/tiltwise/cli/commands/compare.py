@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from tiltwise.cli import show
+from tiltwise.cli import console
 from tiltwise.cli.options import Folder, Json, Seed
 
 
@@ -29,6 +29,6 @@ def compare(
     where = configuration.read(None, folder=folder).folder
     done = comparing.execute(runs, where, seed, periods)
     if json:
-        show.emit_json(done.summary)
+        console.emit_json(done.summary)
     else:
         comparing.print_result(done)

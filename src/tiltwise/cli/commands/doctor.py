@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from tiltwise.cli import show
+from tiltwise.cli import console
 from tiltwise.cli.options import Json, Quiet
 
 
@@ -21,6 +21,6 @@ def doctor(
 
     findings = clinic.examine(warmup, quiet)
     if json:
-        show.emit_json(findings)
+        console.emit_json(findings)
     else:
-        show.table("doctor", ["what", "found"], [[k, str(v)] for k, v in findings.items()])
+        console.table("doctor", ["what", "found"], [[k, str(v)] for k, v in findings.items()])

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from tiltwise.cli import show
+from tiltwise.cli import console
 from tiltwise.cli.options import Json
 
 
@@ -21,6 +21,6 @@ def new(
 
     path = write(name, Path())
     if json:
-        show.emit_json({"file": str(path)})
+        console.emit_json({"file": str(path)})
     else:
         print(f"{path} written; edit its decide(), then: tiltwise run {path} --data sample:stocks")

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from tiltwise.cli import show
+from tiltwise.cli import console
 from tiltwise.cli.groups import Chosen, Companions, Fills, spelled_out
 from tiltwise.cli.options import (
     Config,
@@ -64,6 +64,6 @@ def null(
     )
     done = nothing.execute(asked, quiet)
     if json:
-        show.emit_json(done.summary)
+        console.emit_json(done.summary)
     else:
         nothing.print_result(done)

@@ -1,6 +1,6 @@
 """The command ``tiltwise recipes``."""
 
-from tiltwise.cli import show
+from tiltwise.cli import console
 from tiltwise.cli.options import Json
 
 
@@ -14,9 +14,9 @@ def recipes(json: Json = False) -> None:
 
     rows = [facts(name, recipe) for name, recipe in folder.discover().items()]
     if json:
-        show.emit_json(rows)
+        console.emit_json(rows)
     else:
-        show.table(
+        console.table(
             "recipes",
             ["recipe", "idea", "refit", "decides", "holds"],
             [

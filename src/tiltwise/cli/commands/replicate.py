@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from tiltwise.cli import show
+from tiltwise.cli import console
 from tiltwise.cli.groups import Chosen, spelled_out
 from tiltwise.cli.options import (
     Benchmark,
@@ -74,7 +74,7 @@ def replicate(
     """
     from tiltwise.cli import config as configuration
     from tiltwise.cli import inputs, replica
-    from tiltwise.research.replication_models import Bulk
+    from tiltwise.research.studies.replication.models import Bulk
 
     where = configuration.read(config, data=data, folder=ledger)
     bulk = Bulk(
@@ -105,6 +105,6 @@ def replicate(
         replica.refuse(stages[0])
     told = replica.execute(asked, stages)
     if json:
-        show.emit_json(told)
+        console.emit_json(told)
     else:
         replica.print_result(told)

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from tiltwise.cli import show
+from tiltwise.cli import console
 from tiltwise.cli.options import Folder, Json
 
 
@@ -22,6 +22,6 @@ def report(
 
     drawn = rebuild(run, configuration.read(None, folder=folder).folder)
     if json:
-        show.emit_json({"run_id": drawn.run, "report": str(drawn.path)})
+        console.emit_json({"run_id": drawn.run, "report": str(drawn.path)})
     else:
         print(f"run {drawn.run}\nreport {drawn.path}")

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from tiltwise.cli import show
+from tiltwise.cli import console
 from tiltwise.cli.options import Folder, Json
 
 
@@ -22,6 +22,6 @@ def risks(
 
     found = register.read(run, configuration.read(None, folder=folder).folder)
     if json:
-        show.emit_json(found.to_json())
+        console.emit_json(found.to_json())
     else:
         register.print_result(found)

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from tiltwise.cli import show
+from tiltwise.cli import console
 from tiltwise.cli.groups import Chosen, Companions, Fills, Place, spelled_out
 from tiltwise.cli.options import Data, Json, Quiet, Recipe, Seed
 
@@ -57,7 +57,7 @@ def run(
         done = running.execute(asked, quiet)
     told = dialects.rows(name, done.summary["run_id"], where.folder, market) if name else []
     if json:
-        show.emit_json(done.summary | ({"dialect": told} if name else {}))
+        console.emit_json(done.summary | ({"dialect": told} if name else {}))
         return
     running.print_result(done)
     if name:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from tiltwise.cli import show
+from tiltwise.cli import console
 from tiltwise.cli.groups import Chosen, Companions, Fills, Place, spelled_out
 from tiltwise.cli.options import Data, Grid, Json, Quiet, Recipe, Seed
 
@@ -50,6 +50,6 @@ def sweep(
     )
     done = sweeping.execute(asked, quiet)
     if json:
-        show.emit_json(done.summary)
+        console.emit_json(done.summary)
     else:
         sweeping.print_result(done)

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from tiltwise.cli import show
+from tiltwise.cli import console
 from tiltwise.cli.groups import Companions, Fills, Place, spelled_out
 from tiltwise.cli.options import Data, End, Json, Quiet, Seed, Start, Universe
 
@@ -51,6 +51,6 @@ def systems(
     )
     found, page = comparing.execute(asked, quiet)
     if json:
-        show.emit_json(comparing.told(found, page))
+        console.emit_json(comparing.told(found, page))
     else:
         comparing.print_result(found, page, inputs.label(where.data))

@@ -4,19 +4,9 @@ from typing import Annotated
 
 import typer
 
-from tiltwise.cli import show
+from tiltwise.cli import console
 from tiltwise.cli.groups import Chosen, Companions, Fills, Place, spelled_out
-from tiltwise.cli.options import (
-    Data,
-    Json,
-    Quiet,
-    Recipe,
-    Seed,
-    Settings,
-    Space,
-    Start,
-    Universe,
-)
+from tiltwise.cli.options import Data, Json, Quiet, Recipe, Seed, Settings, Space, Start, Universe
 
 
 @spelled_out
@@ -76,6 +66,6 @@ def tune(
     )
     done = tuning.execute(asked, quiet)
     if json:
-        show.emit_json(done.summary)
+        console.emit_json(done.summary)
     else:
         tuning.print_result(done)

@@ -5,8 +5,8 @@ import dataclasses
 import numpy as np
 import pandas as pd
 
+from tiltwise.kernels.arrays import Floats
 from tiltwise.models.forecasters.contract import (
-    Floats,
     Forecast,
     Forecaster,
     Lesson,

@@ -14,12 +14,11 @@ from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from tiltwise.errors import DataError, MissingData
-from tiltwise.models.splits import Expanding, Split
+from tiltwise.kernels.arrays import Floats
+from tiltwise.models.validation.splits import Expanding, Split
 
-Floats = NDArray[np.float64]
 Folds = Literal["time", "blocks"]
 STILL = 1e-12  #: share of its size below which a column does not vary
 REACH = 4.0  #: deviations beyond which a network is not shown a feature

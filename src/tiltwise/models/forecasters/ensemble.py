@@ -15,15 +15,9 @@ import numpy as np
 import pandas as pd
 
 from tiltwise.errors import DataError
-from tiltwise.models.forecasters.contract import (
-    Floats,
-    Forecast,
-    Forecaster,
-    Lesson,
-    inner_folds,
-    table_of,
-)
-from tiltwise.models.splits import Split
+from tiltwise.kernels.arrays import Floats
+from tiltwise.models.forecasters.contract import Forecast, Forecaster, Lesson, inner_folds, table_of
+from tiltwise.models.validation.splits import Split
 
 LEAST = 12  #: rows with known errors before weights differ
 

@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 
 from tiltwise.errors import DataError
-from tiltwise.models.forecasters.contract import Floats, Forecast, Forecaster, table_of
+from tiltwise.kernels.arrays import Floats
+from tiltwise.models.forecasters.contract import Forecast, Forecaster, table_of
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

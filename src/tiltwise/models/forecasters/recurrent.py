@@ -17,10 +17,10 @@ import numpy as np
 import pandas as pd
 
 from tiltwise.errors import DataError, StrategyError
+from tiltwise.kernels.arrays import Floats
 from tiltwise.kernels.blas import one_blas_thread
 from tiltwise.models.forecasters.contract import (
     REACH,
-    Floats,
     Forecast,
     Forecaster,
     Lesson,

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from tiltwise.models.forecasters.contract import Floats, peer
+from tiltwise.kernels.arrays import Floats
+from tiltwise.models.forecasters.contract import peer
 from tiltwise.models.forecasters.recurrent import SLOPE, TINY, Architecture, Weights, forward
 from tiltwise.models.forecasters.stopping import Stopping
 

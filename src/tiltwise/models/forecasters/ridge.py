@@ -17,9 +17,9 @@ import numpy as np
 import pandas as pd
 
 from tiltwise.errors import StrategyError
+from tiltwise.kernels.arrays import Floats
 from tiltwise.kernels.blas import one_blas_thread
 from tiltwise.models.forecasters.contract import (
-    Floats,
     Folds,
     Forecast,
     Forecaster,

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from tiltwise.kernels.arrays import Floats
 from tiltwise.kernels.blas import one_blas_thread
 from tiltwise.models.forecasters.contract import (
     REACH,
-    Floats,
     Forecast,
     Forecaster,
     Lesson,

@@ -20,8 +20,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from tiltwise.errors import StrategyError
+from tiltwise.kernels.arrays import Floats
 from tiltwise.models.forecasters.contract import (
-    Floats,
     Folds,
     Forecast,
     Forecaster,

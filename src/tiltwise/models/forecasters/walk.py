@@ -9,8 +9,8 @@ import pandas as pd
 
 from tiltwise.errors import DataError
 from tiltwise.models.forecasters.contract import Forecaster
-from tiltwise.models.refits import Holdout, Refits
-from tiltwise.models.splits import Split
+from tiltwise.models.validation.refits import Holdout, Refits
+from tiltwise.models.validation.splits import Split
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from tiltwise.errors import DataError
-from tiltwise.models.forecasters.contract import Floats
+from tiltwise.kernels.arrays import Floats
 
 MONTHS = 12  #: rows of a window, as published
 

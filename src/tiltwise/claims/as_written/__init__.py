@@ -1,1 +1,0 @@
-"""What cannot be a configuration: the sources' own arithmetic, in small named functions."""

@@ -1,0 +1,1 @@
+"""The engine behind claim cards: data, recorded measurements, fixes, verdicts."""

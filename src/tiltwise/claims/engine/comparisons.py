@@ -1,0 +1,147 @@
+"""What stands beside the claims: simple rules, folds, growth, other costs and delays."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from tiltwise.backtest.costs import Costs
+from tiltwise.backtest.simulator import Simulator
+from tiltwise.backtest.walk_forward import walk_forward
+from tiltwise.claims.engine.card import NO_DATA, Card, Claim
+from tiltwise.claims.engine.card_run import CardRun
+from tiltwise.claims.engine.periods import PERIOD, covers
+from tiltwise.claims.engine.records import Evaluated, FoldRow, Measured
+from tiltwise.recipes.benchmarks import BuyAndHold, EqualWeight, InverseVolatility, Trend
+from tiltwise.strategy import Strategy
+
+SWEPT_COSTS = (0.0, 2.0, 5.0, 10.0)
+SWEPT_DELAYS = (1, 2, 3, 6)
+
+
+def money(card: Card) -> list[Claim]:
+    """Return the claims about one path of money."""
+    return [c for c in card.claims if {"sharpe", "gross_sharpe", "cagr"} & c.claimed.keys()]
+
+
+def rules(bench: CardRun) -> dict[str, Strategy]:
+    """Return the simple rules that every claim is measured against."""
+    names = bench.study.traded
+    if bench.card.holds_market:
+        names = (*names, bench.study.reference)
+    return {
+        bench.study.reference: BuyAndHold(universe=(bench.study.reference,)),
+        "buy and hold": BuyAndHold(universe=names),
+        "equal weight": EqualWeight(universe=names),
+        "inverse volatility": InverseVolatility(universe=names),
+        "trend": Trend(universe=names),
+    }
+
+
+def baseline(bench: CardRun, rule: Strategy) -> Evaluated:
+    """Return a simple rule over all test years, with the usual fills and costs."""
+    bench.told()
+    start = bench.study.test_dates[0]
+    return bench.lab.backtest(walk_forward(rule, bench.study.market, start))
+
+
+def by_fold(bench: CardRun) -> tuple[FoldRow, ...]:
+    """Return what each fold earned, as written and corrected."""
+    claims = covering(bench)
+    written = {c.id: bench.path(c).returns for c in claims}
+    corrected = {c.id: bench.path(c, bench.fixes(c.variant)).returns for c in claims}
+    dates = pd.DatetimeIndex(bench.study.returns.index)
+    return tuple(
+        FoldRow(
+            train=f"{fold.train:%Y-%m-%d}",
+            test=f"{fold.test:%Y-%m-%d}",
+            stop=f"{fold.stop:%Y-%m-%d}",
+            sessions=len(dates[fold.rows(dates)[1]]),
+            complete=fold.complete,
+            as_written={name: _total(r, fold) for name, r in written.items()},
+            corrected={name: _total(r, fold) for name, r in corrected.items()},
+        )
+        for fold in bench.study.folds
+    )
+
+
+def covering(bench: CardRun) -> list[Claim]:
+    """Return the claims about money over all test years, not over a period of them."""
+    dates = bench.study.test_dates
+    return [c for c in money(bench.card) if covers(str(c.cell.get(PERIOD, "")), dates)]
+
+
+def _total(returns: pd.Series, fold: Any) -> float:
+    """Return the total return of the sessions of a test year."""
+    values = returns[(returns.index >= fold.test) & (returns.index < fold.stop)].to_numpy()
+    return float(np.prod(1.0 + values) - 1.0)
+
+
+def growth(bench: CardRun, baselines: Mapping[str, Evaluated]) -> dict[str, pd.Series]:
+    """Return the growth of one unit: the first claim of each variant, and the market.
+
+    A claim about all test years goes before one about a period of them.
+    """
+    paths: dict[str, pd.Series] = {}
+    claims = [*covering(bench), *money(bench.card)]
+    for variant, entry in bench.card.variants.items():
+        first = next((c for c in claims if c.variant == variant), None)
+        if first is not None:
+            paths[f"{entry.title}, as written"] = bench.path(first).returns
+            fixes = bench.fixes(variant)
+            paths[f"{entry.title}, corrected"] = bench.path(first, fixes).returns
+    paths[bench.study.reference] = baselines[bench.study.reference].returns
+    shown = {name: r.loc[bench.study.test_dates[0] :] for name, r in paths.items()}
+    return {name: (1.0 + r).cumprod() for name, r in shown.items() if len(r)}
+
+
+def sweeps(bench: CardRun) -> tuple[dict[str, Any], ...]:
+    """Return the corrected Sharpe ratio of each claim under other costs and delays."""
+    made = []
+    settings = [("cost", c, Simulator(costs=Costs(half_spread_bps=c))) for c in SWEPT_COSTS]
+    settings += [("delay", float(d), Simulator("close", d)) for d in SWEPT_DELAYS]
+    for claim in covering(bench):
+        cell = bench.cell(claim.variant, claim.cell)
+        for kind, setting, using in settings:
+            found = bench.lab.estimate(bench.under(claim.variant, cell, using), "sharpe")
+            made.append({"claim": claim.id, "kind": kind, "setting": setting, "sharpe": found})
+    return tuple(made)
+
+
+def measured(bench: CardRun) -> tuple[Measured, ...]:
+    """Return what each configuration earned and traded, where the source gives no data."""
+    if bench.card.data != NO_DATA:
+        return ()
+    found = []
+    for variant in dict.fromkeys(c.variant for c in bench.card.claims):
+        for cell in bench.system.corrected_grid():
+            run = bench.run(variant, cell, bench.fixes(variant))
+            gross, net = (bench.lab.estimate(run, m) for m in ("gross_sharpe", "sharpe"))
+            name, _ = bench.system.label(cell)
+            found.append(Measured(name, gross, net, run.points["one_way"]))
+    return tuple(found)
+
+
+def notes(bench: CardRun) -> tuple[str, ...]:
+    """Return what a reader must know of the data."""
+    cut = bench.study
+    found = list(cut.notes)
+    if bench.card.data == NO_DATA:
+        found.append(
+            f"{bench.card.title}: {bench.card.unknown}; what was measured instead is shown"
+        )
+    if cut.substitutes:
+        found.append(f"substitutes: {cut.substitutes}; no money claimed can be reproduced on them")
+    elif cut.shortfall:
+        found.append(cut.shortfall)
+    if not cut.folds[-1].complete:
+        found.append(
+            f"fold {len(cut.folds)} is cut by the data at {cut.test_dates[-1]:%Y-%m-%d}; the rule "
+            f"of the source yields {sum(f.complete for f in cut.folds)} complete folds here"
+        )
+    own = getattr(bench.system, "notes", None)
+    found += own(bench) if own else []
+    if cut.market.rates is None:
+        found.append("no cash rate was given: cash and collateral earn nothing")
+    return tuple(found)

@@ -1,0 +1,81 @@
+"""Periods of a claim: ISO intervals, and paths cut to them."""
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from tiltwise.claims.engine.measure import PATH_NUMBERS
+from tiltwise.claims.engine.records import Evaluated
+from tiltwise.evaluate.metrics import METRICS
+from tiltwise.evaluate.returns import path
+
+PERIOD = "period"  #: field of a configuration that is one period of a longer path
+FEWEST = 20  #: sessions below which a period has no numbers
+SLACK = pd.Timedelta(days=7)
+
+
+def ends(period: str) -> tuple[pd.Timestamp, pd.Timestamp]:
+    """Return first and last day of an interval such as ``2023-01-01/2024-12-31``."""
+    first, last = period.split("/")
+    return pd.Timestamp(first), pd.Timestamp(last)
+
+
+def rows(dates: pd.DatetimeIndex, period: str) -> pd.DatetimeIndex:
+    """Return the dates within a period."""
+    first, last = ends(period)
+    return dates[(dates >= first) & (dates <= last)]
+
+
+def covers(period: str, dates: pd.DatetimeIndex) -> bool:
+    """Whether a period holds all dates; an empty one means no limit."""
+    return not period or len(rows(dates, period)) == len(dates)
+
+
+def within(found: Evaluated, cell: Mapping[str, Any]) -> Evaluated:
+    """Return a path on the sessions of a configuration's period; itself where it has none.
+
+    Numbers that are no function of the returns keep the value of the whole path; where fewer than
+    `FEWEST` sessions are left, all are NaN.
+    """
+    period = cell.get(PERIOD)
+    if not period:
+        return found
+    inside = rows(pd.DatetimeIndex(found.returns.index), str(period))
+    if len(inside) == len(found.returns):
+        return found
+    returns = found.returns.loc[inside]
+    if len(inside) < FEWEST:
+        points: dict[str, float] = dict.fromkeys(found.points, math.nan)
+    else:
+        measured = path(returns)
+        points = {**found.points, **{n: METRICS[n].function(measured) for n in PATH_NUMBERS}}
+        if found.gross is not None:
+            points["gross_sharpe"] = METRICS["sharpe"].function(path(found.gross.loc[inside]))
+    return dataclasses.replace(
+        found,
+        run=dataclasses.replace(found.run, returns=returns),
+        returns=returns,
+        scored=returns if found.scored is found.returns else found.scored.loc[inside],
+        points=points,
+        complete={},
+        gross=None if found.gross is None else found.gross.loc[inside],
+    )
+
+
+def nothing(found: Evaluated) -> Evaluated:
+    """Return a path without sessions, recorded as another: all its numbers are NaN."""
+    return within(found, {PERIOD: "1900-01-01/1900-01-01"})
+
+
+def out_of_data(cell: Mapping[str, Any], dates: pd.DatetimeIndex) -> str:
+    """Say why a period cannot be tested on these dates; nothing where it can."""
+    period = cell.get(PERIOD)
+    if not period:
+        return ""
+    last = ends(str(period))[1]
+    if dates[-1] + SLACK >= last:
+        return ""
+    return f"the data end on {dates[-1].date()}, the period on {last.date()}"

@@ -1,0 +1,1 @@
+"""Claims of the Kalman loadings thread (source 1)."""

@@ -1,0 +1,1 @@
+"""Claims of Helix regime allocation (source 4)."""

@@ -1,0 +1,1 @@
+"""Claims of "Dynamic Factor Arbitrage" (source 0)."""

@@ -1,0 +1,1 @@
+"""Claims of the multi-model sector rotation (source 3)."""

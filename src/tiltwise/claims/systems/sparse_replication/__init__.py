@@ -1,0 +1,1 @@
+"""Claims of the MTUM replica (source 2)."""

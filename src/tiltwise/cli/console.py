@@ -1,0 +1,76 @@
+"""What the user sees: data on stdout, everything else on stderr."""
+
+import contextlib
+import json
+import math
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from tiltwise.backtest.progress import Progress
+
+
+def note(text: str, quiet: bool = False) -> None:
+    """Print a remark on stderr."""
+    if not quiet:
+        Console(stderr=True, highlight=False).print(text, markup=False)
+
+
+def emit_json(value: Any) -> None:
+    """Print one JSON value on stdout; numbers that are not finite become null."""
+    print(json.dumps(_finite(value), indent=2, default=str))
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {str(k): _finite(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(v) for v in value]
+    return _finite(value.item()) if hasattr(value, "item") else value
+
+
+def table(title: str, columns: list[str], rows: list[list[str]]) -> None:
+    """Print a table on stdout, numbers to the right."""
+    width = None if sys.stdout.isatty() else 240
+    shown = Table(title=title, title_justify="left", header_style="bold", width=None)
+    for i, column in enumerate(columns):
+        shown.add_column(column, justify="left" if i == 0 else "right", no_wrap=i == 0)
+    for row in rows:
+        shown.add_row(*row)
+    Console(width=width, highlight=False).print(shown, markup=False)
+
+
+def number(value: float, unit: str = "ratio") -> str:
+    """Format one number by its unit; what is undefined is a dash."""
+    if not math.isfinite(value):
+        return "-"
+    if unit.startswith("share") or unit == "probability":
+        return f"{value:.2%}"
+    return f"{value:.0f}" if unit == "periods" else f"{value:.3f}"
+
+
+def side_by_side(names: list[str]) -> list[str]:
+    """Return the names with the Sharpe ratio before costs next to the one after them."""
+    if not {"sharpe", "gross_sharpe"} <= set(names):
+        return names
+    others = [name for name in names if name != "gross_sharpe"]
+    place = others.index("sharpe")
+    return [*others[:place], "gross_sharpe", *others[place:]]
+
+
+@contextlib.contextmanager
+def progress(label: str, quiet: bool) -> Iterator[Progress | None]:
+    """Show a bar on stderr; it vanishes when done and is plain where there is no terminal."""
+    if quiet:
+        yield None
+        return
+    from rich.progress import Progress as Bar
+
+    with Bar(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(label, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)

@@ -1,0 +1,1 @@
+"""Risk measures of a portfolio: stress correlation, leverage, concentration, factor exposure."""

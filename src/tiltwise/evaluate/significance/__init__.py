@@ -1,0 +1,1 @@
+"""Confidence intervals, multiple testing, and paired comparisons of return series."""

@@ -1,0 +1,1 @@
+"""Macro features in real time: every row from the values known on its day."""

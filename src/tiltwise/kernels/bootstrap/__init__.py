@@ -1,0 +1,1 @@
+"""Stationary block bootstrap: row numbers, and every path metric at once."""

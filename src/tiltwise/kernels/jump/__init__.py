@@ -1,0 +1,1 @@
+"""Statistical jump models: fits, states, penalties and starting centres."""

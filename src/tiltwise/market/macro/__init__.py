@@ -1,0 +1,1 @@
+"""Macro data with release dates: FRED-MD vintages, dated records, revision policies."""

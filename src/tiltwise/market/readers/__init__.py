@@ -1,0 +1,1 @@
+"""Price, rate and factor files of common formats, read as arguments of ``Market.from_frames``."""

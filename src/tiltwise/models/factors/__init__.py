@@ -1,0 +1,1 @@
+"""Factor models: principal components, dynamic loadings, regressions."""

@@ -1,0 +1,1 @@
+"""Time-ordered splits of rows, and the schedule of refits."""

@@ -1,0 +1,1 @@
+"""Sparse portfolios that track a benchmark."""

@@ -1,0 +1,1 @@
+"""Pages of the published claims and of the evidence behind them."""

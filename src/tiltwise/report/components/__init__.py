@@ -1,0 +1,1 @@
+"""Building blocks of every page: document, theme, sections, tables, traces."""

@@ -1,0 +1,182 @@
+"""Where a run stands: against simple rules, and among the trials that were counted."""
+
+import math
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from tiltwise.calendar import SESSIONS_PER_YEAR
+from tiltwise.report.components import tables
+from tiltwise.report.components.section import Section
+from tiltwise.report.components.text import NONE, escape, number, percent
+
+if TYPE_CHECKING:
+    from tiltwise.evaluate.significance.selection import Selection
+    from tiltwise.research.robustness.robustness import Robustness
+    from tiltwise.research.robustness.sensitivity import Grid
+
+SURE = 0.95
+"""Deflated Sharpe ratio that a result has to reach."""
+SURPRISING = 0.05
+
+
+def against(evidence: "Robustness") -> Section:
+    """Paired differences to the benchmark and to simple rules."""
+    frame = evidence.against
+    if frame.empty:
+        return Section("Against simple rules", lead="The run could be compared with nothing.")
+    head = (
+        *("Against", "Its Sharpe", "Difference", "90 % interval", "", "p"),
+        *("Mean a year", "90 % interval", "Years needed"),
+    )
+    rows = []
+    for name in frame.index:
+        row = {str(k): float(v) for k, v in frame.loc[name].drop("since").items()}
+        rows.append(
+            [
+                escape(name),
+                number(row["rule_sharpe"]),
+                f"<b>{number(row['sharpe'], signed=True)}</b>",
+                _span(number, row["sharpe_low"], row["sharpe_high"]),
+                tables.whisker(row["sharpe"], row["sharpe_low"], row["sharpe_high"]),
+                _p(row["sharpe_p"]),
+                percent(row["mean"], signed=True),
+                _span(percent, row["mean_low"], row["mean_high"]),
+                _years(row["min_track_record_years"]),
+            ]
+        )
+    caption = "This run less each rule"
+    table = tables.table(head, rows, caption, "against")
+    return Section("Against simple rules", table, (), _verdict(evidence), _read(evidence))
+
+
+def _verdict(evidence: "Robustness") -> str:
+    frame = evidence.against
+    ratio, p = frame["sharpe"].to_numpy(dtype=float), frame["sharpe_p"].to_numpy(dtype=float)
+    above, surprising = ratio > 0, p < SURPRISING
+    told = f"Its Sharpe ratio is above that of {_count(above, ' rivals')}"
+    if above.any():
+        told += f", clearly (p below 5 %) above that of {_count(above & surprising)}"
+    if (~above).any():
+        told += f", and clearly {'' if above.any() else '(p below 5 %) '}below that of "
+        told += _count(~above & surprising)
+    return f"{told}."
+
+
+def _count(which: npt.NDArray[np.bool_], what: str = "") -> str:
+    found, of = int(which.sum()), len(which)
+    if found == of:
+        return f"all {of}{what}"
+    return f"{found} of {of}{what}" if found else f"none of {of}{what}"
+
+
+def _read(evidence: "Robustness") -> str:
+    frame = evidence.against
+    longest = float(frame["sessions"].max()) / SESSIONS_PER_YEAR
+    late = frame.index[frame["since"].to_numpy() != frame["since"].min()]
+    since = ", ".join(f"{name} from {frame.loc[name, 'since']}" for name in late)
+    text = (
+        "On the sessions of both. The rules hold the same assets under the same fills and costs. "
+        "p-values are two-sided and not corrected for being several. Years needed: how long a "
+        "record of such differences must be before their mean counts as positive at 95 %; there "
+        f"are {number(longest, 1)}, and never means that the mean is not positive."
+    )
+    if since:
+        text += f" Some rules need more history: {since}."
+    return f'<p class="aside">{escape(text)}</p>'
+
+
+def trials(counted: "Selection", grid: "Grid | None" = None, vault: str = "") -> Section:
+    """What the Sharpe ratio is worth once everything that was tried is counted.
+
+    Parameters
+    ----------
+    counted : how the run stands among the trials of its family.
+    grid : the best of the trials on the same data and period beside their average.
+    vault : what the vault says of this data; empty where nothing is sealed.
+    """
+    stamped = ""
+    if vault:
+        told = escape(f"{vault[0].upper()}{vault[1:]}.")
+        stamped = f'<p class="alarm" role="note"><b>Vault.</b> {told}</p>'
+    tiles = f'<dl class="tiles" aria-label="Trials">{"".join(_tiles(counted))}</dl>'
+    after = "" if grid is None else _grid(grid)
+    return Section("Trials", stamped + tiles, (), _meaning(counted), after)
+
+
+def _tiles(counted: "Selection") -> list[str]:
+    many = counted.trials > 1
+    alone = ("needs two trials", "or more")
+    fails = counted.fails_at
+    return [
+        tables.tile("Trials counted, N", str(counted.trials), ("same recipe,", "same assets")),
+        tables.tile(
+            "Effective N",
+            number(counted.effective, 0),
+            ("clusters that move", "together") if many else alone,
+        ),
+        tables.tile(
+            "Deflated Sharpe", percent(counted.dsr), ("chance that skill is", "above zero")
+        ),
+        tables.tile(
+            "Overfitting, PBO",
+            percent(counted.pbo),
+            ("the best in sample", "is poor outside it") if many else alone,
+        ),
+        tables.tile(
+            "Fails from",
+            number(fails, 0) if math.isfinite(fails) else NONE,
+            ("trials on: deflated", "ratio below 95 %"),
+        ),
+        tables.tile(
+            "Luck alone", number(counted.noise_ceiling), ("Sharpe of the best", "of N, no skill")
+        ),
+    ]
+
+
+def _meaning(counted: "Selection") -> str:
+    n = counted.trials
+    tried = "This is the only trial" if n == 1 else f"{n} trials are"
+    told = f"{tried} on record for this recipe and these assets. "
+    if math.isnan(counted.dsr):
+        return f"{told}The record is too short to say what the Sharpe ratio is worth."
+    if counted.dsr >= SURE:
+        told += "The Sharpe ratio stands: once deflated, the chance that skill is above zero is "
+        told += f"{percent(counted.dsr)}, and 95 % are asked for"
+        if math.isfinite(counted.fails_at):
+            told += f"; it would no longer from {number(counted.fails_at, 0)} trials on"
+        return f"{told}."
+    told += "The Sharpe ratio does not stand: once deflated, the chance that skill is above zero "
+    told += f"is {percent(counted.dsr)}, below the 95 % asked for"
+    return f"{told}, even as a single trial." if n == 1 else f"{told}."
+
+
+def _grid(grid: "Grid") -> str:
+    count, best = len(grid.names), grid.names[grid.best]
+    measured = {
+        f"Best of {count}": grid.best_interval,
+        "Equal shares in all": grid.average_interval,
+        "Mean of their ratios": (float(grid.sharpes.mean()), math.nan, math.nan),
+        "Gap of best to mean": (grid.gap, math.nan, math.nan),
+    }
+    rows = [
+        [escape(name), number(value), _span(number, low, high) if math.isfinite(low) else ""]
+        for name, (value, low, high) in measured.items()
+    ]
+    table = tables.table(("", "Sharpe ratio", "90 % interval"), rows, "Best and average", "plain")
+    text = f"Trials on this data and period; the best is {best or 'like the rest'}. The gap is "
+    return f'{table}<p class="aside">{escape(text)}the reward for choosing after the fact.</p>'
+
+
+def _span(show: Callable[[float], str], low: float, high: float) -> str:
+    return f"{show(low)} to {show(high)}" if math.isfinite(low) and math.isfinite(high) else NONE
+
+
+def _p(value: float) -> str:
+    return "&lt; 0.001" if value < 0.001 else number(value, 3)
+
+
+def _years(value: float) -> str:
+    return "never" if math.isinf(value) else number(value, 1)

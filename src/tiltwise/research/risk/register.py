@@ -1,0 +1,64 @@
+"""The risk register: for every risk a measured proxy with its limit, or a limitation in words.
+
+Nothing is computed here. What needed the market is stored with the run (`research.risk.measures`);
+the metrics, the sweeps of doubt and the count of trials are on record anyway.
+"""
+
+import dataclasses
+from typing import Any
+
+from tiltwise.evaluate.risk.factor_exposure import Style
+from tiltwise.evaluate.risk.stress import Stress
+from tiltwise.research.risk.readings import RUIN, VERDICTS, WATCH, Reading, Sources
+from tiltwise.research.risk.rows import LINES
+
+RISKS = tuple(LINES)
+"""Every risk, in the order shown."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Register:
+    """All lines, and the two tables behind some of them."""
+
+    run: str
+    readings: tuple[Reading, ...]
+    style: Style | None
+    stress: tuple[Stress, ...]
+
+    @property
+    def ruin(self) -> bool:
+        """Whether any line tells of ruin."""
+        return any(reading.verdict == RUIN for reading in self.readings)
+
+    def counts(self) -> dict[str, int]:
+        """Return how many lines have each verdict."""
+        return {v: sum(reading.verdict == v for reading in self.readings) for v in VERDICTS}
+
+    def beyond(self) -> dict[str, Any]:
+        """Return what is beyond its limit, the same for each recording of a run, as JSON values."""
+        lines = [r for r in self.readings if r.verdict in (RUIN, WATCH)]
+        told = [dataclasses.asdict(reading) for reading in lines]
+        return {"ruin": self.ruin, "counts": self.counts(), "beyond": told}
+
+    def to_json(self) -> dict[str, Any]:
+        """Return everything as JSON values; numbers may be NaN."""
+        loadings = None
+        if self.style is not None:
+            fields = {f.name: getattr(self.style, f.name) for f in dataclasses.fields(self.style)}
+            loadings = {**fields, "table": self.style.table.to_dict("index")}
+        return {
+            "run_id": self.run,
+            "ruin": self.ruin,
+            "counts": self.counts(),
+            "risks": [dataclasses.asdict(reading) for reading in self.readings],
+            "style": loadings,
+            "stress": [dataclasses.asdict(found) for found in self.stress],
+        }
+
+
+def register(sources: Sources) -> Register:
+    """Draw up the register of a recorded run."""
+    lines = [reading for risk in RISKS for reading in LINES[risk](sources)]
+    found = sources.measures
+    stress = tuple(s for s in (found.by_session, found.by_month) if s is not None)
+    return Register(sources.run.id, tuple(lines), found.style, stress)

@@ -1,0 +1,1 @@
+"""Robustness checks of one backtest: sensitivity sweeps, placebos, baselines, null markets."""

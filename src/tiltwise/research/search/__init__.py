@@ -1,0 +1,1 @@
+"""Parameter searches: spaces, samplers, sweeps and tuning, every trial recorded."""

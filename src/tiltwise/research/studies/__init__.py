@@ -1,0 +1,1 @@
+"""Studies of one system's models: replication and rotation."""
