@@ -32,7 +32,7 @@ def examine(
     data, market : what was typed for ``--data``, and what was read.
     settings, universe : as for ``tiltwise run``; for strategies only.
     quiet : no progress.
-    asked : further arguments of `tiltwise.lookahead.auditor.audit`: rows, start, cuts, budget, seed.
+    asked : further arguments of `lookahead.auditor.audit`: rows, start, cuts, budget, seed.
     """
     subject = found(target)
     if inspect.isclass(subject):

@@ -86,11 +86,11 @@ def test_without_a_graphics_card_the_processor_gives_the_same_answer(tmp_path):
     np.savez(tmp_path / "given.npz", y=y, x=x, deltas=DELTAS)
     program = (
         "import numpy as np\n"
-        "from tiltwise.kernels import kalman, kalman_jax\n"
+        "from tiltwise.kernels.kalman import filter, filter_jax\n"
         f"given = np.load({str(tmp_path / 'given.npz')!r})\n"
-        "got = kalman.grid(given['y'], given['x'], given['deltas'], 1e-4, engine='jax')\n"
+        "got = filter.grid(given['y'], given['x'], given['deltas'], 1e-4, engine='jax')\n"
         f"np.save({str(tmp_path / 'got.npy')!r}, got)\n"
-        "print(kalman_jax.device())\n"
+        "print(filter_jax.device())\n"
     )
     hidden = {"CUDA_VISIBLE_DEVICES": "", "HIP_VISIBLE_DEVICES": "", "ROCR_VISIBLE_DEVICES": ""}
     assert run(program, **hidden).split()[-1] == "cpu"
@@ -147,8 +147,8 @@ def test_numba_never_loads_jax():
     """`0.17`: the daily path does not pay for what it does not use."""
     program = (
         "import sys, numpy as np\n"
-        "from tiltwise.kernels import kalman\n"
-        "kalman.grid(np.ones((5, 2)), np.ones((5, 1)), 1e-3, 1e-4)\n"
+        "from tiltwise.kernels.kalman import filter\n"
+        "filter.grid(np.ones((5, 2)), np.ones((5, 1)), 1e-3, 1e-4)\n"
         "print('jax' in sys.modules)\n"
     )
     assert run(program).strip() == "False"
