@@ -1,11 +1,16 @@
-"""The command ``tiltwise compare``; `cli.compare` does the work."""
+"""``tiltwise compare``: recorded runs side by side, by paired differences, and by period."""
 
-from typing import Annotated
+import math
+from collections.abc import Hashable, Mapping
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from tiltwise.cli import console
 from tiltwise.cli.options import Folder, Json, Seed
+
+if TYPE_CHECKING:
+    from tiltwise.experiment.compare import Comparison
 
 
 def compare(
@@ -23,12 +28,61 @@ def compare(
 
     Example: tiltwise compare champion 22fa784e --periods 2022:2024,2024:
     """
-    from tiltwise.cli import compare as comparing
     from tiltwise.cli import config as configuration
+    from tiltwise.cli.exit_codes import UsageError
+    from tiltwise.errors import DataError
+    from tiltwise.experiment.compare import compare_runs
 
-    where = configuration.read(None, folder=folder).folder
-    done = comparing.execute(runs, where, seed, periods)
+    folder = configuration.read(None, folder=folder).folder
+    try:
+        comparison = compare_runs(runs, folder, seed, periods)
+    except DataError as error:
+        raise UsageError(f"--periods: {error}") from error
     if json:
-        console.emit_json(done.summary)
+        console.emit_json(comparison.to_json())
     else:
-        comparing.print_result(done)
+        print_result(comparison)
+
+
+def print_result(comparison: "Comparison") -> None:
+    """Print the runs, a column each, then the differences, a row for each pair."""
+    from tiltwise.experiment.compare import SHORT
+
+    runs = comparison.runs.reset_index().to_dict("records")
+    rows = [[name, *(_cell(name, run) for run in runs)] for name in _rows(comparison)]
+    console.table("recorded runs", ["", *(run["run"][:SHORT] for run in runs)], rows)
+    columns = ("sharpe", "sharpe_low", "sharpe_high", "sharpe_p", "mean")
+    lines = []
+    for row in comparison.differences.reset_index().to_dict("records"):
+        needed = float(row["min_track_record_years"])
+        record = "never" if math.isinf(needed) else console.number(needed)
+        numbers = [console.number(float(row[name])) for name in columns]
+        pair = f"{row['run'][:SHORT]} less {row['less'][:SHORT]}"
+        lines.append([pair, *numbers, record, f"{int(row['sessions'])}"])
+    head = ["difference", "sharpe", "low 5 %", "high 95 %", "p", "mean a year", "years needed"]
+    if lines:
+        console.table("pair by pair, net of costs", [*head, "sessions"], lines)
+    for text in comparison.notes:
+        print(f"note: {text}")
+    if comparison.periods is not None:
+        from tiltwise.cli.period_tables import print_periods
+
+        print_periods(comparison.periods)
+
+
+def _rows(comparison: "Comparison") -> list[str]:
+    return [str(n) for n in comparison.runs.columns if n not in ("sharpe_low", "sharpe_high")]
+
+
+def _cell(name: str, row: Mapping[Hashable, Any]) -> str:
+    from tiltwise.evaluate.metrics import METRICS
+
+    value = row[name]
+    if name == "sharpe":
+        low, high = float(row["sharpe_low"]), float(row["sharpe_high"])
+        span = f" ({low:.3f} to {high:.3f})" if math.isfinite(low) else ""
+        return f"{console.number(float(value))}{span}"
+    if name in METRICS or name == "dsr":
+        unit = METRICS[name].unit if name in METRICS else "probability"
+        return console.number(float(value), unit)
+    return str(value)

@@ -1,4 +1,4 @@
-"""The command ``tiltwise report``; `cli.report` does the work."""
+"""``tiltwise report``: the page of a recorded run, its trials counted anew."""
 
 from typing import Annotated
 
@@ -18,10 +18,11 @@ def report(
     Example: tiltwise report 22fa784e
     """
     from tiltwise.cli import config as configuration
-    from tiltwise.cli.report import rebuild
+    from tiltwise.experiment.recorded_run import RecordedRun
 
-    drawn = rebuild(run, configuration.read(None, folder=folder).folder)
+    result = RecordedRun.open(run, configuration.read(None, folder=folder).folder)
+    path = result.report()
     if json:
-        console.emit_json({"run_id": drawn.run, "report": str(drawn.path)})
+        console.emit_json({"run_id": result.id, "report": str(path)})
     else:
-        print(f"run {drawn.run}\nreport {drawn.path}")
+        print(f"run {result.id}\nreport {path}")

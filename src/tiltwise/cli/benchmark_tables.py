@@ -1,4 +1,4 @@
-"""What ``tiltwise run`` prints of a run beside its benchmarks, and of fund fees."""
+"""Tables of a run against its benchmarks, and of fund fees, on the terminal."""
 
 import math
 
@@ -10,58 +10,58 @@ from tiltwise.evaluate.fees import words
 from tiltwise.research.robustness.benchmarks import DAILY, RUN, Benchmarks
 
 
-def print_result(beside: Benchmarks) -> None:
+def print_benchmarks(benchmarks: Benchmarks) -> None:
     """Print active returns, expected and realised tracking error, the hurdle, and fees."""
     rows = []
-    for other in dict.fromkeys(beside.active.index.get_level_values("against")):
-        gaps = beside.gaps(str(other))
+    for other in dict.fromkeys(benchmarks.active.index.get_level_values("against")):
+        gaps = benchmarks.gaps(str(other))
         cells = [
             spanned(gaps, name, "share" if name != NUMBERS[2] else "ratio") for name in NUMBERS
         ]
-        rows.append([beside.called(str(other)), *cells])
-    since = f"since {beside.paths.index[0]:%Y-%m-%d}, {len(beside.paths)} sessions, 90 %"
+        rows.append([benchmarks.called(str(other)), *cells])
+    since = f"since {benchmarks.paths.index[0]:%Y-%m-%d}, {len(benchmarks.paths)} sessions, 90 %"
     head = ["this run less", "active return a year", "tracking error a year", "information ratio"]
     console.table(f"against its benchmarks, {since}", head, rows)
-    for text in (tracking(beside), hurdled(beside)):
+    for text in (tracking(benchmarks), hurdled(benchmarks)):
         if text:
             print(text)
-    if len(beside.fees) and RUN in beside.fees.index:
-        print_fees(beside)
+    if len(benchmarks.fees) and RUN in benchmarks.fees.index:
+        print_fees(benchmarks)
 
 
-def tracking(beside: Benchmarks) -> str:
+def tracking(benchmarks: Benchmarks) -> str:
     """Say what tracking error was expected and what came; nothing where none was expected."""
-    told = beside.expected
-    if told is None:
+    values = benchmarks.expected
+    if values is None:
         return ""
-    realised = spanned(beside.gaps(DAILY), NUMBERS[1], "share")
+    realised = spanned(benchmarks.gaps(DAILY), NUMBERS[1], "share")
     text = (
-        f"tracking error to equal weights: {told.mean:.2%} a year expected on average over "
-        f"{told.decisions} decisions, {realised} realised"
+        f"tracking error to equal weights: {values.mean:.2%} a year expected on average over "
+        f"{values.decisions} decisions, {realised} realised"
     )
-    if math.isfinite(told.unreachable):
-        text += f"; {told.unreachable:.1%} of the decisions could not reach their target"
-        text += f", {told.no_views:.1%} had no views"
+    if math.isfinite(values.unreachable):
+        text += f"; {values.unreachable:.1%} of the decisions could not reach their target"
+        text += f", {values.no_views:.1%} had no views"
     return text
 
 
-def hurdled(beside: Benchmarks) -> str:
+def hurdled(benchmarks: Benchmarks) -> str:
     """Say which of benchmark and equal weights is the harder one to beat."""
-    told = beside.hurdle
-    if told is None:
+    values = benchmarks.hurdle
+    if values is None:
         return ""
     return (
-        f"hurdle, {beside.market} less EW({beside.count}): Sharpe "
-        f"{interval(told.sharpe, told.sharpe_low, told.sharpe_high)}, p = "
-        f"{console.number(told.sharpe_p)}; volatility {told.first_volatility:.2%} and "
-        f"{told.second_volatility:.2%}, ratio "
-        f"{interval(told.volatility, told.volatility_low, told.volatility_high)}"
+        f"hurdle, {benchmarks.market} less EW({benchmarks.count}): Sharpe "
+        f"{interval(values.sharpe, values.sharpe_low, values.sharpe_high)}, p = "
+        f"{console.number(values.sharpe_p)}; volatility {values.first_volatility:.2%} and "
+        f"{values.second_volatility:.2%}, ratio "
+        f"{interval(values.volatility, values.volatility_low, values.volatility_high)}"
     )
 
 
-def print_fees(beside: Benchmarks) -> None:
+def print_fees(benchmarks: Benchmarks) -> None:
     """Print the run's returns before and after fund fees; a double count is named one."""
-    shown = beside.fees.reset_index("kind").loc[[RUN]]
+    shown = benchmarks.fees.reset_index("kind").loc[[RUN]]
     rows = [
         [
             words(str(row["kind"])),

@@ -1,0 +1,1 @@
+"""Experiments: one backtest with its checks, recorded, reported and compared."""
