@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from tiltwise.backtest.walk_forward import propose, walk_forward
     from tiltwise.calendar import DAILY, MONTHLY, QUARTERLY, WEEKLY, YEARLY, Calendar, Schedule
     from tiltwise.evaluate.metrics import summary
+    from tiltwise.experiment.run import run_experiment
     from tiltwise.ledger import Ledger, Run
     from tiltwise.lookahead.auditor import audit
     from tiltwise.market.market import Market
@@ -44,6 +45,7 @@ _HOME = {
     "WEEKLY": "calendar",
     "YEARLY": "calendar",
     "propose": "backtest.walk_forward",
+    "run_experiment": "experiment.run",
     "summary": "evaluate.metrics",
     "tune": "research.search.tune",
     "walk_forward": "backtest.walk_forward",
@@ -69,6 +71,7 @@ __all__ = [
     "audit",
     "compare",
     "propose",
+    "run_experiment",
     "summary",
     "tune",
     "walk_forward",

@@ -24,6 +24,7 @@ NAMES = [
     "audit",
     "compare",
     "propose",
+    "run_experiment",
     "summary",
     "tune",
     "walk_forward",

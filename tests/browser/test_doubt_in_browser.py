@@ -4,8 +4,8 @@ import dataclasses
 
 import pytest
 
-from tiltwise import Market, Simulator
-from tiltwise.cli import run
+from tiltwise import Market, run_experiment
+from tiltwise.recipes.residual_momentum import ResidualMomentum
 
 KEYS = ("delay", "cost", "fill", "start", "rotation")
 
@@ -13,22 +13,13 @@ KEYS = ("delay", "cost", "fill", "start", "rotation")
 @pytest.fixture(scope="module")
 def page(tmp_path_factory):
     folder = tmp_path_factory.mktemp("doubt")
-    asked = run.Asked(
-        recipe="residual_momentum",
-        data="synthetic:13",
-        market=Market.synthetic(13, sessions=1150),
-        settings=("lookback=300",),
-        universe=None,
-        start="2007-01-03",
-        end=None,
-        simulator=Simulator(),
-        folder=folder,
-        jobs=1,
-        seed=0,
-    )
-    run.execute(asked, quiet=True)
-    done = run.execute(dataclasses.replace(asked, settings=("lookback=300", "factors=1")), True)
-    return folder / "reports" / f"{done.facts['run_id']}.html", done
+    market = Market.synthetic(13, sessions=1150)
+    strategy = ResidualMomentum(universe=market.assets, lookback=300)
+    for chosen in (strategy, dataclasses.replace(strategy, factors=1)):
+        run = run_experiment(
+            chosen, market, "2007-01-03", ledger=folder, data="synthetic:13", jobs=1
+        )
+    return run.page_path, run
 
 
 def plot(key):
@@ -39,7 +30,7 @@ def plot(key):
 @pytest.mark.parametrize("width", [1280, 390])
 def test_doubt_is_drawn_and_fits(browser, page, width, dark):
     """H.09: the shift is part of every report."""
-    path, done = page
+    path, run = page
     with browser.open(path, width, 844, dark=dark) as tab:
         assert tab.evaluate("document.documentElement.scrollWidth") == width
         for key in KEYS:
@@ -50,7 +41,7 @@ def test_doubt_is_drawn_and_fits(browser, page, width, dark):
         loss = "#ee8a4f" if dark else "#c4561a"
         assert tab.evaluate(f"{plot('delay')}._fullData[0].marker.color") == loss
         drawn = tab.evaluate(f"{plot('cost')}._fullData[0].y")
-        told = [point["sharpe"] for point in done.summary["doubt"]["cost"]]
+        told = [point.sharpe for point in run.robustness.cost.points]
         assert drawn == pytest.approx(told, rel=1e-4)
         shot = tab.screenshot(path.parent / f"{width}-{'dark' if dark else 'light'}.png")
         assert shot.stat().st_size > 100_000
@@ -59,11 +50,11 @@ def test_doubt_is_drawn_and_fits(browser, page, width, dark):
 
 
 def test_the_rules_and_trials_stand_in_tables(browser, page):
-    path, done = page
+    path, run = page
     rows = "[...document.querySelectorAll('#against-simple-rules tbody tr')].map(r => r.innerText)"
     with browser.open(path, 390, 844) as tab:
         found = tab.evaluate(rows)
-        assert [row.split("\t")[0] for row in found] == list(done.summary["against"])
+        assert [row.split("\t")[0] for row in found] == list(run.robustness.against.index)
         region = "document.querySelector('#against-simple-rules .scroll')"
         assert tab.evaluate(f"{region}.scrollWidth > {region}.clientWidth")
         assert tab.evaluate(f"{region}.tabIndex") == 0

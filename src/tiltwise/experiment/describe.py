@@ -23,7 +23,7 @@ def describe(result: RecordedRun, recipe: str = "") -> dict[str, Any]:
     return {
         "run_id": run.id,
         "recipe": recipe or run.recipe,
-        "strategy": dict(run.strategy),
+        "strategy": dict(result.configuration or run.strategy),
         "data": run.data,
         "data_id": run.data_id,
         "start": run.start,

@@ -4,8 +4,9 @@ import dataclasses
 import functools
 import json
 import re
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import pandas as pd
 
@@ -35,10 +36,13 @@ class RecordedRun:
     ----------
     run : the ledger's record: strategy, data, period, simulator, metrics, returns, files.
     ledger : where it is recorded.
+    configuration : the strategy's settings in the order of its fields; a run read back has them
+        sorted, as stored.
     """
 
     run: Run
     ledger: Ledger
+    configuration: Mapping[str, Any] | None = None
 
     @classmethod
     def open(cls, key: str, ledger: Ledger | Path | str = ".tiltwise") -> Self:

@@ -111,6 +111,6 @@ def experiment_files(
 def recorded(run: Run, ledger: Ledger) -> RecordedRun:
     """Record a run, count its trials, and write its page from what was recorded."""
     ledger.add(run)
-    result = RecordedRun(ledger.get(run.id), ledger)
+    result = RecordedRun(ledger.get(run.id), ledger, run.strategy)
     result.report()
     return result

@@ -10,44 +10,36 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from tiltwise import Ledger, Market, Simulator, cli
-from tiltwise.cli import compare, report, run
-from tiltwise.cli.exit_codes import UsageError
+from tiltwise import Ledger, Market, Strategy, cli, run_experiment
+from tiltwise.cli.commands.run import print_result
 from tiltwise.errors import LedgerError
 from tiltwise.evaluate.significance.paired import paired
+from tiltwise.experiment.compare import compare_runs
+from tiltwise.experiment.describe import describe
+from tiltwise.experiment.recorded_run import RecordedRun
+from tiltwise.recipes.benchmarks import EqualWeight
+from tiltwise.recipes.residual_momentum import ResidualMomentum
 from tiltwise.research.holdout import Vault
 
 MARKET = Market.synthetic(13, sessions=1150)
 Command = Callable[..., tuple[int, str, str]]
 
 
-def asked(folder: Path, *settings: str, recipe: str = "residual_momentum") -> run.Asked:
-    lookback = ("lookback=300",) if recipe == "residual_momentum" else ()
-    return run.Asked(
-        recipe=recipe,
-        data="synthetic:13",
-        market=MARKET,
-        settings=(*lookback, *settings),
-        universe=None,
-        start="2007-01-03",
-        end=None,
-        simulator=Simulator(),
-        folder=folder,
-        jobs=1,
-        seed=0,
-    )
+def recorded(folder: Path, strategy: Strategy, start: str = "2007-01-03") -> RecordedRun:
+    return run_experiment(strategy, MARKET, start, ledger=folder, data="synthetic:13", jobs=1)
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, run.Done, run.Done]:
-    """A folder with two runs of one family."""
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, RecordedRun, RecordedRun]:
+    """A folder with two runs of one family, each as it was when it was recorded."""
     folder = tmp_path_factory.mktemp("runs")
-    first = run.execute(asked(folder), quiet=True)
-    return folder, first, run.execute(asked(folder, "quantile=0.3"), quiet=True)
+    strategy = ResidualMomentum(universe=MARKET.assets, lookback=300)
+    first = recorded(folder, strategy)
+    return folder, first, recorded(folder, dataclasses.replace(strategy, quantile=0.3))
 
 
 @pytest.fixture
-def folder(made: tuple[Path, run.Done, run.Done], tmp_path: Path) -> Path:
+def folder(made: tuple[Path, RecordedRun, RecordedRun], tmp_path: Path) -> Path:
     return shutil.copytree(made[0], tmp_path / "copy")
 
 
@@ -67,9 +59,9 @@ def tiltwise(
     return call
 
 
-def test_json_carries_doubt_and_rules(made: tuple[Path, run.Done, run.Done]) -> None:
+def test_json_carries_doubt_and_rules(made: tuple[Path, RecordedRun, RecordedRun]) -> None:
     """H.09: the shift is part of every run; so are costs, fills, starts, placebo and rules."""
-    told = json.loads(json.dumps(made[1].summary))
+    told = json.loads(json.dumps(describe(made[1])))
     doubt = told["doubt"]
     assert [point["setting"] for point in doubt["delay"]] == [0, 1, 2, 5]
     assert [point["tainted"] for point in doubt["delay"]] == [True, False, False, False]
@@ -93,22 +85,22 @@ def test_json_carries_doubt_and_rules(made: tuple[Path, run.Done, run.Done]) -> 
     assert (asis["sharpe"], asis["low"], asis["high"]) == pytest.approx(tuple(metric.values()))
 
 
-def test_the_report_shows_them(made: tuple[Path, run.Done, run.Done]) -> None:
-    one, two = (Path(done.facts["files"]["report"]).read_text("utf-8") for done in made[1:])
+def test_the_report_shows_them(made: tuple[Path, RecordedRun, RecordedRun]) -> None:
+    one, two = (run.page_path.read_text("utf-8") for run in made[1:])
     for page in (one, two):
         for anchor in ("doubt", "against-simple-rules", "trials"):
             assert f'<section id="{anchor}"' in page
         assert "Rotation placebo" in page
     assert "Best of 2" in two
     assert "Best of" not in one
-    assert made[1].facts["grid"] is None
-    assert made[2].facts["grid"]["gap"]["sharpe"] > 0
+    assert made[1].counts.grid is None
+    assert made[2].counts.grid.table().loc["gap", "sharpe"] > 0
 
 
 def test_the_tables_are_printed(
-    made: tuple[Path, run.Done, run.Done], capsys: pytest.CaptureFixture[str]
+    made: tuple[Path, RecordedRun, RecordedRun], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run.print_result(made[1])
+    print_result(made[1])
     out = capsys.readouterr().out
     for word in ("delay 0 (looks ahead)", "cost 20 bps", "fill next open", "InverseVolatility"):
         assert word in out
@@ -117,10 +109,10 @@ def test_the_tables_are_printed(
 
 
 def test_a_report_is_drawn_again(
-    made: tuple[Path, run.Done, run.Done], folder: Path, tiltwise: Command
+    made: tuple[Path, RecordedRun, RecordedRun], folder: Path, tiltwise: Command
 ) -> None:
     """The last page is byte for byte the same; the first one now counts two trials."""
-    first, second = made[1].facts["run_id"], made[2].facts["run_id"]
+    first, second = made[1].id, made[2].id
     old = {i: (folder / "reports" / f"{i}.html").read_bytes() for i in (first, second)}
     shutil.rmtree(folder / "reports")
     code, out, _ = tiltwise("report", second[:8], "--json")
@@ -136,51 +128,51 @@ def test_a_report_is_drawn_again(
 
 
 def test_openings_of_the_vault_are_stamped(
-    made: tuple[Path, run.Done, run.Done], folder: Path
+    made: tuple[Path, RecordedRun, RecordedRun], folder: Path
 ) -> None:
     """1.11, H.11."""
     vault = Vault(folder)
     vault.seal("synthetic:13", "2007-06-01")
     with vault.open("synthetic:13", "the last look"):
         pass
-    page = report.rebuild(made[1].facts["run_id"], folder).path.read_text("utf-8")
+    page = RecordedRun.open(made[1].id, folder).html()
     assert "Sealed from 2007-06-01: vault opened 1 time" in page
     assert page.count("vault opened 1 time") == 2
 
 
 def test_what_was_recorded_without_tables_has_no_report(
-    made: tuple[Path, run.Done, run.Done], tmp_path: Path
+    made: tuple[Path, RecordedRun, RecordedRun], tmp_path: Path
 ) -> None:
-    whole = Ledger(made[0]).get(made[1].facts["run_id"])
+    whole = Ledger(made[0]).get(made[1].id)
     bare = Ledger(tmp_path / "bare")
     bare.add(dataclasses.replace(whole, files={}))
-    with pytest.raises(UsageError, match=r"evidence\.json, nav\.parquet, page\.json"):
-        report.rebuild(whole.id, bare.folder)
+    with pytest.raises(LedgerError, match=r"evidence\.json, nav\.parquet, page\.json"):
+        RecordedRun.open(whole.id, bare).report()
     with pytest.raises(LedgerError, match="it means 0"):
-        report.rebuild("ffff", bare.folder)
+        RecordedRun.open("ffff", bare)
 
 
 def test_a_row_with_fewer_metrics_hides_none(
-    made: tuple[Path, run.Done, run.Done], folder: Path
+    made: tuple[Path, RecordedRun, RecordedRun], folder: Path
 ) -> None:
-    ledger, key = Ledger(folder), made[2].facts["run_id"]
+    ledger, key = Ledger(folder), made[2].id
     few = dataclasses.replace(ledger.get(key), metrics={"sharpe": {"value": 1.0}}, files={})
     page = (folder / "reports" / f"{key}.html").read_bytes()
     ledger.add(few)
-    assert report.rebuild(key, folder).path.read_bytes() == page
+    assert RecordedRun.open(key, folder).report().read_bytes() == page
 
 
 def test_runs_are_compared(
-    made: tuple[Path, run.Done, run.Done], folder: Path, tiltwise: Command
+    made: tuple[Path, RecordedRun, RecordedRun], folder: Path, tiltwise: Command
 ) -> None:
-    keys = [done.facts["run_id"] for done in made[1:]]
+    keys = [run.id for run in made[1:]]
     code, out, _ = tiltwise("compare", *(key[:10] for key in keys), "--json")
     assert code == 0
     told = json.loads(out)
     assert [row["run"] for row in told["runs"]] == keys
     assert [row["settings"] for row in told["runs"]] == ["quantile=0.1", "quantile=0.3"]
     assert [row["trials"] for row in told["runs"]] == [2, 2]
-    assert told["runs"][0]["sharpe"] == made[1].facts["metrics"]["sharpe"]["value"]
+    assert told["runs"][0]["sharpe"] == made[1].summary.loc["sharpe", "value"]
     (pair,) = told["differences"]
     series = [Ledger(folder).get(key).returns.to_numpy() for key in keys]
     expected = paired(*series)
@@ -193,15 +185,14 @@ def test_runs_are_compared(
 
 
 def test_other_periods_are_said_and_one_run_is_refused(
-    made: tuple[Path, run.Done, run.Done], folder: Path
+    made: tuple[Path, RecordedRun, RecordedRun], folder: Path
 ) -> None:
-    key = made[1].facts["run_id"]
-    late = dataclasses.replace(asked(folder, recipe="equal_weight"), start="2007-03-01")
-    other = run.execute(late, quiet=True).facts["run_id"]
-    done = compare.execute([key, other], folder)
+    key = made[1].id
+    other = recorded(folder, EqualWeight(universe=MARKET.assets), "2007-03-01").id
+    done = compare_runs([key, other], folder)
     assert "the periods differ" in done.notes[0]
     sessions = pd.DatetimeIndex(Ledger(folder).get(other).returns.index)
     assert done.differences["sessions"].tolist() == [len(sessions)]
     for keys in ([key], [key, key]):
-        with pytest.raises(UsageError, match="two runs or more"):
-            compare.execute(keys, folder)
+        with pytest.raises(LedgerError, match="two runs or more"):
+            compare_runs(keys, folder)
