@@ -1,24 +1,14 @@
-"""The commands, in the order of the help page; each stands in a module of its name."""
+"""The application: every module of `cli.commands` is a command, or a group of them, of its name."""
+
+import importlib
+from importlib.resources import files
 
 import typer
 
-from tiltwise.cli import stores
-from tiltwise.cli.commands.audit import audit
-from tiltwise.cli.commands.claims import claims
-from tiltwise.cli.commands.compare import compare
-from tiltwise.cli.commands.doctor import doctor
-from tiltwise.cli.commands.new import new
-from tiltwise.cli.commands.null import null
-from tiltwise.cli.commands.recipes import recipes
-from tiltwise.cli.commands.replicate import replicate
-from tiltwise.cli.commands.report import report
-from tiltwise.cli.commands.risks import risks
-from tiltwise.cli.commands.run import run
-from tiltwise.cli.commands.sweep import sweep
-from tiltwise.cli.commands.systems import systems
-from tiltwise.cli.commands.tune import tune
-from tiltwise.cli.export import export
 from tiltwise.report.components.disclaimer import NOTICE
+
+FIRST = ("claims", "run", "recipes", "new", "doctor")
+"""Commands that the help page lists before the others."""
 
 app = typer.Typer(
     name="tiltwise",
@@ -30,24 +20,17 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-for command in (
-    claims,
-    run,
-    recipes,
-    new,
-    doctor,
-    replicate,
-    risks,
-    systems,
-    audit,
-    sweep,
-    tune,
-    compare,
-    report,
-    null,
-):
-    app.command()(command)
-app.add_typer(stores.data, name="data")
-app.add_typer(stores.ledger, name="ledger")
-app.add_typer(stores.vault, name="vault")
-app.add_typer(export, name="export")
+
+def names() -> list[str]:
+    """Return the names of the commands: files of `cli.commands`, in the order of the help page."""
+    folder = files("tiltwise.cli.commands")
+    found = {p.name.removesuffix(".py") for p in folder.iterdir() if p.name.endswith(".py")}
+    return [*FIRST, *sorted(found - {*FIRST, "__init__"})]
+
+
+for name in names():
+    command = vars(importlib.import_module(f"tiltwise.cli.commands.{name}"))[name]
+    if isinstance(command, typer.Typer):
+        app.add_typer(command, name=name)
+    else:
+        app.command()(command)

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import typing
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -171,6 +172,18 @@ def recipe_of(name: str, data: str, market: Any, chosen: "Chosen") -> Any:
     recipe = recipes.load(name)
     assets = universe(recipe, data, market, chosen.universe)
     return strategy(recipe, list(chosen.settings or ()), universe=assets)
+
+
+def grid_of(
+    name: str, data: str, market: Any, chosen: "Chosen", grid: Sequence[tuple[str, ...]]
+) -> list[Any]:
+    """Return a strategy for every combination of further settings."""
+    from tiltwise import recipes
+
+    recipe = recipes.load(name)
+    assets = universe(recipe, data, market, chosen.universe)
+    own = chosen.settings or ()
+    return [strategy(recipe, [*own, *settings], universe=assets) for settings in grid]
 
 
 def variant_fields(chosen: "Chosen") -> dict[str, Any]:

@@ -16,6 +16,7 @@ from tiltwise.experiment.counts import LedgerCounts
 from tiltwise.experiment.record import NEEDED, ROBUSTNESS, StoredBacktest
 from tiltwise.ledger import Ledger, Run
 from tiltwise.ledger.run import number as as_stored
+from tiltwise.report.components.document import save
 from tiltwise.report.components.text import number
 from tiltwise.report.run import benchmarks as benchmark_sections
 from tiltwise.report.run import page, risks, sensitivity, trials_section
@@ -129,13 +130,7 @@ class RecordedRun:
         LedgerError
             The run was recorded without the files that a page needs.
         """
-        text = self.html()
-        target = Path(path) if path else self.page_path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        part = target.with_suffix(".part")
-        part.write_text(text, encoding="utf-8")
-        part.replace(target)
-        return target
+        return save(Path(path) if path else self.page_path, self.html())
 
     def html(self) -> str:
         """Return the page of the run."""

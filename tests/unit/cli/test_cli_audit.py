@@ -3,7 +3,7 @@
 import pytest
 
 from tiltwise import Market
-from tiltwise.cli import audit
+from tiltwise.cli.commands import audit
 from tiltwise.cli.exit_codes import UsageError
 from tiltwise.errors import MissingData, StrategyError
 

@@ -1,6 +1,7 @@
 """``tiltwise sweep`` without the command line around it."""
 
 import dataclasses
+import itertools
 import json
 import math
 import os
@@ -8,49 +9,44 @@ from pathlib import Path
 
 import pytest
 
-from tiltwise import Ledger, Market, Simulator
-from tiltwise.cli import sweep
+from tiltwise import Ledger, Market, Strategy
+from tiltwise.cli.commands import sweep
 from tiltwise.cli.exit_codes import UsageError
-from tiltwise.errors import TiltwiseError
+from tiltwise.experiment.sweep import SweepResult, sweep_experiment
+from tiltwise.recipes.residual_momentum import ResidualMomentum
+
+MARKET = Market.synthetic(13, sessions=700)
+BASE = ResidualMomentum(universe=MARKET.assets, lookback=300)
 
 
-def asked(folder: Path, *grid: str) -> sweep.Asked:
-    return sweep.Asked(
-        recipe="residual_momentum",
-        data="synthetic:13",
-        market=Market.synthetic(13, sessions=700),
-        settings=("lookback=300",),
-        grid=grid,
-        universe=None,
-        start=None,
-        end=None,
-        simulator=Simulator(),
-        folder=folder,
-        jobs=1,
-        seed=0,
+def swept(folder: Path, *strategies: Strategy, capped: bool = False) -> SweepResult:
+    return sweep_experiment(
+        strategies, MARKET, ledger=Ledger(folder), capped=capped, data="synthetic:13", jobs=1
     )
 
 
 def test_combinations_are_all_of_them() -> None:
-    made = sweep.combinations(("factors=1,2", "signal=momentum,reversion"))
+    made = sweep.combinations(["factors=1,2", "signal=momentum,reversion"])
     assert made[1] == ("factors=1", "signal=reversion")
     assert len(made) == 4
-    assert sweep.combinations(()) == [()]
+    assert sweep.combinations(None) == [()]
     for text in ("factors", "factors="):
         with pytest.raises(UsageError, match="key=value"):
-            sweep.combinations((text,))
+            sweep.combinations([text])
 
 
 def test_a_grid_is_run_recorded_and_printed(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    done = sweep.execute(asked(tmp_path, "factors=1,2", "quantile=0.1,0.3"), quiet=True)
+    grid = itertools.product((1, 2), (0.1, 0.3))
+    strategies = [dataclasses.replace(BASE, factors=f, quantile=q) for f, q in grid]
+    done = swept(tmp_path, *strategies)
     assert len(done.trials) == 4
     assert done.best.trials == 4
     assert len(Ledger(tmp_path).runs()) == 4
     assert done.grid is not None
     assert done.grid.sharpes.max() == pytest.approx(done.trials["sharpe"].iloc[0], rel=0.01)
-    told = json.loads(json.dumps(done.summary, default=str))
+    told = json.loads(json.dumps(done.to_json(), default=str))
     assert len(told["trials"]) == 4
     assert set(told["against"]) == {
         "MKT",
@@ -59,7 +55,7 @@ def test_a_grid_is_run_recorded_and_printed(
         "InverseVolatility",
         "Trend",
     }
-    sweep.print_result(done)
+    sweep.print_result("ResidualMomentum on synthetic:13: 4 configurations", done)
     out = capsys.readouterr().out
     assert "ResidualMomentum on synthetic:13: 4 configurations" in out
     assert "best of 4 trials counted in this ledger" in out
@@ -71,8 +67,8 @@ def test_a_limit_on_turnover_has_its_price(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """1.14: realised turnover is within each cap, less of it costs less; the curve is printed."""
-    caps = dataclasses.replace(asked(tmp_path), turnover="none,0.16,0.08,0.04,0.02")
-    done = sweep.execute(caps, quiet=True)
+    caps = sweep.limited([BASE], "none,0.16,0.08,0.04,0.02")
+    done = swept(tmp_path, *caps, capped=True)
     curve = done.limits
     assert curve is not None
     assert curve["cap"].tolist() == [math.inf, 0.16, 0.08, 0.04, 0.02]
@@ -82,26 +78,28 @@ def test_a_limit_on_turnover_has_its_price(
     run = next(r for r in Ledger(tmp_path).runs() if r.strategy["cap"] == 0.08)
     assert curve["sharpe"].iloc[2] == run.metrics["sharpe"]["value"]
     assert (curve["gross_sharpe"] > curve["sharpe"]).all()
-    sweep.print_result(done)
+    sweep.print_result("caps", done)
     out = capsys.readouterr().out
     table = out.split("what a limit on turnover costs and saves")[1]
     for word in ("realised a session", "cost a year", "Sharpe before costs", "after costs", "none"):
         assert word in table
     with pytest.raises(UsageError, match=r"none,0\.16,0\.08"):
-        sweep.execute(dataclasses.replace(caps, turnover="much"), quiet=True)
+        sweep.limited([BASE], "much")
     with pytest.raises(UsageError, match="one configuration"):
-        sweep.execute(dataclasses.replace(caps, grid=("factors=1,2",)), quiet=True)
+        sweep.limited([BASE, BASE], "none")
 
 
 def test_one_configuration_has_no_average(tmp_path: Path) -> None:
-    done = sweep.execute(asked(tmp_path), quiet=True)
+    done = swept(tmp_path, BASE)
     assert done.grid is None
-    assert done.summary["grid"] is None
+    assert done.to_json()["grid"] is None
 
 
-def test_a_wrong_field_is_a_usage_error(tmp_path: Path) -> None:
-    with pytest.raises(TiltwiseError, match="has the fields"):
-        sweep.execute(asked(tmp_path, "nothing=1,2"), quiet=True)
+def test_a_wrong_field_is_a_usage_error(tiltwise) -> None:
+    words = ("sweep", "residual_momentum", "--data", "synthetic:13", "--grid", "nothing=1,2")
+    code, _, err = tiltwise(*words)
+    assert code == 2
+    assert "has the fields" in err
 
 
 @pytest.mark.parametrize("command", [("sweep", "--grid"), ("tune", "--space")], ids=lambda c: c[0])

@@ -6,7 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 import claims_demo
-from tiltwise.cli.export import export
+from tiltwise.cli.commands.export import export
 from tiltwise.errors import MissingData
 
 run = CliRunner()

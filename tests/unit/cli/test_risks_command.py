@@ -11,7 +11,8 @@ import pytest
 from rich.console import Console
 
 from tiltwise import Market
-from tiltwise.cli import risks
+from tiltwise.cli.commands import risks
+from tiltwise.experiment.recorded_run import RecordedRun
 from tiltwise.report.components.disclaimer import NOTICE
 from tiltwise.report.components.document import document
 from tiltwise.research.risk.register import RISKS
@@ -96,7 +97,7 @@ def test_ruin_is_red(tiltwise: Command, tmp_path: Path) -> None:
     assert f"lost everything on {run['ruined']}" in section
     assert ".risks tr:has(.ruin)" in page
     assert "--ruin: #b3261e;" in page
-    found = risks.read(run["run_id"], Path(run["files"]["report"]).parents[1])
+    found = RecordedRun.open(run["run_id"], Path(run["files"]["report"]).parents[1]).risks
     out = StringIO()
     console = Console(file=out, force_terminal=True, width=240, color_system="standard")
     console.print(risks.table(found))

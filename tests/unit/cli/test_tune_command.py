@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tiltwise import Decision, Ledger, Strategy
-from tiltwise.cli import tune
+from tiltwise.cli.commands import tune
 from tiltwise.cli.exit_codes import UsageError
 from tiltwise.recipes.residual_momentum import ResidualMomentum
 from tiltwise.research.holdout import Vault

@@ -1,11 +1,13 @@
-"""The command ``tiltwise replicate``, in five stages; `cli.replica` does the work."""
+"""``tiltwise replicate``: track a benchmark with a few funds, in five stages."""
 
+import functools
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from tiltwise.cli import console
+from tiltwise.cli.exit_codes import UsageError
 from tiltwise.cli.groups import Chosen, spelled_out
 from tiltwise.cli.options import (
     Benchmark,
@@ -19,6 +21,9 @@ from tiltwise.cli.options import (
     Quiet,
     Rates,
 )
+
+if TYPE_CHECKING:
+    from tiltwise.market.gaps import Policy
 
 
 @spelled_out
@@ -73,7 +78,11 @@ def replicate(
     Example: tiltwise replicate --data funds.parquet --benchmark MTUM --folder replica
     """
     from tiltwise.cli import config as configuration
-    from tiltwise.cli import inputs, replica
+    from tiltwise.cli import holdout, inputs
+    from tiltwise.experiment import replication
+    from tiltwise.ledger import Ledger
+    from tiltwise.recipes.sparse_replication import SparseReplication
+    from tiltwise.research.studies.replication import stages as steps
     from tiltwise.research.studies.replication.models import Bulk
 
     where = configuration.read(config, data=data, folder=ledger)
@@ -83,28 +92,74 @@ def replicate(
         checkpoint_every_n_months=checkpoint_every_n_months,
         minimal_logging=minimal_logging,
     )
-    asked = replica.Asked(
-        folder=folder,
-        ledger=where.folder,
-        simulator=inputs.simulator(fill, delay, cost_bps, False),
-        bulk=bulk,
-        quiet=quiet,
+    job = replication.Job(
+        folder,
+        Ledger(where.folder),
+        inputs.simulator(fill, delay, cost_bps, False),
+        bulk,
+        log=functools.partial(console.note, quiet=quiet),
+        bars=functools.partial(console.progress, quiet=quiet),
     )
-    stages = replica.stages(stage)
+    stages = chosen_stages(stage)
     if stages[0] == "data":
-        source: dict[str, Any] = {
-            "benchmark": benchmark,
-            "macro": macro,
-            "rates": rates,
-            "calendar": calendar,
-        }
-        period = (chosen.start, chosen.end)
-        read = replica.Source(where.data, source, tuple(gaps or ()), chosen.universe, open_vault)
-        replica.take(asked, read, tuple(chosen.settings or ()), period)
+        market = inputs.market(
+            where.data,
+            benchmark=benchmark,
+            macro=macro,
+            rates=rates,
+            calendar=calendar,
+            quiet=quiet,
+        )
+        holdout.admitted(where.folder, where.data, market, chosen.end, open_vault)
+        known = market if chosen.end is None else market.asof(chosen.end)
+        known = replication.closed(known, policies_of(gaps), job.log)
+        settings = list(chosen.settings or ())
+        assets = inputs.universe(SparseReplication, where.data, known, chosen.universe)
+        strategy = inputs.strategy(SparseReplication, settings, universe=assets)
+        label = inputs.label(where.data)
+        replication.begin(job, known, strategy, settings, chosen.start, data=label)
     elif chosen != Chosen() or gaps:
-        replica.refuse(stages[0])
-    told = replica.execute(asked, stages)
+        raise UsageError(
+            f"--stage {stages[0]} takes strategy, assets, gaps and period from the stage data; "
+            "give --set, --universe, --gaps, --start and --end there"
+        )
+    about = steps.about(folder)
+    assets = tuple(about["universe"])
+    strategy = inputs.strategy(SparseReplication, about["settings"], universe=assets)
+    outcome = replication.run_stages(job, strategy, stages)
     if json:
-        console.emit_json(told)
+        console.emit_json(outcome)
     else:
-        replica.print_result(told)
+        print_result(outcome)
+
+
+def chosen_stages(one: str | None) -> tuple[str, ...]:
+    """Return the stages to run."""
+    from tiltwise.experiment.replication import STAGES
+
+    if one is None:
+        return STAGES
+    if one not in STAGES:
+        raise UsageError(f"--stage {one}: the stages are {', '.join(STAGES)}")
+    return (one,)
+
+
+def policies_of(texts: list[str] | None) -> dict[str, "Policy"]:
+    """Return the policy of each field, from texts such as prices=forward:3."""
+    from tiltwise.market.gaps import Policy
+
+    policies = {}
+    for text in texts or ():
+        field, equals, how = text.partition("=")
+        if not equals:
+            raise UsageError(f"--gaps {text}: write field=how, as in prices=forward:3")
+        policies[field] = Policy.parse(how)
+    return policies
+
+
+def print_result(outcome: dict[str, Any]) -> None:
+    """Print the evidence, and where the files are."""
+    if "text" in outcome:
+        print(outcome["text"])
+        print(f"\nrun {outcome['run_id']}\npage {outcome['page']}")
+    print(f"files {outcome['folder']}")

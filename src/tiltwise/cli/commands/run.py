@@ -47,15 +47,14 @@ def run(
     Example: tiltwise run residual_momentum --data sample:stocks --set signal=reversion
     """
     from tiltwise.cli import dialect as dialects
-    from tiltwise.cli import inputs
-    from tiltwise.cli import vault as vaults
+    from tiltwise.cli import holdout, inputs
     from tiltwise.experiment.describe import describe
     from tiltwise.ledger import Ledger
 
     name = dialects.known(dialect) if dialect else None
     where = place.where(data)
     market = beside.market(where.data)
-    vaults.admitted(where.folder, where.data, market, chosen.end, open_vault)
+    holdout.admitted(where.folder, where.data, market, chosen.end, open_vault)
     bars = functools.partial(console.progress, quiet=quiet)
     label = inputs.label(where.data)
     if variant:

@@ -160,3 +160,12 @@ def _share(part: Any, counts: dict[str, int], columns: dict[str, list[Any]]) -> 
         return part
     columns.setdefault(key, part)
     return {"$column": list(columns).index(key)}
+
+
+def save(path: Path, page: str) -> Path:
+    """Write a page and return its path; a reader never sees half of it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(".part")
+    part.write_text(page, encoding="utf-8")
+    part.replace(path)
+    return path

@@ -1,0 +1,167 @@
+"""``tiltwise vault``: a sealed final period, and every recorded look into it."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from tiltwise.cli import console
+from tiltwise.cli.groups import Chosen, Companions, Fills, spelled_out
+from tiltwise.cli.options import (
+    Benchmark,
+    Calendar,
+    Config,
+    Data,
+    Folder,
+    Json,
+    Quiet,
+    Recipe,
+    Seed,
+    Settings,
+    Start,
+    Universe,
+)
+
+if TYPE_CHECKING:
+    from tiltwise.ledger import Run
+
+vault = typer.Typer(help="A final period that nobody sees by accident.", no_args_is_help=True)
+SHOWN = (
+    "gross_sharpe",
+    "sharpe",
+    "sortino",
+    "cagr",
+    "max_drawdown",
+    "turnover_one_way",
+    "cost_drag",
+)
+
+
+@vault.command("seal")
+def vault_seal(
+    start: Annotated[str, typer.Argument(help="first sealed day; it is never moved")],
+    data: Data = None,
+    config: Config = None,
+    folder: Folder = None,
+    json: Json = False,
+) -> None:
+    """Seal the end of a data set: runs that reach into it need --open-vault and a reason.
+
+    Example: tiltwise vault seal 2020-01-01 --data sample:stocks
+    """
+    from tiltwise.cli import config as configuration
+    from tiltwise.cli import inputs
+    from tiltwise.ledger import Ledger
+    from tiltwise.research.holdout import Vault
+
+    where = configuration.read(config, data=data, folder=folder)
+    sealed = Vault(Ledger(where.folder)).seal(inputs.label(where.data), start)
+    first = f"{sealed.start:%Y-%m-%d}"
+    if json:
+        console.emit_json({"data": sealed.label, "sealed_from": first, "row": sealed.row})
+    else:
+        print(f"{sealed.label} is sealed from {first}")
+
+
+@vault.command("score")
+@spelled_out
+def vault_score(
+    recipe: Recipe,
+    *,
+    data: Data = None,
+    settings: Settings = None,
+    start: Start = None,
+    end: Annotated[str | None, typer.Option(help="last session; default: before the seal")] = None,
+    universe: Universe = None,
+    benchmark: Benchmark = None,
+    calendar: Calendar = None,
+    fills: Fills,
+    open_vault: Annotated[
+        str | None, typer.Option(help="score the sealed period too; the reason")
+    ] = None,
+    config: Config = None,
+    folder: Folder = None,
+    seed: Seed = 0,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Score a strategy before the seal, by the engine that will score the sealed period.
+
+    Example: tiltwise vault score residual_momentum --data sample:stocks
+    """
+    from tiltwise.cli import config as configuration
+    from tiltwise.cli import inputs
+    from tiltwise.ledger import Ledger
+    from tiltwise.research.holdout import Vault
+
+    where = configuration.read(config, data=data, folder=folder)
+    market = Companions(benchmark, calendar=calendar).market(where.data)
+    chosen = Chosen(settings, start, end, universe)
+    strategy = inputs.recipe_of(recipe, where.data, market, chosen)
+    simulator, label = fills.simulator(), inputs.label(where.data)
+    holdout = Vault(Ledger(where.folder))
+    period = (start, end)
+    with console.progress(f"{strategy.name} on {label}", quiet):
+        runs = {
+            "validation": holdout.validate(strategy, market, label, *period, simulator, seed=seed)
+        }
+        if open_vault is not None:
+            runs["sealed"] = holdout.evaluate(
+                strategy, market, label, open_vault, simulator=simulator, seed=seed
+            )
+    rows = [_scored(name, run, holdout.statement(label)) for name, run in runs.items()]
+    if json:
+        console.emit_json(rows)
+    else:
+        print_scores(rows)
+
+
+@vault.command("status")
+def vault_status(config: Config = None, folder: Folder = None, json: Json = False) -> None:
+    """Say what is sealed, how often it was opened and why.
+
+    Example: tiltwise vault status
+    """
+    from tiltwise.cli import config as configuration
+    from tiltwise.cli import holdout
+
+    rows = holdout.status(configuration.read(config, folder=folder).folder)
+    if json:
+        console.emit_json(rows)
+    else:
+        print_status(rows)
+
+
+def _scored(period: str, run: "Run", statement: str) -> dict[str, Any]:
+    metrics = {name: run.metrics[name] for name in SHOWN}
+    facts = {"period": period, "run_id": run.id, "start": run.start, "end": run.end}
+    return {**facts, "sessions": len(run.returns), "metrics": metrics, "vault": statement}
+
+
+def print_scores(rows: list[dict[str, Any]]) -> None:
+    """Print a column for each period, Sharpe ratios with their intervals."""
+    from tiltwise.evaluate.metrics import METRICS
+
+    table = [["sessions", *(str(row["sessions"]) for row in rows)]]
+    for name in SHOWN:
+        cells = []
+        for metric in (row["metrics"][name] for row in rows):
+            words = [
+                console.number(metric[k], METRICS[name].unit) for k in ("value", "low", "high")
+            ]
+            cells.append(words[0] if words[1] == "-" else f"{words[0]} ({words[1]} to {words[2]})")
+        table.append([name, *cells])
+    head = [f"{row['period']}, {row['start']} to {row['end']}" for row in rows]
+    console.table("one engine, two periods; 90 % intervals", ["", *head], table)
+    print(f"vault: {rows[-1]['vault']}")
+
+
+def print_status(rows: list[dict[str, Any]]) -> None:
+    """Print seals and openings."""
+    for row in rows:
+        print(f"{row['data']}: sealed from {row['sealed_from']}, opened {len(row['opened'])} times")
+        for reason in row["opened"]:
+            print(f"  opened: {reason}")
+        for family, looks in row["looks"].items():
+            print(f"  {family}: {looks} recorded runs reach into it")
+    if not rows:
+        print("nothing is sealed here")
