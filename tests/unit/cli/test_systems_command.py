@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from tiltwise import Ledger, Market, Simulator
-from tiltwise.cli import systems
+from tiltwise import Ledger, Market
+from tiltwise.cli.commands.systems import REMARKS
+from tiltwise.experiment.systems import compare_systems
 
 NINE = 9
 
@@ -53,18 +54,12 @@ def test_a_reason_is_printed(tiltwise, prices):
 def test_a_sample_is_remarked_on(tmp_path):
     """The index of a sample has no dividends and its companies survived: the table says so."""
     market = Market.synthetic(5, sessions=400, assets=3)
-    asked = systems.Asked(
+    found, page = compare_systems(
+        market,
+        ledger=Ledger(tmp_path),
+        remark=REMARKS["sample:stocks"],
         data="sample:stocks",
-        market=market,
-        universe=None,
-        start=None,
-        end=None,
-        simulator=Simulator(),
-        folder=tmp_path,
         jobs=1,
-        seed=0,
-        full=False,
     )
-    found, page = systems.execute(asked, quiet=True)
     assert found.notes[0].endswith("the companies are survivors: beating it proves nothing")
     assert "companies are survivors" in page.read_text("utf-8")
