@@ -446,11 +446,11 @@ def _exchange(name: str, year: int) -> Calendar:
     start, end = _FIRST_DAY, pd.Timestamp(year=year, month=12, day=31)
     try:
         try:
-            found = source.get_calendar(name, start=start, end=end)
+            exchange = source.get_calendar(name, start=start, end=end)
         except ValueError:  # some rules cover fewer years; an instance of any length knows which
             rules = source.get_calendar(name, start="2022-01-03", end="2022-12-30")
             start, end = max(start, rules.bound_min() or start), min(end, rules.bound_max() or end)
-            found = source.get_calendar(name, start=start, end=end)
+            exchange = source.get_calendar(name, start=start, end=end)
     except source.errors.InvalidCalendarName as error:
         raise DataError(
             f"no exchange calendar is called {name!r}: use XNYS, XLON, XETR, XTKS or another "
@@ -461,6 +461,6 @@ def _exchange(name: str, year: int) -> Calendar:
             f"the rules of the calendar {name} cannot be computed from {start:%Y-%m-%d} to "
             f'{end:%Y-%m-%d} ({str(error)[:120]}); use calendar="rows"'
         ) from error
-    sessions = pd.DatetimeIndex(found.sessions.asi8, name="date")
-    half_days = frozenset(found.early_closes.as_unit("ns"))
-    return Calendar(found.name, sessions, half_days, "exchange", start, end, sessions[-1])
+    sessions = pd.DatetimeIndex(exchange.sessions.asi8, name="date")
+    half_days = frozenset(exchange.early_closes.as_unit("ns"))
+    return Calendar(exchange.name, sessions, half_days, "exchange", start, end, sessions[-1])

@@ -274,14 +274,14 @@ class FromWeights(Strategy):
     def decide_many(self, model: None, past: Market, dates: pd.DatetimeIndex) -> Decisions:
         """Call the function once and return the rows asked for; absent rows hold."""
         prices = past.prices
-        asked = dates
+        labels = dates
         if self.rows == "held":
             # The weight earned in the session after `t` stands in that session's row. Its prices
             # are not known yet, so a row is added whose prices must not matter.
             ahead = pd.DatetimeIndex([past.calendar.forward(past.now, 1)], name="date")
             last = pd.DataFrame(prices.to_numpy()[-1:], index=ahead, columns=prices.columns)
             prices = pd.concat([prices, last])
-            asked = pd.DatetimeIndex(prices.index[prices.index.get_indexer(dates) + 1])
+            labels = pd.DatetimeIndex(prices.index[prices.index.get_indexer(dates) + 1])
         table = self.function(prices)
         if not isinstance(table, pd.DataFrame):
             raise StrategyError(
@@ -290,7 +290,7 @@ class FromWeights(Strategy):
         strangers = table.columns.difference(prices.columns)
         if len(strangers):
             raise WeightsError(f"{self.name} weighs {strangers[0]}, which is not in the market")
-        rows = table.reindex(asked)
+        rows = table.reindex(labels)
         weights = rows.reindex(columns=prices.columns, fill_value=0.0)
         weights[rows.isna().all(axis=1)] = np.nan
         return Decisions(weights.set_axis(dates, axis=0))

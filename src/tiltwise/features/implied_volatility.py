@@ -20,8 +20,8 @@ def realised(market: Market, window: int = MONTH, against: str | None = None) ->
     A session on which it did not print is left out, not counted as one without a move.
     """
     returns = market_returns(market, against).dropna()
-    told = rolling.deviation(returns.to_numpy(np.float64)[:, None], window)[:, 0]
-    return pd.Series(told * math.sqrt(YEAR), returns.index)
+    deviation = rolling.deviation(returns.to_numpy(np.float64)[:, None], window)[:, 0]
+    return pd.Series(deviation * math.sqrt(YEAR), returns.index)
 
 
 def fear(market: Market, against: str | None = None) -> tuple[pd.Series, str]:

@@ -100,7 +100,7 @@ def training_table(
     notes = [chosen.notice if columns is None else f"{len(names)} columns, as asked for"]
     for start, end in zip(ends[: max(last, 0)], ends[rule.horizon :], strict=False):
         try:
-            parts.append(_kept(known, start, end, labeller, rule))
+            parts.append(_month_labels(known, start, end, labeller, rule))
         except InfeasibleError as error:
             notes.append(f"{start.date()} left out: {error}")
     if not parts:
@@ -111,14 +111,14 @@ def training_table(
     index, place = _stacked(parts, known.assets)
     whole = feature_rows(known, pd.DatetimeIndex([part.start for part in parts]), names)
     cells = whole.to_numpy()[place]
-    kept = ~np.isnan(cells).all(axis=1)
-    if not kept.all():
-        notes.append(f"{int((~kept).sum())} rows left out: not one feature is known")
-    index, cells = index[kept], cells[kept]
+    usable = ~np.isnan(cells).all(axis=1)
+    if not usable.all():
+        notes.append(f"{int((~usable).sum())} rows left out: not one feature is known")
+    index, cells = index[usable], cells[usable]
     months = pd.DatetimeIndex([part.end for part in parts])
-    label = np.concatenate([part.labels for part in parts])[kept]
-    weight = np.concatenate([part.weights for part in parts])[kept]
-    end = months.repeat([len(part.assets) for part in parts])[kept]
+    label = np.concatenate([part.labels for part in parts])[usable]
+    weight = np.concatenate([part.weights for part in parts])[usable]
+    end = months.repeat([len(part.assets) for part in parts])[usable]
     return TrainingTable(
         features=pd.DataFrame(cells, index, whole.columns),
         labels=pd.Series(label, index, name="label"),
@@ -154,14 +154,14 @@ def _stacked(
     return index, month * len(columns) + codes
 
 
-def _kept(
+def _month_labels(
     known: Market, start: pd.Timestamp, end: pd.Timestamp, labeller: Labeller, rule: LabelRule
 ) -> _Month:
     """Return the labels of a month, worked out once for all fits: they rest on its rows alone."""
     month = known.asof(end, since=start)
     key = ("labels", labeller, rule)
-    found: _Month = month.cached(key, lambda: _labelled(month, start, end, labeller, rule))
-    return found
+    labelled: _Month = month.cached(key, lambda: _labelled(month, start, end, labeller, rule))
+    return labelled
 
 
 def _labelled(
@@ -179,6 +179,6 @@ def _labelled(
             f"{len(table)} sessions with a return of the benchmark and {len(assets)} assets with "
             f"one on each of them, up to {end.date()}: no book can be fitted"
         )
-    found = labeller(table[assets], track, rule.cap, rule.threshold)
-    labels = np.asarray(found.labels).astype(np.int64)
-    return _Month(start, end, assets, labels, np.asarray(found.weights, dtype=np.float64))
+    answer = labeller(table[assets], track, rule.cap, rule.threshold)
+    labels = np.asarray(answer.labels).astype(np.int64)
+    return _Month(start, end, assets, labels, np.asarray(answer.weights, dtype=np.float64))

@@ -80,8 +80,8 @@ def correlation_state(
 ) -> pd.Series:
     """Return "together" from `bounds[1]` above the usual correlation, "apart" from `bounds[0]`."""
     level = market.feature(mean_correlation, window=window).to_numpy()
-    found = _latched(level - _usual(level), bounds, ("apart", "together"))
-    return _series(market, found, "correlation")
+    states = _latched(level - _usual(level), bounds, ("apart", "together"))
+    return _series(market, states, "correlation")
 
 
 def factor_state(

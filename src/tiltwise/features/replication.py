@@ -61,8 +61,8 @@ def _momentum(market: Market, months: int, row: NDArray[np.intp]) -> Floats:
     if len(ends) > months + 1:
         ratio = prices[ends[months:-1]] / prices[ends[: -months - 1]]
         known[months + 2 :] = rolling.logs(ratio)
-    found: Floats = known[np.searchsorted(ends, row, side="right")]
-    return found
+    momentum: Floats = known[np.searchsorted(ends, row, side="right")]
+    return momentum
 
 
 def log_return(market: Market) -> pd.DataFrame:
@@ -126,10 +126,10 @@ def weighted(weights: pd.Series, values: pd.Series) -> float:
     held = weights[weights != 0]
     if abs(float(held.sum()) - 1.0) > 1e-6:
         raise DataError(f"the weights of the holdings sum to {held.sum():.6g}, not to one")
-    found = values.reindex(held.index)
-    if found.isna().any():
-        raise MissingData(f"no value of {found.index[found.isna()][0]}, which the fund holds")
-    return float((held * found).sum())
+    holdings = values.reindex(held.index)
+    if holdings.isna().any():
+        raise MissingData(f"no value of {holdings.index[holdings.isna()][0]}, which the fund holds")
+    return float((held * holdings).sum())
 
 
 def earnings_surprise(actual: float, estimate: float) -> float:
@@ -210,11 +210,11 @@ def _cells(market: Market, name: str, row: NDArray[np.intp]) -> Floats:
     window, shape = int(number), (len(row), len(market.assets))
     own = _windows(market.prices.to_numpy(), row, window)
     if kind == "vol":
-        found = rolling.deviation(own, window) * np.sqrt(float(SESSIONS_PER_YEAR))
+        cells = rolling.deviation(own, window) * np.sqrt(float(SESSIONS_PER_YEAR))
     else:
         base = _windows(market_prices(market).to_numpy()[:, None], row, window)
-        found = rolling.correlation(own, np.repeat(base, shape[1], axis=1), window)
-    newest: Floats = found[-1].reshape(shape)
+        cells = rolling.correlation(own, np.repeat(base, shape[1], axis=1), window)
+    newest: Floats = cells[-1].reshape(shape)
     return newest
 
 

@@ -100,10 +100,10 @@ class Region:
         for i in range(len(low)):
             if low[i] <= -_FREE and high[i] >= _FREE:
                 continue
-            kept = low[i], high[i]
+            limits = low[i], high[i]
             low[i], high[i] = -np.inf, np.inf
             if _has_point(self.rows, low, high):
-                low[i], high[i] = kept
+                low[i], high[i] = limits
         left = [self.name(i) for i in range(len(low)) if low[i] > -_FREE or high[i] < _FREE]
         return [name for name in left if name]
 
@@ -166,10 +166,10 @@ def solve(hessian: Floats, linear: Floats, within: Region) -> Solution:
 
 
 def _infeasible(within: Region) -> Exception:
-    found = within.binding()
-    if not found:
+    names = within.binding()
+    if not names:
         return StrategyError("the constraints leave a single point or less to rounding; loosen one")
-    return InfeasibleError(f"no solution: these contradict each other: {'; '.join(found)}")
+    return InfeasibleError(f"no solution: these contradict each other: {'; '.join(names)}")
 
 
 def _has_point(rows: Floats, low: Floats, high: Floats) -> bool:

@@ -403,7 +403,7 @@ def start(paths: int, assets: int, capital: float) -> State:
 def blank(rows: int, assets: int, paths: int, capital: float, detail: str) -> Paths:
     """Return an empty record; the parts that are never written cost no memory."""
     booked = 1 if detail == "nav" else rows
-    kept = rows if detail == "trades" else 0
+    detailed = rows if detail == "trades" else 0
     nav = np.empty((rows, paths))
     nav[0] = capital
     return Paths(
@@ -412,8 +412,8 @@ def blank(rows: int, assets: int, paths: int, capital: float, detail: str) -> Pa
         traded=np.zeros((booked, paths)),
         unfilled=np.zeros((booked, paths)),
         ruined=np.full(paths, -1, dtype=np.int64),
-        held=np.zeros((kept, assets, paths)),
-        trades=np.zeros((kept, assets, paths)),
+        held=np.zeros((detailed, assets, paths)),
+        trades=np.zeros((detailed, assets, paths)),
     )
 
 

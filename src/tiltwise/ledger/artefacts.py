@@ -178,15 +178,15 @@ def decode(data: bytes) -> "pd.Series":
 def _agreed(path: Path, data: bytes, recorded: str | None) -> str:
     """Return the SHA-256 of the file as it will stand, having compared it with what is there."""
     where = f"{path.parent.parent.name}/{path.parent.name}/{path.name}"
-    kept = path.read_bytes() if path.exists() else data
-    digest = _sha256(kept)
+    present = path.read_bytes() if path.exists() else data
+    digest = _sha256(present)
     if recorded not in (None, digest):
         raise LedgerError(
             f"{where}: not the bytes that were recorded for this run"
             f" ({'edited since' if path.exists() else 'deleted, and this run gives others'});"
             " run `tiltwise ledger verify`"
         )
-    if kept != data and not (path.name == RETURNS and _same_series(kept, data)):
+    if present != data and not (path.name == RETURNS and _same_series(present, data)):
         raise LedgerError(
             f"{where}: the same run gave other bytes; it is not deterministic, the file was edited,"
             " or the code changed without a new code version"
@@ -194,10 +194,10 @@ def _agreed(path: Path, data: bytes, recorded: str | None) -> str:
     return digest
 
 
-def _same_series(kept: bytes, data: bytes) -> bool:
+def _same_series(present: bytes, data: bytes) -> bool:
     """Whether two files hold the same bits: another pyarrow may write them otherwise."""
     try:
-        old, new = decode(kept), decode(data)
+        old, new = decode(present), decode(data)
     except Exception:  # pyarrow has a tree of its own for damaged files, beside OSError
         return False
     return old.index.equals(new.index) and old.to_numpy().tobytes() == new.to_numpy().tobytes()

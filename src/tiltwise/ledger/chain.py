@@ -129,8 +129,8 @@ class Chain:
     def head(self) -> tuple[int, str]:
         """Number and hash of the last entry: the one line to keep elsewhere."""
         with self.reading() as connection:
-            found = connection and connection.execute("SELECT row, hash FROM head").fetchone()
-        return (int(found[0]), str(found[1])) if found else (0, GENESIS)
+            last = connection and connection.execute("SELECT row, hash FROM head").fetchone()
+        return (int(last[0]), str(last[1])) if last else (0, GENESIS)
 
     def check(self) -> Iterator[Finding]:
         """Yield what is wrong with the entries; nothing else if the file itself cannot be read."""

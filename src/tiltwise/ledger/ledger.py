@@ -211,9 +211,9 @@ class Ledger:
         files = _union(entries)
         if len(files) == 1 and prefix:
             return {**entries[-1].body, "files": files[entries[-1].body["run"]]}
-        found = ", ".join(list(files)[:5]) or "none"
+        candidates = ", ".join(list(files)[:5]) or "none"
         raise LedgerError(
-            f"{key!r} should mean one run of {self.folder}; it means {len(files)} ({found})."
+            f"{key!r} should mean one run of {self.folder}; it means {len(files)} ({candidates})."
             " See `tiltwise ledger list`"
         )
 

@@ -184,9 +184,9 @@ def jumps(panel: Examined) -> Iterator[Finding]:
             others = np.delete(moves[row], j)
             others = others[np.isfinite(others)]
             common = float(np.median(others)) if len(others) else 0.0
-            found = _jump(float(move[row]), common, _shift(prices[:, j], row + 1), sigma)
-            if found is not None:
-                yield Finding(found[0], found[1], asset, index[row + 1], found[2])
+            jump = _jump(float(move[row]), common, _shift(prices[:, j], row + 1), sigma)
+            if jump is not None:
+                yield Finding(jump[0], jump[1], asset, index[row + 1], jump[2])
 
 
 def _carried(prices: Floats) -> Floats:

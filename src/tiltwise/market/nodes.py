@@ -43,20 +43,20 @@ class Nodes:
 
     def get(self, key: str, compute: Callable[[], Arrays]) -> Arrays:
         """Return what is kept under `key`, computing it if absent: once, whoever else asks."""
-        found = self._items.get(key)
-        if found is not None:
-            return found
+        arrays = self._items.get(key)
+        if arrays is not None:
+            return arrays
         with self._lock:
             mine = self._busy.setdefault(key, threading.Lock())
         with mine:
-            found = self._items.get(key) or self._read(key)
-            if found is None:
-                found = {name: _frozen(value) for name, value in compute().items()}
-                self._write(key, found)
-            self._items[key] = found
+            arrays = self._items.get(key) or self._read(key)
+            if arrays is None:
+                arrays = {name: _frozen(value) for name, value in compute().items()}
+                self._write(key, arrays)
+            self._items[key] = arrays
         with self._lock:
             self._busy.pop(key, None)
-        return found
+        return arrays
 
     def _read(self, key: str) -> Arrays | None:
         """Return what the folder holds; a file that is damaged counts as absent."""
@@ -84,8 +84,8 @@ class Nodes:
 
 def key_of(market_id: str, function: Callable[..., Any], arguments: Mapping[str, Any]) -> str:
     """Return the key of a node; arguments are JSON values or dataclasses of them."""
-    told = json.dumps(arguments, sort_keys=True, default=_plain)
-    text = f"{market_id} {function.__module__}.{function.__qualname__} {told}"
+    plain = json.dumps(arguments, sort_keys=True, default=_plain)
+    text = f"{market_id} {function.__module__}.{function.__qualname__} {plain}"
     return hashlib.blake2b(text.encode(), digest_size=20).hexdigest()
 
 

@@ -137,8 +137,8 @@ def _released(
 
 def _installed(package: str) -> Path | None:
     """Folder of an installed package, which is not imported."""
-    found = importlib.util.find_spec(package)
-    places = found.submodule_search_locations if found else None
+    spec = importlib.util.find_spec(package)
+    places = spec.submodule_search_locations if spec else None
     return Path(places[0]) if places else None
 
 

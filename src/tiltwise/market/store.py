@@ -127,10 +127,10 @@ class Store:
         DataError
             As `read`, and when this version computes another id for the same bytes.
         """
-        found, written = self.read().id, self.manifest()["market"]
-        if found != written:
+        computed, written = self.read().id, self.manifest()["market"]
+        if computed != written:
             raise DataError(
-                f"{self.path}: the parts are whole, but the market's id is {found} and was "
+                f"{self.path}: the parts are whole, but the market's id is {computed} and was "
                 f"{written} when it was stored: another version of tiltwise wrote it; write it "
                 "again"
             )
@@ -172,10 +172,10 @@ class Store:
             content = file.read_bytes()
         except FileNotFoundError as error:
             raise MissingData(f"{file}: the part {line['field']} is gone; {_REPAIR}") from error
-        found = hashlib.sha256(content).hexdigest()
-        if found != line["sha256"]:
+        digest = hashlib.sha256(content).hexdigest()
+        if digest != line["sha256"]:
             raise DataError(
-                f"{file}: the part {line['field']} is corrupt: sha256 {found}, the manifest says "
+                f"{file}: the part {line['field']} is corrupt: sha256 {digest}, the manifest says "
                 f"{line['sha256']}; {_REPAIR}"
             )
         return _from_bytes(line["field"], content)

@@ -239,9 +239,9 @@ def _frames(
     width = max(2, len(str(returns.shape[1] - 1)))
     names = [BENCHMARK, *(f"A{i:0{width}d}" for i in range(1, returns.shape[1]))]
     columns = pd.Index(names, name="asset", dtype=object)
-    found: dict[str, Any] = {"benchmark": BENCHMARK}
+    frames: dict[str, Any] = {"benchmark": BENCHMARK}
     for name, values in (("prices", closes), ("opens", opens), ("volumes", volumes)):
-        found[name] = pd.DataFrame(np.where(silent, np.nan, values), dates, columns)
+        frames[name] = pd.DataFrame(np.where(silent, np.nan, values), dates, columns)
     if rate is not None:
-        found["rates"] = pd.Series(rate, dates, dtype=np.float64, name="rate")
-    return found
+        frames["rates"] = pd.Series(rate, dates, dtype=np.float64, name="rate")
+    return frames

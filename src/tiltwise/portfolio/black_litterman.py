@@ -177,8 +177,8 @@ def black_litterman(
         The limits contradict each other.
     """
     space = polytope(prior, limits, held)
-    found = optimum(prior, tilt(prior, views).weights(scale), space)
-    return allocation(prior, space, found, OPTIMAL, {"scale": scale})
+    solution = optimum(prior, tilt(prior, views).weights(scale), space)
+    return allocation(prior, space, solution, OPTIMAL, {"scale": scale})
 
 
 def polytope(prior: Prior, limits: Limits | None, held: pd.Series | None) -> Polytope:
@@ -202,12 +202,12 @@ def optimum(prior: Prior, tilted: Floats, space: Polytope) -> Solution:
 
 
 def allocation(
-    prior: Prior, space: Polytope, found: Solution, status: str, detail: Mapping[str, Any]
+    prior: Prior, space: Polytope, solution: Solution, status: str, detail: Mapping[str, Any]
 ) -> Allocation:
     """Return a solution as weights by asset with their tracking error."""
-    w = space.weights(found.x)
+    w = space.weights(solution.x)
     known = {**detail, "tracking_error": prior.tracking_error(w)}
-    return Allocation(pd.Series(w, index=prior.assets), status, found.kkt, known)
+    return Allocation(pd.Series(w, index=prior.assets), status, solution.kkt, known)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -260,7 +260,7 @@ class Polytope:
             raise StrategyError("a ratio is maximised for a positive net weight; set Limits.net")
         scale = self._place(np.full((1, n), 1.0 / net), 0)[0]
         rows, _, high, names = self.rows()
-        kept = np.array([not name.startswith("net") for name in names], dtype=bool)
+        capped = np.array([not name.startswith("net") for name in names], dtype=bool)
         one = self._place(np.eye(n), 0)
         tight = np.isfinite(self.upper)
         if not (self.lower < 0).any():
@@ -268,7 +268,7 @@ class Polytope:
             tight &= self.upper < net - (self.lower.sum() - self.lower) - _ROUNDING
         raised = (self.lower != 0) & np.isfinite(self.lower)
         parts = [
-            rows[kept] - high[kept, None] * scale,
+            rows[capped] - high[capped, None] * scale,
             one[tight] - self.upper[tight, None] * scale,
             self.lower[raised, None] * scale - one[raised],
         ]

@@ -52,16 +52,16 @@ def kelly(
     m, sigma = _checked(mean, covariance)
     full = np.linalg.solve(sigma, m - cash)
     wanted = float(np.abs(full).sum()) * fraction
-    kept = fraction
+    applied = fraction
     if gross is not None and wanted > gross:
-        kept = fraction * gross / wanted
-    weights = pd.Series(full * kept, index=covariance.index)
-    status = "optimal" if kept == fraction else f"scaled down to a gross of {gross:g}"
+        applied = fraction * gross / wanted
+    weights = pd.Series(full * applied, index=covariance.index)
+    status = "optimal" if applied == fraction else f"scaled down to a gross of {gross:g}"
     miss = np.abs(sigma @ full - (m - cash)).max() / max(np.abs(m - cash).max(), 1e-300)
     detail = {
         "growth": growth(weights, mean, covariance, cash),
         "gross_wanted": wanted,
-        "fraction": kept,
+        "fraction": applied,
     }
     return Allocation(weights, status, float(miss), detail)
 

@@ -76,9 +76,9 @@ def max_diversification(
     """
     _, deviation = _checked(covariance)
     volatilities = pd.Series(deviation, covariance.index)
-    found = max_sharpe(volatilities, covariance, limits=limits, held=held)
-    detail = {"ratio": found.detail["ratio"], "deviation": found.detail["deviation"]}
-    return dataclasses.replace(found, detail=detail)
+    solution = max_sharpe(volatilities, covariance, limits=limits, held=held)
+    detail = {"ratio": solution.detail["ratio"], "deviation": solution.detail["deviation"]}
+    return dataclasses.replace(solution, detail=detail)
 
 
 def _checked(covariance: pd.DataFrame) -> tuple[Floats, Floats]:

@@ -58,8 +58,8 @@ class Rotation:
 
     def base(self, forecasts: pd.DataFrame) -> pd.DataFrame:
         """Return base weights (row x asset): each at least shrinkage / n, sum 1 in every row."""
-        told = _checked(forecasts)
-        return _like(_base(told, self.shrinkage), forecasts)
+        expected = _checked(forecasts)
+        return _like(_base(expected, self.shrinkage), forecasts)
 
     def leverage(self, forecasts: pd.DataFrame) -> pd.DataFrame:
         """Return `factor` where the forecast is above the threshold, else 1 (row x asset)."""
@@ -77,8 +77,8 @@ class Rotation:
         DataError
             A forecast is missing, infinite, or so large that it must be in percent.
         """
-        told = _checked(forecasts)
-        exposure = _base(told, self.shrinkage) * np.where(told > self.threshold, self.factor, 1.0)
+        means = _checked(forecasts)
+        exposure = _base(means, self.shrinkage) * np.where(means > self.threshold, self.factor, 1.0)
         if self.cap is not None:
             gross = exposure.sum(axis=1, keepdims=True)
             exposure = exposure * np.minimum(1.0, self.cap / gross)
@@ -109,14 +109,14 @@ def earned(
     """
     if not exposures.index.equals(returns.index) or list(exposures) != list(returns):
         raise DataError("exposures and returns need the same rows and assets")
-    held, made = exposures.to_numpy(np.float64), returns.to_numpy(np.float64)
-    absent = np.argwhere(np.isnan(made) & (held != 0.0))
+    held, moves = exposures.to_numpy(np.float64), returns.to_numpy(np.float64)
+    absent = np.argwhere(np.isnan(moves) & (held != 0.0))
     if len(absent):
         row, column = absent[0]
         raise DataError(
             f"{exposures.columns[column]} is held in {exposures.index[row]} and has no return"
         )
-    gross = pd.Series((held * np.nan_to_num(made)).sum(axis=1), exposures.index)
+    gross = pd.Series((held * np.nan_to_num(moves)).sum(axis=1), exposures.index)
     return gross - (exposures.sum(axis=1) - 1.0) * borrowing - costs
 
 
@@ -155,8 +155,8 @@ def example(
     return Example(stake, levered, *gains, gains[0] / capital, gains[1] / capital)
 
 
-def _base(told: Floats, shrinkage: float) -> Floats:
-    signal = np.maximum(told, 0.0)
+def _base(expected: Floats, shrinkage: float) -> Floats:
+    signal = np.maximum(expected, 0.0)
     total = signal.sum(axis=1, keepdims=True)
     equal = np.full(signal.shape, 1.0 / signal.shape[1])
     tilt = np.divide(signal, total, out=equal.copy(), where=total > 0.0)
@@ -165,17 +165,17 @@ def _base(told: Floats, shrinkage: float) -> Floats:
 
 
 def _checked(forecasts: pd.DataFrame) -> Floats:
-    told: Floats = forecasts.to_numpy(np.float64)
-    if not told.shape[1]:
+    expected: Floats = forecasts.to_numpy(np.float64)
+    if not expected.shape[1]:
         raise DataError("forecasts have no asset")
-    bad = np.argwhere(~(np.abs(told) <= UNLIKELY))
+    bad = np.argwhere(~(np.abs(expected) <= UNLIKELY))
     if len(bad):
         row, column = bad[0]
         raise DataError(
             f"the forecast of {forecasts.columns[column]} in {forecasts.index[row]} is "
-            f"{told[row, column]:g}: it must be a decimal return of one period between -1 and 1"
+            f"{expected[row, column]:g}: it must be a decimal return of one period between -1 and 1"
         )
-    return told
+    return expected
 
 
 def _like(values: Floats, table: pd.DataFrame) -> pd.DataFrame:

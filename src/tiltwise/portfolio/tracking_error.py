@@ -74,8 +74,8 @@ def at_tracking_error(
     search = _Search(prior, tilt(prior, views), polytope(prior, limits, held))
     log_scale, status = search.scale_at(target)
     scale = math.exp(log_scale)
-    found = optimum(prior, search.tilt.weights(scale), search.space)
-    return allocation(prior, search.space, found, status, {"scale": scale, "target": target})
+    solution = optimum(prior, search.tilt.weights(scale), search.space)
+    return allocation(prior, search.space, solution, status, {"scale": scale, "target": target})
 
 
 class _Search:
@@ -119,8 +119,8 @@ class _Search:
 
     def _look(self, target: float, block: Floats, places: list[float], gaps: list[float]) -> None:
         """Append falling log scales and their gaps, up to a change of sign."""
-        found = self.errors(block) / target - 1.0
-        for place, value in zip(block.tolist(), found.tolist(), strict=True):
+        relative = self.errors(block) / target - 1.0
+        for place, value in zip(block.tolist(), relative.tolist(), strict=True):
             places.append(place)
             gaps.append(value)
             if value * gaps[0] <= 0.0:
@@ -166,8 +166,8 @@ class _Search:
             if out[-1] == out[-1]:
                 return out
         for g in np.flatnonzero(np.isnan(out)):
-            found = optimum(self.prior, self.tilt.weights(float(scales[g])), self.space)
-            out[g] = self.prior.tracking_error(found.x[: len(self.space.lower)])
+            solution = optimum(self.prior, self.tilt.weights(float(scales[g])), self.space)
+            out[g] = self.prior.tracking_error(solution.x[: len(self.space.lower)])
         return out
 
     @functools.cached_property
@@ -177,8 +177,8 @@ class _Search:
         total = space.limits.net or 0.0
         if (w >= space.lower).all() and (w <= space.upper).all() and abs(w.sum() - total) < 1e-12:
             return w.copy()
-        found: Solution = optimum(self.prior, w, space)
-        return space.weights(found.x)
+        solution: Solution = optimum(self.prior, w, space)
+        return space.weights(solution.x)
 
 
 def root(

@@ -30,8 +30,8 @@ def tables(
     rule : what becomes of the levels; codes by name (`macro_policy.code`).
     oldest : months after which the last value of a series is missing.
     """
-    told = records[np.isfinite(records["value"].to_numpy(np.float64))]
-    groups = {str(name): part for name, part in told.groupby("series", sort=False)}
+    finite = records[np.isfinite(records["value"].to_numpy(np.float64))]
+    groups = {str(name): part for name, part in finite.groupby("series", sort=False)}
     values = np.full((len(rows), len(groups)), np.nan)
     ages = np.full(values.shape, np.nan)
     for column, (name, part) in enumerate(groups.items()):

@@ -129,4 +129,4 @@ def _edge(known: Vintages, place: int, rule: Rule, oldest: int) -> Edge:
         month = months(pd.DatetimeIndex(frame.index[-len(tail) :]).asi8)
         return np.flatnonzero(known.present[place]), last, month[row]
 
-    return cast("Edge", known.told(place, (_edge, rule, oldest), compute))
+    return cast("Edge", known.cached(place, (_edge, rule, oldest), compute))

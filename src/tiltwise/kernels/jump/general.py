@@ -45,11 +45,11 @@ def _step(before, penalty, after):  # type: ignore[no-untyped-def]
 @kernel()
 def _least(row):  # type: ignore[no-untyped-def]
     """Position of the least value; the first of equals."""
-    found = 0
+    least = 0
     for n in range(1, row.shape[0]):
-        if row[n] < row[found]:
-            found = n
-    return found
+        if row[n] < row[least]:
+            least = n
+    return least
 
 
 @kernel()

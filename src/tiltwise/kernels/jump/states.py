@@ -95,8 +95,8 @@ def _costs(values: Floats, shape: tuple[int, ...], name: str) -> Floats:
         row, column = np.argwhere(wrong)[0]
         cost = values[row, column]
         # A sparse model asks for a share of its cost, so a negative one is not repeated here.
-        said = "a negative one" if cost < 0.0 else f"{cost:g}"
-        raise DataError(f"{must}; got {said} from state {row} to {column}")
+        shown = "a negative one" if cost < 0.0 else f"{cost:g}"
+        raise DataError(f"{must}; got {shown} from state {row} to {column}")
     return np.ascontiguousarray(values)
 
 

@@ -60,8 +60,8 @@ def maximum_likelihood(
 
     def score(logs: Floats) -> Floats:
         ratios = np.where(np.isneginf(logs), 0.0, np.exp(logs)) / unit
-        found = (filter.concentrated_loglik(a, b, ratios, variance, jobs=jobs) for _, a, b in parts)
-        return np.asarray(sum(one.loglik for one in found))
+        fits = (filter.concentrated_loglik(a, b, ratios, variance, jobs=jobs) for _, a, b in parts)
+        return np.asarray(sum(one.loglik for one in fits))
 
     low, high = math.log(SPAN[0]), math.log(SPAN[1])
     coarse = np.linspace(low, high, COARSE)
@@ -137,7 +137,7 @@ def groups(y: Floats, x: Floats) -> list[tuple[Columns, Floats, Floats]]:
     """Return columns, y and x of the assets observed on the same rows, x NaN on the others."""
     if len(y) != len(x):
         raise DataError(f"y has {len(y)} rows and x has {len(x)}: give both on the same sessions")
-    found = []
+    parts = []
     for columns in smoother.patterns(y):
         part = y[:, columns]
         masked = np.where(np.isnan(part[:, :1]), np.nan, x)
@@ -150,8 +150,8 @@ def groups(y: Floats, x: Floats) -> list[tuple[Columns, Floats, Floats]]:
         flat = ~(np.nanmax(np.abs(part), axis=0) > 0.0)
         if flat.any():
             raise DataError(f"column {columns[flat.argmax()]} of y is zero on every row")
-        found.append((columns, part, masked))
-    return found
+        parts.append((columns, part, masked))
+    return parts
 
 
 def mean_square(x: Floats) -> float:

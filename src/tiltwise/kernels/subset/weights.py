@@ -330,5 +330,5 @@ def proved(problem: Problem, members: NDArray[np.int64]) -> Solution:
         (*names[:m], *[""] * 2 * m, names[m], *[""] * m),
     )
     wide = np.block([[hessian, none, none], [none, none, none], [none, none, none]])
-    found = solve(wide, np.concatenate([linear, np.full(2 * m, problem.cost)]), region)
-    return Solution(found.x[:m], found.multipliers[[*range(m), 3 * m]], found.kkt)
+    solution = solve(wide, np.concatenate([linear, np.full(2 * m, problem.cost)]), region)
+    return Solution(solution.x[:m], solution.multipliers[[*range(m), 3 * m]], solution.kkt)

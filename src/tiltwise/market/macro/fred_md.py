@@ -98,12 +98,12 @@ def group(name: str) -> str:
     return GROUP.get(name, "other")
 
 
-def census(found: Vintages) -> dict[str, int]:
+def census(vintages: Vintages) -> dict[str, int]:
     """Return the number of series by group, and of all of them under ``all``."""
     counts = dict.fromkeys(GROUPS, 0)
-    for name in found.names:
+    for name in vintages.names:
         counts[group(name)] = counts.get(group(name), 0) + 1
-    return {**counts, "all": len(found.names)}
+    return {**counts, "all": len(vintages.names)}
 
 
 def every_vintage(
@@ -242,12 +242,12 @@ def _codes_on(
     book = pd.DataFrame(np.tile(usual, (len(labels), 1)), labels, series)
     if codes is None:
         return book
-    told = codes.reindex(labels)
-    for old in told.columns:
+    given = codes.reindex(labels)
+    for old in given.columns:
         new = renames.get(str(old), str(old))
         if new in book:
-            said = told[old] if new == old or new not in told else told[new].fillna(told[old])
-            book[new] = said.fillna(book[new])
+            merged = given[old] if new == old or new not in given else given[new].fillna(given[old])
+            book[new] = merged.fillna(book[new])
     return book
 
 

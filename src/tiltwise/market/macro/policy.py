@@ -56,8 +56,8 @@ def lag_only(market: "Market", series: Sequence[str]) -> tuple[str, ...]:
         return tuple(name if late[name] > 0 else name + LATEST for name in slow)
     if records is None:
         return ()
-    told = [(name, _late(records[records["series"] == name])) for name in slow]
-    return tuple(name + late for name, late in told if late is not None)
+    suffixes = [(name, _late(records[records["series"] == name])) for name in slow]
+    return tuple(name + late for name, late in suffixes if late is not None)
 
 
 def warnings(series: Sequence[str], shown: int = 4) -> list[str]:

@@ -116,13 +116,13 @@ class Vintages:
         result: pd.DataFrame = self._cache.get(place, lambda: self._resolved(place))
         return result
 
-    def told(self, place: int, key: Hashable, compute: Callable[[], Any]) -> Any:
+    def cached(self, place: int, key: Hashable, compute: Callable[[], Any]) -> Any:
         """Return `compute()`, kept under `key` for every cut that has the vintage at `place`.
 
         It must look at nothing but that vintage, which is the same in all cuts.
         """
-        kept: Cache = self._cache.get("told", lambda: Cache(ANSWERS))
-        return kept.get((place, key), compute)
+        answers: Cache = self._cache.get("answers", lambda: Cache(ANSWERS))
+        return answers.get((place, key), compute)
 
     def _resolved(self, place: int) -> pd.DataFrame:
         start, stop = self.spans[place]
@@ -161,36 +161,36 @@ class Vintages:
         start, stop = self.spans[place]
         has = self.present[place]
         names = [self.names[i] for i in np.flatnonzero(has)]
-        found = hashlib.blake2b(digest_size=16)
-        found.update(repr((self.labels[place], int(self.known[place]), names)).encode())
-        found.update(self.codes[place][has].tobytes() + bytes([self.revised]))
-        found.update(np.ascontiguousarray(self.periods[start:stop]).tobytes())
-        found.update(self._block(place).tobytes())
-        return found.digest()
+        digest = hashlib.blake2b(digest_size=16)
+        digest.update(repr((self.labels[place], int(self.known[place]), names)).encode())
+        digest.update(self.codes[place][has].tobytes() + bytes([self.revised]))
+        digest.update(np.ascontiguousarray(self.periods[start:stop]).tobytes())
+        digest.update(self._block(place).tobytes())
+        return digest.digest()
 
 
-def to_bytes(found: Vintages) -> bytes:
+def to_bytes(vintages: Vintages) -> bytes:
     """Return vintages as a Parquet file: rows as stored, the rest as JSON in its metadata."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     facts = {
-        "labels": found.labels,
-        "known": found.known.tolist(),
-        "spans": found.spans.tolist(),
-        "codes": found.codes.tolist(),
-        "present": np.packbits(found.present, axis=1).tolist(),
-        "delay": found.delay.tolist(),
-        "revised": found.revised,
-        "remarks": found.remarks,
+        "labels": vintages.labels,
+        "known": vintages.known.tolist(),
+        "spans": vintages.spans.tolist(),
+        "codes": vintages.codes.tolist(),
+        "present": np.packbits(vintages.present, axis=1).tolist(),
+        "delay": vintages.delay.tolist(),
+        "revised": vintages.revised,
+        "remarks": vintages.remarks,
     }
-    columns = [pa.array(found.periods.view("datetime64[ns]"), pa.timestamp("ns"))]
-    columns += [pa.array(found.levels[row]) for row in range(len(found.names))]
-    table = pa.Table.from_arrays(columns, names=["period", *found.names])
+    columns = [pa.array(vintages.periods.view("datetime64[ns]"), pa.timestamp("ns"))]
+    columns += [pa.array(vintages.levels[row]) for row in range(len(vintages.names))]
+    table = pa.Table.from_arrays(columns, names=["period", *vintages.names])
     sink = io.BytesIO()
-    told = {"vintages": json.dumps(facts, sort_keys=True)}
+    metadata = {"vintages": json.dumps(facts, sort_keys=True)}
     pq.write_table(
-        table.replace_schema_metadata(told), sink, compression="zstd", use_dictionary=True,
+        table.replace_schema_metadata(metadata), sink, compression="zstd", use_dictionary=True,
         version="2.6",
     )  # fmt: skip
     return sink.getvalue()

@@ -80,9 +80,9 @@ def read_macros(text: str) -> Macros:
     notes: list[str] = []
     for path in (part.strip() for part in text.split(",")):
         if path == "sample":
-            found, said = sample.macro()
-            notes += said
-            records += [] if found is None else [found]
+            sampled, remarks = sample.macro()
+            notes += remarks
+            records += [] if sampled is None else [sampled]
             continue
         table = files.table(path)
         names = {str(name) for name in table.columns}
@@ -131,17 +131,17 @@ def dated_records(table: pd.DataFrame, lag: int | Mapping[str, int] = 1) -> pd.D
 
 
 def _monthly(
-    found: list[tuple[str, pd.DataFrame]], codes: pd.DataFrame | None, text: str
+    monthly: list[tuple[str, pd.DataFrame]], codes: pd.DataFrame | None, text: str
 ) -> Vintages | None:
-    if len(found) > 1:
+    if len(monthly) > 1:
         raise DataError(
-            f"{found[0][0]} and {found[1][0]} both hold monthly macro tables; name one of them"
+            f"{monthly[0][0]} and {monthly[1][0]} both hold monthly macro tables; name one of them"
         )
-    if not found:
+    if not monthly:
         if codes is not None:
             raise DataError(f"{text}: transformation codes without the table of vintages")
         return None
-    path, table = found[0]
+    path, table = monthly[0]
     if "vintage" in table.columns:
         return fred_md.every_vintage(table, path, codes)
     return fred_md.one_file(table, path)

@@ -56,10 +56,10 @@ def table(path: str | os.PathLike[str]) -> pd.DataFrame:
         raise DataError(f"{path}: not a price file; expected one of {', '.join(SUFFIXES)}")
     if path.stat().st_size == 0:
         raise DataError(f"{path}: the file is empty")
-    found = _parquet(path) if path.name.lower().endswith(".parquet") else _csv(path)
-    if not len(found):
+    contents = _parquet(path) if path.name.lower().endswith(".parquet") else _csv(path)
+    if not len(contents):
         raise DataError(f"{path}: the file is empty: a header, but no rows")
-    return found
+    return contents
 
 
 def _parquet(path: Path) -> pd.DataFrame:

@@ -66,22 +66,22 @@ def tracking_window(past: Market, rows: int) -> Window:
     assert prices is not None
     base, returns = prices.pct_change(fill_method=None).iloc[1:], recent.returns()
     left_out = _left_out(recent, returns, rows)
-    kept = [a for a in recent.assets if a not in left_out]
+    whole_assets = [a for a in recent.assets if a not in left_out]
     trouble = _short(int(base.notna().sum()), rows)
     if trouble:
-        return Window(returns[kept], None, left_out, rows, f"{past.benchmark} {trouble}")
-    whole = returns[kept].notna().all(axis=1) & base.notna()
-    return Window(returns.loc[whole, kept], base[whole], left_out, rows)
+        return Window(returns[whole_assets], None, left_out, rows, f"{past.benchmark} {trouble}")
+    whole = returns[whole_assets].notna().all(axis=1) & base.notna()
+    return Window(returns.loc[whole, whole_assets], base[whole], left_out, rows)
 
 
 def _left_out(recent: Market, returns: pd.DataFrame, rows: int) -> dict[str, str]:
     counts = returns.notna().to_numpy().sum(axis=0).tolist()
-    found = {}
+    reasons = {}
     for asset, alive, there in zip(recent.assets, recent.alive.tolist(), counts, strict=True):
         reason = _short(there, rows) if alive else "trades no more"
         if reason:
-            found[str(asset)] = reason
-    return found
+            reasons[str(asset)] = reason
+    return reasons
 
 
 def _short(there: int, rows: int) -> str:
@@ -130,10 +130,10 @@ def replica(
         return None, _record(f"{few} than the whole book; {fewest(sparse.cap)} are needed")
     size = min(sparse.holdings or len(own), len(own))
     limits = dataclasses.replace(sparse, holdings=size)
-    found = track(window.returns[own], window.benchmark, limits, goal, held)
-    error = found.tracking_error * math.sqrt(SESSIONS_PER_YEAR)
-    told = _record(found.status, found.kkt, error, float(found.detail["holdings"]))
-    return found.weights.reindex(window.returns.columns, fill_value=0.0), told
+    solution = track(window.returns[own], window.benchmark, limits, goal, held)
+    error = solution.tracking_error * math.sqrt(SESSIONS_PER_YEAR)
+    record = _record(solution.status, solution.kkt, error, float(solution.detail["holdings"]))
+    return solution.weights.reindex(window.returns.columns, fill_value=0.0), record
 
 
 def solved(
@@ -156,8 +156,8 @@ def solved(
     if goal.objective != "tracking" or goal.tilt or goal.trade_price:
         return replica(window, allowed, sparse, goal, held if goal.trade_price else None)
     key = ("replica", window.length, allowed, sparse, goal.around_mean)
-    weights, told = past.cached(key, lambda: replica(window, allowed, sparse, goal))
-    return weights, dict(told)
+    weights, record = past.cached(key, lambda: replica(window, allowed, sparse, goal))
+    return weights, dict(record)
 
 
 def _record(

@@ -119,12 +119,12 @@ class Task(NamedTuple):
     def settled(self, members: NDArray[np.int64], status: str, floor: float) -> Replica:
         """Return the proved best book of these members."""
         problem = self.problem._replace(floor=floor)
-        found = proved(problem, members)
+        solution = proved(problem, members)
         x = np.zeros(len(self.assets))
-        inside = np.clip(found.x, floor, problem.cap)
+        inside = np.clip(solution.x, floor, problem.cap)
         x[members] = np.where(inside > _DUST, inside, 0.0)
-        kept, duals = x[members] > 0.0, found.multipliers
-        return self.report(x, status, (found.kkt, np.append(duals[:-1][kept], duals[-1])))
+        positive, duals = x[members] > 0.0, solution.multipliers
+        return self.report(x, status, (solution.kkt, np.append(duals[:-1][positive], duals[-1])))
 
 
 def check(sparse: Sparse, n: int) -> int:
