@@ -1,6 +1,6 @@
-"""Which days are sessions, and on which of them a strategy acts.
+"""Trading calendars, and schedules of the sessions on which a strategy acts.
 
-A `Calendar` is known ahead: it comes from the rules of an exchange, or from the rows of the data
+A `Calendar` is known in advance: from the rules of an exchange, or from the rows of the data
 followed by plain weekdays. A `Schedule` picks sessions from a calendar alone, never from the rows
 of a market, so "the last session of the week" is answered without next week's prices.
 
@@ -102,7 +102,7 @@ class Calendar:
 
     @classmethod
     def rows(cls, index: pd.DatetimeIndex) -> "Calendar":
-        """Return the calendar of data with its own rhythm: its rows, then two years of weekdays.
+        """Return the calendar of the rows of the data, followed by two years of weekdays.
 
         For data older than 1990, several exchanges in one table, or markets open at weekends.
 
@@ -204,7 +204,7 @@ class Calendar:
 
     @property
     def bounds(self) -> str:
-        """Name and bounds in words, for messages."""
+        """Name and bounds as text, for messages."""
         return f"{self.name} ({self.start:%Y-%m-%d} to {self.end:%Y-%m-%d})"
 
     def _outside(self, stamp: pd.Timestamp) -> DataError:
@@ -219,7 +219,7 @@ class Calendar:
 
 @dataclasses.dataclass(frozen=True)
 class Schedule:
-    """Sessions on which something is due: the last of each period, or explicit dates.
+    """Schedule of sessions: the last of each period, or explicit dates.
 
     Periods are weeks from Monday to Sunday, calendar months, quarters and years. On the calendar
     of an exchange a period is due at its last session: once per period that has sessions. The

@@ -1,4 +1,4 @@
-"""What a strategy is: a fitted thing on one schedule and a decision on another.
+"""Strategy interface: a fit on one schedule, a decision on another.
 
 A strategy decides what to hold after the close of a session from the market as known then. It
 cannot see costs, fills or its own net asset value.
@@ -23,7 +23,7 @@ from tiltwise.models.regimes.smoothed_marker import has_hindsight
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Decision:
-    """What to hold from the next fill on, and what that was decided from.
+    """Target weights from the next fill on, and the evidence for them.
 
     Attributes
     ----------
@@ -59,7 +59,7 @@ class Decision:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Decisions:
-    """Decisions by session: the answers of `decide` in one table.
+    """Decisions by session, as one table.
 
     Attributes
     ----------
@@ -198,7 +198,7 @@ class Strategy(abc.ABC):
 
     @property
     def leaves(self) -> tuple["Strategy", ...]:
-        """The strategies at the bottom: itself, or those its parts are made of."""
+        """The strategies without parts: itself, or the leaves of its parts."""
         return tuple(leaf for part in self.parts for leaf in part.leaves) or (self,)
 
     @property
@@ -231,7 +231,7 @@ class Strategy(abc.ABC):
             fields = dataclasses.fields(self)
         names = [field.name for field in fields]
         values = {name: _plain(getattr(self, name), f"{self.name}.{name}") for name in names}
-        if "strategy" in values:  # of an overlay: its own name stands there
+        if "strategy" in values:  # of an overlay, whose own name takes this key
             values["part"] = values.pop("strategy")
         return {"strategy": self.name, **values}
 
@@ -272,11 +272,11 @@ class FromWeights(Strategy):
         return self.decide_many(model, past, past.dates[-1:]).at(past.now)
 
     def decide_many(self, model: None, past: Market, dates: pd.DatetimeIndex) -> Decisions:
-        """Call the function once and return the rows asked for; absent rows hold."""
+        """Call the function once and return the rows of `dates`; absent rows hold."""
         prices = past.prices
         labels = dates
         if self.rows == "held":
-            # The weight earned in the session after `t` stands in that session's row. Its prices
+            # The weight earned in the session after `t` is in that session's row. Its prices
             # are not known yet, so a row is added whose prices must not matter.
             ahead = pd.DatetimeIndex([past.calendar.forward(past.now, 1)], name="date")
             last = pd.DataFrame(prices.to_numpy()[-1:], index=ahead, columns=prices.columns)

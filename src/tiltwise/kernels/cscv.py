@@ -18,11 +18,11 @@ FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
 NEGLIGIBLE = 1e-13
-"""A sum of squares below this share of the mean square is rounding: the trial did not move."""
+"""A sum of squares below this share of the mean square is rounding: the returns are constant."""
 
 
 class Halves(NamedTuple):
-    """What became of the best trial of each half, in the order of the halves (C of them).
+    """Results of the best trial of each half, in and out of sample; C halves, in their order.
 
     Attributes
     ----------
@@ -76,7 +76,7 @@ def halves_of(blocks: int) -> IntArray:
     "void(int64[:], float64[:, ::1], float64[:, ::1], float64[::1], float64, float64[::1])",
 )
 def _sharpes(chosen: Any, sums: Any, squares: Any, means: Any, rows: Any, out: Any) -> None:
-    """Write the Sharpe ratio of every trial over the chosen blocks; 0 where it did not move."""
+    """Write the Sharpe ratio of every trial over the chosen blocks; 0 without variance."""
     n = rows * chosen.shape[0]
     for k in range(sums.shape[1]):
         total = 0.0

@@ -43,7 +43,7 @@ class Parameters(NamedTuple):
 
 
 class Estimate(NamedTuple):
-    """The end of the iterations."""
+    """Estimates at the last iteration."""
 
     parameters: Parameters
     probabilities: Floats  #: (T, K) given all rows
@@ -71,7 +71,7 @@ def estimate(
     floor: Floats,
     mixture: bool = False,
 ) -> Estimate:
-    """Climb from ``start`` until a step adds less than ``tolerance`` to the log-likelihood.
+    """Run EM from ``start`` until a step adds less than ``tolerance`` to the log-likelihood.
 
     ``floor`` (D,) bounds variances below, so that no state shrinks onto one row. ``mixture`` keeps
     the rows of the transition matrix equal.

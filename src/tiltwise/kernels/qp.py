@@ -7,7 +7,7 @@
 `Region` holds the constraints, so that many objectives can share them; `solve` hands the problem to
 the dual active-set solver daqp, with the objective scaled to a unit diagonal (daily covariances are
 1e-4, where absolute tolerances of any solver mean nothing), and then computes the residual of the
-optimality (KKT) conditions itself. H may be singular: a linear programme has H = 0. daqp is made
+optimality (KKT) conditions itself. H may be singular: a linear programme has H = 0. daqp is written
 for some tens of unknowns (10 us for 11) and is usable to a few hundred; above that an interior
 point method is faster.
 
@@ -77,11 +77,11 @@ class Region:
 
     @functools.cached_property
     def sense(self) -> NDArray[np.int32]:
-        """Which limits are equalities, in the solver's words."""
+        """Which limits are equalities, as the solver encodes them."""
         return np.where(self.low == self.high, _EQUALITY, _INEQUALITY).astype(np.int32)
 
     def name(self, i: int) -> str:
-        """Return what limit `i` is called."""
+        """Return the name of limit `i`."""
         if self.names:
             return self.names[i]
         n = self.rows.shape[1]

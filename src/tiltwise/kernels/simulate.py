@@ -1,4 +1,4 @@
-"""Hold, drift, trade and pay: the money side of a backtest, for many paths on one market.
+"""Simulation of holdings, trades and costs of many paths on one market.
 
 One session, in order:
 
@@ -34,7 +34,7 @@ RESIDUE = 1e-12  # cash below this share of the net asset value is rounding, not
 
 
 class Tape(NamedTuple):
-    """What every path meets, session by session (T) and asset by asset (N); money and decimals."""
+    """Market data of all paths by session (T) and asset (N); money and decimals."""
 
     marks: Floats  #: (T, N) last printed close, 0 before the first
     fills: Floats  #: (T, N) price at which an order fills in the session, NaN where it cannot
@@ -51,7 +51,7 @@ class Tape(NamedTuple):
 
 
 class State(NamedTuple):
-    """What a block of P paths owns, and room to work in."""
+    """Holdings of a block of P paths, and work arrays."""
 
     shares: Floats  #: (N, P)
     cash: Floats  #: (P,)
@@ -61,9 +61,9 @@ class State(NamedTuple):
 
 
 class Paths(NamedTuple):
-    """Where every path went; money; row 0 is the session that starts with the capital in cash.
+    """Record of every path, in money; row 0 is the session that starts with the capital in cash.
 
-    B is T, or 1 where only totals over the sessions are kept.
+    B is T, or 1 where only totals over the sessions are stored.
     """
 
     nav: Floats  #: (T, P)
@@ -77,7 +77,7 @@ class Paths(NamedTuple):
 
 @kernel(inline=True)
 def _night(t, b, marks, earn, pay, borrow, expense, shares, cash, short, costs, p0, lanes):  # type: ignore[no-untyped-def]
-    """Charge the night before session t on the books as marked at the last close."""
+    """Charge interest, borrow and expenses of the night before session t, on the last marks."""
     assets, width = shares.shape[0], np.uint64(1 if len(lanes) == 1 else shares.shape[1])
     gain, debit = earn[t], pay[t]
     if gain != 0.0 or debit != 0.0:
@@ -168,7 +168,7 @@ def _sell_dead(t, b, tape, state, out, p0, lanes):  # type: ignore[no-untyped-de
 
 @kernel(inline=True)
 def _appraise(row, last, k, fills, marks, targets, shares, cash, nav, work, p0, lanes):  # type: ignore[no-untyped-def]
-    """Value the books where orders fill (at the mark where they cannot); say whom it concerns."""
+    """Value the books at fill prices (marks where none); flag the paths with an order."""
     assets, width = shares.shape[0], np.uint64(1 if len(lanes) == 1 else shares.shape[1])
     for p in range(width):
         work[0, p] = cash[p]
@@ -257,7 +257,7 @@ def _solve_one(row, last, k, rate, fills, marks, targets, shares, cash, nav, wor
 
 @kernel()
 def _detail(t, b, row, k, tape, targets, state, out, p0, lanes):  # type: ignore[no-untyped-def]
-    """Book impact, and the trades themselves if they are kept, ahead of `_exchange`."""
+    """Record impact costs, and trades if they are stored, before `_exchange`."""
     assets = state.shares.shape[0]
     width = np.uint64(1 if len(lanes) == 1 else state.shares.shape[1])
     for i in range(assets):
@@ -278,7 +278,7 @@ def _detail(t, b, row, k, tape, targets, state, out, p0, lanes):  # type: ignore
 def _exchange(b, row, last, k, fills, marks, targets, shares, work, unfilled, p0, lanes):  # type: ignore[no-untyped-def]
     """Replace the shares of ordered paths; sum what was traded and what is now held.
 
-    Assets without a price to fill at are kept, and counted where an order wanted them.
+    Assets without a fill price are not traded, and counted where an order wanted them.
     """
     assets, width = shares.shape[0], np.uint64(1 if len(lanes) == 1 else shares.shape[1])
     for i in range(assets):
@@ -311,7 +311,7 @@ def _hold(t, marks, shares, nav, held, p0, lanes):  # type: ignore[no-untyped-de
 
 @kernel(inline=True)
 def _settle(b, fee, spread, shares, cash, nav, short, work, costs, traded, p0, lanes):  # type: ignore[no-untyped-def]
-    """Put what is left into cash and book the trade; return how many paths have nothing left."""
+    """Set cash after the trade and record it; return how many paths have nothing left."""
     assets, width = shares.shape[0], np.uint64(1 if len(lanes) == 1 else shares.shape[1])
     broke = 0
     for p in range(width):
@@ -335,7 +335,7 @@ def _settle(b, fee, spread, shares, cash, nav, short, work, costs, traded, p0, l
 
 @kernel()
 def _march(first, stop, due, tape, targets, state, out, begin, lanes):  # type: ignore[no-untyped-def]
-    """Live through sessions first to stop - 1; row due[t] of targets fills in t, none if < 0.
+    """Simulate sessions first to stop - 1; row due[t] of targets fills in t, none if < 0.
 
     ``lanes`` is a tuple whose length, known when compiling, says whether there is a single path.
     A session has three stages, each of which may begin with a trade: the one stage of `tape.phase`.
@@ -420,7 +420,7 @@ def blank(rows: int, assets: int, paths: int, capital: float, detail: str) -> Pa
 def step(
     t: int, due: npt.NDArray[np.int64], tape: Tape, targets: Floats, state: State, out: Paths
 ) -> None:
-    """Live through session t alone, on the books of `start`; the same bits as `simulate`."""
+    """Simulate session t alone, on the books of `start`; the same bits as `simulate`."""
     _march(t, t + 1, due, tape, targets, state, out, 0, (0,) if state.cash.shape[0] == 1 else ())
 
 

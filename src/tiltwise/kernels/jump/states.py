@@ -1,4 +1,4 @@
-"""The states of a jump model: what they are made of and what it costs to move between them.
+"""States of a jump model: shares of the centres, and transition costs.
 
 Discrete: N = K states, one per centre. Continuous: N shares of the centres, the points of a grid on
 the simplex; moving from p to q costs ``penalty * (|p - q|_1 / 2) ** 2``, and the mode loss adds to

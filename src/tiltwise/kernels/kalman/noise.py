@@ -1,13 +1,13 @@
-"""How fast coefficients drift and how noisy observations are, learned from training rows.
+"""Estimation of coefficient drift and observation noise from training rows.
 
-A filter without these two knows nothing: the identity matrices that some libraries fall back on are
-far from any daily return. Three ways to learn them:
+The identity matrices that some libraries use by default are far from any daily return. Three
+alternatives:
 
 `maximum_likelihood`  one drift variance for all coefficients, delta I. Scaling delta, noise and P0
     together changes no forecast, so each asset's noise is solved for (`kalman.concentrated_loglik`)
     and the search is over the ratio delta / noise alone.
 `em.expectation_maximisation`  a drift covariance of any shape.
-`ratio_of_half_life`  no estimate but a wish: forget half of an old fit within so many rows.
+`ratio_of_half_life`  no estimate: a given half-life of an old fit, in rows.
 """
 
 import math
@@ -29,7 +29,7 @@ GOLDEN = (math.sqrt(5.0) - 1.0) / 2.0
 
 
 class Likely(NamedTuple):
-    """The best ratio; K regressors, N assets."""
+    """Maximum likelihood ratio; K regressors, N assets."""
 
     ratio: float  #: delta / noise; zero if no drift at all is as likely
     noise: Floats  #: (N,) noise variance of each asset at that ratio
@@ -163,7 +163,7 @@ def mean_square(x: Floats) -> float:
 
 
 def _golden(call: Callable[[float], float], ends: tuple[float, float], tolerance: float) -> float:
-    """Return the place of the maximum of a function with one hill between the ends."""
+    """Return the maximiser of a unimodal function between two ends (golden section)."""
     low, high = ends
     left, right = high - GOLDEN * (high - low), low + GOLDEN * (high - low)
     at_left, at_right = call(left), call(right)

@@ -1,4 +1,4 @@
-"""The best book of at most k assets, for every k at once: branch and bound.
+"""Exact search for the best book of at most k assets, for every k: branch and bound.
 
 A node has assets that are in, assets that may be, and bounds the value of all its books by letting
 the latter take any weight from zero to the cap. Leaving out an asset without a weight changes

@@ -1,6 +1,6 @@
-"""A good book of k assets where there are too many subsets to prove the best.
+"""Heuristic search for a book of k assets, where subsets are too many for an exact one.
 
-Two beginnings: `grown` adds the asset whose mixing-in gains most, again and again; `concentrated`
+Two starts: `grown` adds the asset whose mixing-in gains most, again and again; `concentrated`
 puts a price on squared weights that is divided by the last weights squared, so that small weights
 shrink until k are left. Then `exchange` swaps one holding for another as long as that helps, and
 once more after each of some random kicks. The answer is a local optimum: no exchange of one of its
@@ -182,7 +182,7 @@ def search(
     ----------
     start : a book of fewer holdings to grow from, such as the answer for a smaller size.
     kicks : how often some holdings are exchanged at random and the book is improved again; the
-        better book is kept.
+        better book wins.
     seed : of the kicks.
     """
     safe = problem.regular

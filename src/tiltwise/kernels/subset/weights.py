@@ -1,4 +1,4 @@
-"""A book of a few given assets: the quadratic programme inside every search over subsets.
+"""Optimal weights of given assets: the quadratic programme inside every subset search.
 
 ::
 
@@ -8,7 +8,7 @@
 A primal active-set method that starts from the last book. The price of trades bends the objective
 where a weight equals the one held, so that point is a bound from either side: a weight rests there
 until the gradient exceeds the price. `proved` solves the same problem anew with `kernels.qp`, for
-the answer that is kept.
+the final answer.
 
 Source: Nocedal and Wright, Numerical Optimization, 2006, section 16.5.
 """
