@@ -1,4 +1,4 @@
-"""From frames to the panel behind a market: aligned on sessions, checked, frozen."""
+"""Assembly of the panel of a market from frames: aligned on sessions, checked, read-only."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -27,7 +27,7 @@ def assemble(
 
     Parameters
     ----------
-    beside : opens, raw and volumes (date x asset), by those names; None if absent.
+    optional : opens, raw and volumes (date x asset), by those names; None if absent.
     more : fields of `Panel` that are taken as they are.
 
     Raises
@@ -64,7 +64,7 @@ def assemble(
 def _on_sessions(
     prices: pd.DataFrame, optional: Mapping[str, pd.DataFrame | None], calendar: str
 ) -> tuple[dict[str, pd.DataFrame], Calendar]:
-    """Return prices and what is beside them by session, and the sessions."""
+    """Return prices and optional fields by session, and the sessions."""
     closes = panels.tidy(prices, "prices")
     panels.check_positive(closes, "the price")
     empty = closes.columns[closes.isna().all()]

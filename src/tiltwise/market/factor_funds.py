@@ -68,7 +68,7 @@ def factor_funds(returns: pd.DataFrame, name: str = "the table") -> dict[str, An
 
 
 def _prices(returns: pd.Series) -> pd.Series:
-    """Return the wealth of a fund whose first return stands on its first row."""
+    """Return the wealth of a fund whose first return is in its first row."""
     if (returns <= -1.0).any():
         lost = returns.index[int((returns <= -1.0).to_numpy().argmax())]
         raise DataError(f"{returns.name} loses all of its value on {lost:%Y-%m-%d}")

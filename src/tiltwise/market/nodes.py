@@ -1,9 +1,9 @@
-"""Costly numbers of a cut, kept by what they were computed from: in memory, or in a folder as well.
+"""Content-addressed cache of arrays computed from a market, in memory and optionally on disk.
 
-A node is a function of a `Market` and of plain arguments that returns named arrays. Its key is made
-of the content id of the cut, the name of the function and its arguments; so a run that was killed
-finds what it had, another cut that shows the same data shares it, and other data cannot. The
-package's code is not part of the key: keep one folder for each version of it.
+A node is a function of a `Market` and of plain arguments that returns named arrays. Its key is a
+digest of the content id of the cut, the name of the function and its arguments; so interrupted runs
+resume, and cuts that show the same data share results. The package's code is not part of the key:
+use one folder for each version of it.
 """
 
 import dataclasses
@@ -32,7 +32,7 @@ class Nodes:
 
     Parameters
     ----------
-    folder : where they are kept as well, one file each; made when the first is written.
+    folder : where they are stored as well, one file each; created on the first write.
     """
 
     def __init__(self, folder: str | os.PathLike[str] | None = None) -> None:
@@ -42,7 +42,7 @@ class Nodes:
         self._lock = threading.Lock()
 
     def get(self, key: str, compute: Callable[[], Arrays]) -> Arrays:
-        """Return what is kept under `key`, computing it if absent: once, whoever else asks."""
+        """Return the arrays of `key`, computed at most once across threads."""
         arrays = self._items.get(key)
         if arrays is not None:
             return arrays
@@ -59,7 +59,7 @@ class Nodes:
         return arrays
 
     def _read(self, key: str) -> Arrays | None:
-        """Return what the folder holds; a file that is damaged counts as absent."""
+        """Return the stored arrays; a damaged file counts as absent."""
         if self._folder is None:
             return None
         try:
@@ -76,7 +76,7 @@ class Nodes:
         buffer = io.BytesIO()
         named: dict[str, Any] = dict(arrays)
         np.savez(buffer, **named)
-        # Several processes may write the same node: each its own part, and the last one stands.
+        # Several processes may write the same node: each its own part, and the last one wins.
         part = self._folder / f"{key}.{os.getpid()}-{threading.get_ident()}.part"
         part.write_bytes(buffer.getvalue())
         part.replace(self._folder / f"{key}.npz")

@@ -6,9 +6,9 @@
       manifest.json                      format, market id, scalars, one line per part, own digest
       parts/prices-3f2a9c1b07de.parquet  named by field and the first 12 hex digits of its SHA-256
 
-Parts are never overwritten, since their name is their content. A write puts new parts beside the
-old ones, then replaces the manifest in one step, then removes the parts no longer named: whenever
-it is interrupted, the folder holds the old market or the new one, whole.
+Parts are never overwritten, since their name is their content. A write adds the new parts,
+then replaces the manifest in one step, then removes the parts no longer named: whenever it is
+interrupted, the folder holds the old market or the new one, complete.
 """
 
 import contextlib
@@ -57,7 +57,7 @@ class Store:
         return f"Store({str(self.path)!r})"
 
     def write(self, market: "Market") -> bool:
-        """Make `market` the content of the store.
+        """Replace the content of the store by `market`.
 
         Equal markets make equal files, byte for byte, under one version of pyarrow.
 
@@ -166,7 +166,7 @@ class Store:
         return dict(manifest)
 
     def _part(self, line: dict[str, Any]) -> Any:
-        """Return one part as the frame or series it was."""
+        """Return one part as a frame or series, its hash checked."""
         file = self.path / "parts" / Path(line["file"]).name
         try:
             content = file.read_bytes()
@@ -208,7 +208,7 @@ def _dump(manifest: dict[str, Any]) -> bytes:
 
 @contextlib.contextmanager
 def _locked(folder: Path) -> Iterator[None]:
-    """Keep other writers out; the system releases the lock of a process that dies."""
+    """Hold the write lock; the system releases the lock of a process that dies."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)

@@ -1,4 +1,4 @@
-"""An invented market whose truth is known: factors, regimes and skill are planted in it.
+"""Simulated market with known factors, regimes and skill.
 
 Simple returns of asset i on session t are::
 
@@ -37,7 +37,7 @@ OVERNIGHT = 0.35  # share of a session's shock that has happened by the open
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Truth:
-    """What was planted; row t of each array belongs to row t of the prices.
+    """Parameters and states of the simulation; row t of each array belongs to row t of the prices.
 
     Row 0 is the move from 100 to the first close, so ``market.returns()`` are rows 1 on.
 
@@ -92,7 +92,7 @@ def simulate(
     rate: float | None = None,
     start: str = "2005-01-03",
 ) -> tuple[dict[str, Any], Truth]:
-    """Invent a market.
+    """Simulate a market.
 
     The same arguments give the same bytes. Every ingredient draws from its own stream, so two
     markets of one seed that differ in `skill`, `drift` or `gaps` share all other shocks.

@@ -1,4 +1,4 @@
-"""Named sets of funds, with the sector or factor each one stands for."""
+"""Named sets of funds, with the sector or factor of each."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -62,7 +62,7 @@ FACTOR_FUNDS: tuple[str, ...] = tuple(FACTOR_FUND_NAMES)
 
 @dataclasses.dataclass(frozen=True)
 class Fund:
-    """What is known of a fund apart from its prices.
+    """Static data of a fund.
 
     Attributes
     ----------

@@ -2,7 +2,7 @@
 
 Two layouts are read. The file of one month, as it is downloaded: a line of names, a line
 ``Transform:`` with the codes, then months. And the table of all vintages: columns ``vintage`` and
-``date``, then one per series, with the codes by vintage in a table beside it.
+``date``, then one per series, with the codes by vintage in a second table.
 
 A vintage named 2020-04 ends with March 2020 and appears during April; it counts as known at the
 end of April, when nobody can say that it came later.
@@ -119,7 +119,7 @@ def every_vintage(
     table : one row for each vintage (``YYYY-MM``) and month, sorted by either, then the other.
     codes : transformation codes (vintage x series) as `read_codes` returns them; what it leaves
         open, or all if it is None, comes from `SERIES`.
-    renames : old names to new; the values of both stand in one column.
+    renames : old names to new; the values of both share one column.
 
     Raises
     ------
@@ -210,7 +210,7 @@ def _joined(
     renames: Mapping[str, str],
     source: str,
 ) -> tuple[dict[str, Floats], tuple[Note, ...]]:
-    """Return the columns under today's names; where a vintage has both, the new one stands."""
+    """Return the columns under today's names; where a vintage has both, the new one is used."""
     columns: dict[str, Floats] = {}
     remarks: list[Note] = []
     names = [str(name) for name in table.columns if name not in ("vintage", "date")]

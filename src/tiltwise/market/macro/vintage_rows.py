@@ -1,4 +1,4 @@
-"""Tables of many months, checked and laid one after the other as `Vintages`."""
+"""Construction of `Vintages` from monthly tables, with checks."""
 
 from collections.abc import Mapping
 

@@ -1,8 +1,8 @@
-"""Macro data as it stood month by month: every vintage, cut by the day it became known.
+"""Macro vintages: every monthly table as published, cut by the day it became known.
 
-A vintage is the whole table (period x series) as one publication showed it, revisions and ragged
-edge included. All vintages lie in one array, one after the other, so that what was known at a day
-is a prefix of it: a cut copies nothing, and a vintage becomes a frame when somebody asks for it.
+A vintage is the whole table (period x series) of one publication, revisions and ragged edge
+included. All vintages lie in one array, one after the other, so that what was known at a day
+is a prefix of it: a cut copies nothing, and a vintage becomes a frame on first use.
 """
 
 import dataclasses
@@ -22,8 +22,8 @@ from tiltwise.market.panel import Cache
 
 Integers = NDArray[np.int64]
 Note = tuple[int, str]  #: the day (ns) from which a remark is known, and the remark
-KEPT = 16  #: frames kept at once; each is about a megabyte
-ANSWERS = 4096  #: what is worked out from single vintages, kept at once; a few kilobytes each
+KEPT = 16  #: frames cached at once; each is about a megabyte
+ANSWERS = 4096  #: results from single vintages cached at once; a few kilobytes each
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -40,7 +40,7 @@ class Vintages:
     levels : read-only (series, rows), NaN where a vintage has no value.
     codes : transformation code of each series in each vintage, 0 where it has none.
     present : whether a series has a value in a vintage, (vintages, series).
-    delay : months by which a series stands lower than its month in `levels`, because its value
+    delay : months by which a series is lower than its month in `levels`, because its value
         was public that much later; all zero in recorded vintages.
     revised : whether the values are those of one late file with a stated lag, so that they carry
         revisions nobody could know.
@@ -70,7 +70,7 @@ class Vintages:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What was dropped, joined or assumed, in words."""
+        """Remarks on what was dropped, joined or assumed."""
         return tuple(text for _, text in self.remarks)
 
     def asof(self, t: Any) -> "Vintages":
@@ -117,9 +117,9 @@ class Vintages:
         return result
 
     def cached(self, place: int, key: Hashable, compute: Callable[[], Any]) -> Any:
-        """Return `compute()`, kept under `key` for every cut that has the vintage at `place`.
+        """Return `compute()`, cached under `key` for every cut that has the vintage at `place`.
 
-        It must look at nothing but that vintage, which is the same in all cuts.
+        It must use that vintage only, which is the same in all cuts.
         """
         answers: Cache = self._cache.get("answers", lambda: Cache(ANSWERS))
         return answers.get((place, key), compute)

@@ -1,4 +1,4 @@
-"""What stands beside prices: cash rates, factor returns and macro data, read from files."""
+"""Readers of cash rates, factor returns and macro data."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -55,7 +55,7 @@ class Macros:
     notes: tuple[str, ...] = ()
 
     def given(self) -> dict[str, Any]:
-        """Return the arguments of `Market.from_frames`: those that were found."""
+        """Return the arguments of `Market.from_frames` that are not None."""
         both = {"macro": self.records, "vintages": self.vintages}
         return {name: value for name, value in both.items() if value is not None}
 
@@ -64,7 +64,7 @@ def read_macros(text: str) -> Macros:
     """Read macro files, separated by commas, whatever their layout; ``sample`` is one of them.
 
     Understood are records (series, period, known, value); the FRED-MD file of one month; the table
-    of all its vintages (columns vintage and date), its codes beside it (a column vintage, no date);
+    of all its vintages (columns vintage and date), its codes (a column vintage, no date);
     and a wide table of daily values that are not revised, known on the next weekday.
 
     Raises
@@ -148,7 +148,7 @@ def _monthly(
 
 
 def _daily(table: pd.DataFrame, path: str) -> pd.DataFrame:
-    """Return daily values as records; slower ones have release days that nobody can guess."""
+    """Return daily values as records; DataError for slower ones, whose release days are unknown."""
     steps = table.index.to_series().diff().dt.days
     if steps.median() > 4:
         raise DataError(

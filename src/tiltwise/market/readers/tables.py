@@ -2,7 +2,7 @@
 
 Understood are wide tables (one column per asset), tables with two header levels (field and asset,
 in either order), long tables (one row per session and asset) and the table of a single asset.
-Rows are never sorted, filled or dropped: what cannot be taken as it stands is an error that names
+Rows are never sorted, filled or dropped: what cannot be used unchanged is an error that names
 the source, the column and the row.
 """
 
@@ -184,7 +184,7 @@ def _sessions(labels: pd.Index, source: str) -> pd.DatetimeIndex:
         # A long table repeats each date for every asset: each is read once.
         code, different = pd.factorize(labels)
         text = pd.Series(different).astype(str).str.strip().str.replace("/", "-")
-        # The local date is what stands before the time: converting the offset away could shift it.
+        # The local date is the part before the time: converting the offset away could shift it.
         day = text.str.extract(r"^(\d{4}-\d{2}-\d{2})(?:[T ].*)?$")[0]
         day = day.fillna(text.str.replace(r"^(\d{4})(\d{2})(\d{2})$", r"\1-\2-\3", regex=True))
         known = pd.DatetimeIndex(pd.to_datetime(day, format="%Y-%m-%d", errors="coerce"))
