@@ -1,4 +1,4 @@
-"""What a classifier is taught: which assets the best tracking book of the *next* month would hold.
+"""Inclusion labels: which assets the best tracking book of the *next* month holds.
 
 At each month end m the tracking problem is solved on the sessions after m up to the next month
 end; an asset whose weight there exceeds a threshold has label 1. Features are those known at the
@@ -6,7 +6,7 @@ close of m. A fit at session d takes the rows whose label ends at d or before, a
 is learned at d rests on closes up to d alone, and months that are not over are purged.
 
 Source: "MTUM Replica Portfolio", label creation. Departure: there the labels are of the month that
-the features describe; here of the month that follows, which is what is to be told.
+the features describe; here of the month that follows, which is the one to forecast.
 """
 
 import dataclasses
@@ -23,12 +23,12 @@ from tiltwise.features.replication import feature_rows, feature_set, month_ends
 from tiltwise.market.market import Market
 
 Labeller = Callable[[pd.DataFrame, pd.Series, float, float], Any]
-"""``(returns, benchmark, cap, threshold)`` -> what has ``weights`` and ``labels`` by asset."""
+"""``(returns, benchmark, cap, threshold)`` -> object with ``weights`` and ``labels`` by asset."""
 
 
 @dataclasses.dataclass(frozen=True)
 class LabelRule:
-    """How a month is labelled.
+    """Parameters of the labels.
 
     Attributes
     ----------
@@ -157,7 +157,7 @@ def _stacked(
 def _month_labels(
     known: Market, start: pd.Timestamp, end: pd.Timestamp, labeller: Labeller, rule: LabelRule
 ) -> _Month:
-    """Return the labels of a month, worked out once for all fits: they rest on its rows alone."""
+    """Return the labels of a month, cached for all fits: they depend on its rows alone."""
     month = known.asof(end, since=start)
     key = ("labels", labeller, rule)
     labelled: _Month = month.cached(key, lambda: _labelled(month, start, end, labeller, rule))

@@ -1,4 +1,4 @@
-"""What is known at the end of each month, for forecasts of the next one.
+"""Features known at each month end, for forecasts of the next month.
 
 Rows are the month-end sessions up to `now`, those of `macro_table`. Prices give three columns for
 each asset and for the benchmark::
@@ -47,7 +47,7 @@ def month_prices(market: Market) -> pd.DataFrame:
 
 
 def month_returns(market: Market) -> pd.DataFrame:
-    """Return what each asset earned in the month that a row ends (month end x asset)."""
+    """Return simple returns of the month that a row ends (month end x asset)."""
     prices = month_prices(market)
     return prices / prices.shift(1) - 1.0
 
@@ -94,7 +94,7 @@ def features(market: Market, series: tuple[str, ...], prices: bool) -> pd.DataFr
     Raises
     ------
     MissingData
-        Series are asked for and the market has no vintages, or nothing is asked for.
+        Series are named and the market has no vintages, or no feature is requested.
     """
     parts = [macro_features(market, "changes", series)] if series else []
     parts += [price_features(market)] if prices else []

@@ -1,4 +1,4 @@
-"""The features from which the regime of a factor is told.
+"""Features of the regime model of a factor.
 
 Seventeen columns of one asset's active return, with windows of 8, 21 and 63 sessions::
 
@@ -84,7 +84,7 @@ FULL = tuple(name for name in _ALL if name not in {"momentum_63", "volatility_21
 
 @dataclasses.dataclass(frozen=True)
 class FeatureSet:
-    """Which columns are used and why.
+    """Columns used, and the reason.
 
     Attributes
     ----------

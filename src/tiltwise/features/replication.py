@@ -1,4 +1,4 @@
-"""The features from which it is told whether an asset belongs into a replica of the benchmark.
+"""Features of the inclusion model: whether an asset belongs into a replica of the benchmark.
 
 With P_m the close of the last session of month m, and m the last month that is over::
 
@@ -142,7 +142,7 @@ def earnings_surprise(actual: float, estimate: float) -> float:
 
 @dataclasses.dataclass(frozen=True)
 class FeatureSet:
-    """Which columns there are, and what is said about those that are not.
+    """Columns available, and a notice on the missing ones.
 
     Attributes
     ----------
@@ -197,7 +197,7 @@ def feature_rows(
 def _cells(market: Market, name: str, row: NDArray[np.intp]) -> Floats:
     """Return one feature at some rows (rows, assets).
 
-    Of few rows only the windows that end there are worked out: month ends are a row in twenty-one,
+    Of few rows only the windows that end there are computed: month ends are a row in twenty-one,
     and the bits are those of the whole column.
     """
     kind, _, number = name.partition("_")

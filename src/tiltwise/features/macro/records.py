@@ -1,8 +1,8 @@
-"""Monthly macro features from dated records: which value of which day was known on which day.
+"""Monthly macro features from dated records, as known at each row.
 
 A record says for which day its value is (`period`, the first day of a month or quarter, or a day)
 and when it could be read (`known`). A month has the value of its newest day, in the newest version
-known. A daily series is so looked at month by month, a quarterly one quarter by quarter.
+known. A daily series is sampled month by month, a quarterly one quarter by quarter.
 """
 
 import numpy as np

@@ -1,4 +1,4 @@
-"""What revisions did to macro series, and to the features computed from them."""
+"""Effect of revisions on macro series and on the features computed from them."""
 
 from collections.abc import Sequence
 

@@ -116,7 +116,7 @@ def _table(
 
 
 def _edge(known: Vintages, place: int, rule: Rule, oldest: int) -> Edge:
-    """Return what one vintage has: which series, their last transformed value, and its month.
+    """Return the series of one vintage, their last transformed values, and the months of those.
 
     It is the same in every cut that has the vintage, so a walk of many cuts works it out once.
     """

@@ -1,4 +1,4 @@
-"""What becomes of the level of a macro series: its transformation, by code.
+"""Transformations of macro series, by code.
 
 Source: the transformations are those of McCracken and Ng (2016), "FRED-MD: A Monthly Database for
 Macroeconomic Research"; the changes those of the sector rotation of source 3, differences replacing
