@@ -1,4 +1,4 @@
-"""Where the risk of a book against its benchmark comes from.
+"""Risk decomposition of a book against its benchmark.
 
 With active weights ``a = w - w_b`` and covariance S::
 

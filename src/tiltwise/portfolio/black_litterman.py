@@ -35,7 +35,7 @@ from tiltwise.portfolio.optimise import OPTIMAL, Allocation
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Prior:
-    """What the market is taken to believe.
+    """Prior: covariance and a benchmark taken to be optimal.
 
     Attributes
     ----------
@@ -56,7 +56,7 @@ class Prior:
     tau: float = 0.025
 
     def __post_init__(self) -> None:
-        """Check that the parts belong together."""
+        """Check that shapes and names agree."""
         assets = self.covariance.index
         if not self.covariance.columns.equals(assets) or not self.benchmark.index.equals(assets):
             raise DataError("covariance and benchmark must have the same assets in the same order")
@@ -99,7 +99,7 @@ class Prior:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Views:
-    """Expected returns of some books.
+    """Views: expected returns of some books.
 
     Attributes
     ----------
@@ -182,7 +182,7 @@ def black_litterman(
 
 
 def polytope(prior: Prior, limits: Limits | None, held: pd.Series | None) -> Polytope:
-    """Return the limits laid out for the solver; those by default are kept between calls."""
+    """Return the limits laid out for the solver; the default ones are cached."""
     if limits is None:
         return _long_only(len(prior.weights))
     return limits.polytope(prior.assets, held)

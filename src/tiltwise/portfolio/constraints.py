@@ -1,4 +1,4 @@
-"""What a book may hold, as a convex region.
+"""Constraints on weights, as a convex region.
 
 A cap on gross exposure and a cap (or a price) on turnover are L1 terms. Each becomes linear with
 one more unknown per asset: ``g >= |w|`` and ``d >= |w - held|``.
@@ -82,7 +82,7 @@ class Limits:
         return Polytope(self, assets, lower, upper, signed, start)
 
     def _check(self, assets: pd.Index, lower: Floats, upper: Floats) -> None:
-        """Raise for what can be seen without solving."""
+        """Raise for contradictions that need no solver."""
         wrong = np.flatnonzero(~(lower <= upper))
         if len(wrong):
             i = wrong[0]
@@ -128,7 +128,7 @@ class Polytope:
 
     @property
     def unknowns(self) -> int:
-        """How many numbers are solved for."""
+        """Number of unknowns."""
         return len(self.lower) * (1 + self.signed + (self.held is not None))
 
     def lifted(self, hessian: Floats, linear: Floats) -> tuple[Floats, Floats]:
@@ -162,7 +162,7 @@ class Polytope:
         )
 
     def rows(self) -> tuple[Floats, Floats, Floats, tuple[str, ...]]:
-        """Return the rows beside the bounds, their limits and names."""
+        """Return the constraint rows other than bounds, their limits and names."""
         n, limits = len(self.lower), self.limits
         blocks: list[tuple[Floats, Floats, Floats, list[str]]] = []
         if limits.net is not None:

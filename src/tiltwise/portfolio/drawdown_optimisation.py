@@ -1,17 +1,17 @@
-"""Weights from the path of returns: least drawdown, best Calmar ratio, best Sortino ratio.
+"""Optimal weights by drawdown, Calmar ratio or Sortino ratio.
 
 The path is additive: a book brought back to its weights each period earns ``r[t]'w`` on a constant
 capital, so its drawdown ``max over i < j of (C[i] - C[j])'w``, C the cumulative returns, is convex
 in the weights. (The drawdown of the compounded path is not.) Each pair i < j is one linear row;
-only the few that bind are ever made, as cutting planes: solve, find where the path falls deepest,
-add those rows, until the deepest fall is the one solved for. The answer is then the best of all
+only the few that bind are generated, as cutting planes: solve, find the largest falls of the path,
+add those rows, until the largest fall is the one solved for. The result is then the best of all
 allowed books, and `Allocation.detail` holds the remaining gap.
 
 The squared downside deviation is piecewise quadratic and convex. For the set of losing periods of
 one book it is an ordinary quadratic; Newton steps with a line search end where the set no longer
 changes, and there the conditions of that quadratic prove the optimum.
 
-Ratios are made convex as in `optimise.max_sharpe`. Source: Chekhlov, Uryasev, Zabarankin, Drawdown
+Ratios are convex as in `optimise.max_sharpe`. Source: Chekhlov, Uryasev, Zabarankin, Drawdown
 measure in portfolio optimization, 2005 (additive drawdown); Kelley, 1960 (cutting planes).
 """
 
@@ -46,7 +46,7 @@ def best(
     limits: Limits | None = None,
     held: pd.Series | None = None,
 ) -> Allocation:
-    """Return the weights that would have been best by one of `OBJECTIVES` on these returns.
+    """Return the weights that are optimal in sample by one of `OBJECTIVES`.
 
     Parameters
     ----------
@@ -72,7 +72,7 @@ def best(
 def minimum_drawdown(
     returns: pd.DataFrame, limits: Limits | None = None, held: pd.Series | None = None
 ) -> Allocation:
-    """Return the weights whose additive path falls least; `detail` has the drawdown and gap.
+    """Return the weights of least additive drawdown; `detail` has the drawdown and gap.
 
     Parameters are those of `best`.
     """

@@ -1,4 +1,4 @@
-"""Kelly sizing: the book of the fastest growth, and less of it.
+"""Kelly sizing: full and fractional, with a cap on gross exposure.
 
 With excess means m and covariance S per period, the growth rate of a book f is, to second order,
 ``g(f) = cash + f'm - f'Sf / 2``. It is greatest at ``f* = S^-1 m``, a single asset at

@@ -32,7 +32,7 @@ _FLAT = 1e-14  #: share of the largest variance below which an asset never moved
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Allocation:
-    """Weights with the proof that they are the best.
+    """Weights with the proof of their optimality.
 
     Attributes
     ----------
@@ -148,7 +148,7 @@ def best_ratio(space: Polytope, gain: Floats, hessian: Floats, linear: Floats) -
 
 
 def _moments(mean: pd.Series, covariance: pd.DataFrame) -> tuple[Floats, Floats, NDArray[np.bool_]]:
-    """Return mean, covariance and which assets never moved, as arrays in the same order."""
+    """Return mean, covariance and which assets have zero variance, as arrays in one order."""
     assets = covariance.index
     if not covariance.columns.equals(assets):
         raise DataError("the rows and columns of the covariance are in different orders")

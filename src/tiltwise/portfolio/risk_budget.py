@@ -1,4 +1,4 @@
-"""Weights from risk alone: equal or budgeted contributions, and the most diversified book.
+"""Risk parity, risk budgeting and maximum diversification weights.
 
 The contribution of an asset to the variance is ``w_i (Sw)_i``; `risk_parity` makes the
 contributions proportional to given budgets, all equal by default. The diversification ratio is the

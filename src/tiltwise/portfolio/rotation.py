@@ -1,11 +1,11 @@
-"""Sector rotation from forecasts: tilt towards what is expected to rise, with leverage where sure.
+"""Sector rotation weights from forecasts: tilt to positive ones, leverage above a threshold.
 
     signal   s_i = max(0, f_i)
     base     b_i = k / n + (1 - k) s_i / sum s        equal weights where no signal is above zero
     flagged  L_i = factor where f_i > threshold, else 1
     exposure x_i = b_i L_i, all scaled down where their sum is above the cap
 
-What is above one is borrowed and costs interest. Forecast, threshold and rate are decimals of one
+Exposure above one is borrowed and costs interest. Forecast, threshold and rate are decimals of one
 period, the same for all three. The source divides its return by the capital deployed, so it never
 has any leverage: `claims.systems.sector_rotation.weights`.
 
@@ -26,7 +26,7 @@ UNLIKELY = 1.0  #: no return of a month is expected to be above that; percents a
 
 @dataclasses.dataclass(frozen=True)
 class Rotation:
-    """How forecasts become exposures.
+    """Parameters from forecasts to exposures.
 
     Attributes
     ----------
@@ -91,10 +91,10 @@ def earned(
     borrowing: pd.Series | float = 0.0,
     costs: pd.Series | float = 0.0,
 ) -> pd.Series:
-    """Return what the capital earns in each period: sum x r - (sum x - 1) rate - cost.
+    """Return the return on capital of each period: sum x r - (sum x - 1) rate - cost.
 
-    For a study by periods; a backtest lives through every session instead. Capital that is not used
-    earns the same rate, so no cash is assumed to lie idle.
+    For a study by periods; a backtest simulates every session instead. Unused capital earns the
+    same rate.
 
     Parameters
     ----------
@@ -127,7 +127,7 @@ def ruined(returns: pd.Series) -> pd.Index:
 
 @dataclasses.dataclass(frozen=True)
 class Example:
-    """Leverage on one position, in money.
+    """Gain of one position with and without leverage, in money.
 
     Attributes
     ----------
@@ -148,7 +148,7 @@ class Example:
 def example(
     move: float, capital: float = 10_000.0, assets: int = 12, factor: float = 5.0
 ) -> Example:
-    """Return what a move (decimal) of one of so many equal positions does to the capital."""
+    """Return the gain of a move (decimal) of one of so many equal positions, with leverage."""
     stake = float(math.floor(capital / assets))
     levered = factor * stake
     gains = stake * move, levered * move

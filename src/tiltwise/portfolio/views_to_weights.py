@@ -1,4 +1,4 @@
-"""Books that follow views on active returns, at a given tracking error to equal weights.
+"""Black-Litterman books from views on active returns, at a tracking error to equal weights.
 
 At each session the assets that trade share the benchmark equally; each view is on one of them less
 the market, or, where the market itself is not held, less the benchmark. The book is that of
@@ -18,7 +18,7 @@ from tiltwise.portfolio.tracking_error import at_tracking_error
 
 @dataclasses.dataclass(frozen=True)
 class Aim:
-    """What a book is to reach.
+    """Target tracking error, and parameters of the prior.
 
     Attributes
     ----------
@@ -35,7 +35,7 @@ class Aim:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Book:
-    """One session's weights, and how they were found.
+    """Weights of one session, with solver status and tracking error.
 
     Attributes
     ----------

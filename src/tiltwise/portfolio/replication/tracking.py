@@ -1,4 +1,4 @@
-"""Tracking a benchmark with a few of its assets.
+"""Sparse index tracking: a benchmark in a few of its assets.
 
 With returns R (period x asset) and the benchmark's r::
 
