@@ -57,7 +57,7 @@ def read_table(folder: Path, name: str, form: str = "parquet", *, maker: str = "
 
     Parameters
     ----------
-    form : of `FORMS`; a CSV file is read with the kinds of the JSON file beside it.
+    form : of `FORMS`; a CSV file is read with the kinds of its JSON file.
     maker : the command that writes it, for the message.
 
     Raises
