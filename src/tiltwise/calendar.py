@@ -82,8 +82,8 @@ class Calendar:
     def exchange(cls, name: str = "XNYS", until: When | None = None) -> "Calendar":
         """Return an exchange's calendar from 1990 to the end of the year after `until`.
 
-        The bounds are narrower where the rules of the exchange cover fewer years. Closures nobody
-        could foresee are in it too: seen from 2001-09-10, that day already ends its week.
+        The bounds are narrower where the rules of the exchange cover fewer years. Unforeseen
+        closures are in it too: seen from 2001-09-10, that day already ends its week.
 
         Parameters
         ----------
@@ -225,11 +225,11 @@ class Schedule:
     of an exchange a period is due at its last session: once per period that has sessions. The
     period that the end of the calendar cuts is not due, for its last session lies beyond.
 
-    On a ``"rows"`` calendar nobody knows at the close of `t` whether a later day of the period
-    will be a row, so "last" means what is known then: a period that has rows is due at the first
+    On a ``"rows"`` calendar it is unknown at the close of `t` whether a later day of the period
+    will be a row, so "last" is by weekdays: a period that has rows is due at the first
     row on or after its last weekday (Monday to Friday). Where that weekday is no row, the answer
-    is late (the first row of the next period), but it never rests on a row that is yet to come
-    and never changes when one does. Such a row may serve two periods at once.
+    is late (the first row of the next period), but it never depends on a later row. Such a row may
+    serve two periods at once.
 
     Parameters
     ----------

@@ -129,10 +129,10 @@ def on_assets(weights: pd.Series, columns: pd.Index) -> np.ndarray[Any, np.dtype
     """Return weights as an array in the order of `columns`, zero where an asset is absent."""
     if weights.index.equals(columns):
         return weights.to_numpy(dtype=np.float64)
-    strangers = weights.index.difference(columns)
-    if len(strangers):
+    unknown = weights.index.difference(columns)
+    if len(unknown):
         raise WeightsError(
-            f"a weight for {strangers[0]}, which is not in the universe {', '.join(columns)}"
+            f"a weight for {unknown[0]}, which is not in the universe {', '.join(columns)}"
         )
     return weights.reindex(columns, fill_value=0.0).to_numpy(dtype=np.float64)
 
@@ -287,9 +287,9 @@ class FromWeights(Strategy):
             raise StrategyError(
                 f"{self.name} returned a {type(table).__name__}, not a frame (date x asset)"
             )
-        strangers = table.columns.difference(prices.columns)
-        if len(strangers):
-            raise WeightsError(f"{self.name} weighs {strangers[0]}, which is not in the market")
+        unknown = table.columns.difference(prices.columns)
+        if len(unknown):
+            raise WeightsError(f"{self.name} weighs {unknown[0]}, which is not in the market")
         rows = table.reindex(labels)
         weights = rows.reindex(columns=prices.columns, fill_value=0.0)
         weights[rows.isna().all(axis=1)] = np.nan

@@ -12,7 +12,7 @@ Seventeen columns of one asset's active return, with windows of 8, 21 and 63 ses
 
 A mean that fades has its window as half-life. Where the volatility index or the two yields are
 missing, four columns stand in: return_21, strength_21, momentum_63 and volatility_21. `feature_set`
-says which and why; a model keeps the set that it was fitted on.
+returns the set and the reason; a model keeps the set that it was fitted on.
 
 Source: Shu and Mulvey, Dynamic factor allocation leveraging regime-switching signals, JPM 51(3),
 2025. They print no convention of half-life against window: this reading is ours.

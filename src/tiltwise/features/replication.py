@@ -13,7 +13,7 @@ ago: the source's formula, which its label "12-2" does not fit.
 
 Optional columns (`market_cap`, `pe`, `surprise`) are read from the market's macro records, in which
 an asset's value is the series ``"pe:XLE"`` and so has its own day of release. `weighted` and
-`earnings_surprise` make such values; `feature_set` says which columns there are and which not.
+`earnings_surprise` make such values; `feature_set` lists available and missing columns.
 
 Source: "MTUM Replica Portfolio", feature engineering framework.
 """
@@ -38,7 +38,7 @@ WINDOWS = (20, 60)
 CORRELATION_WINDOW = 60
 OPTIONAL = ("market_cap", "pe", "surprise")
 ALWAYS = (*(f"mom_{k}" for k in MONTHS), *(f"vol_{n}" for n in WINDOWS), "corr_60")
-FEW = 4  #: rows in this many sessions for which the whole column is not worked out
+FEW = 4  #: rows in this many sessions for which the whole column is not computed
 STALE_DAYS = 400  #: calendar days after which an optional value counts as missing
 
 

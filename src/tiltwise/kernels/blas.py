@@ -39,7 +39,7 @@ def _enter() -> None:
     with _lock:
         second = _SECOND in sys.modules
         if not _limits or _limits[-1][0] != second:
-            _limits.append((second, _anyones(_libraries(second).limit, limits=1, user_api="blas")))
+            _limits.append((second, _unbound(_libraries(second).limit, limits=1, user_api="blas")))
         _holders += 1
 
 
@@ -48,7 +48,7 @@ def _leave() -> None:
     with _lock:
         _holders -= 1
         while not _holders and _limits:
-            _anyones(_limits.pop()[1].restore_original_limits)
+            _unbound(_limits.pop()[1].restore_original_limits)
 
 
 @functools.cache
@@ -58,7 +58,7 @@ def _libraries(second: bool) -> Any:
     return ThreadpoolController()
 
 
-def _anyones(act: Callable[..., Any], **given: Any) -> Any:
+def _unbound(act: Callable[..., Any], **given: Any) -> Any:
     """Set a limit from any thread; threadpoolctl from 3.8 on obeys only the first one that did."""
     import threadpoolctl
 

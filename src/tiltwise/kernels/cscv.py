@@ -94,7 +94,7 @@ def _sharpes(chosen: Any, sums: Any, squares: Any, means: Any, rows: Any, out: A
 
 
 @kernel("void(float64[::1], float64[::1], int64, int64[::1], float64[:, ::1])")
-def _judge(inside: Any, outside: Any, row: Any, selected: Any, measures: Any) -> None:
+def _rank_best(inside: Any, outside: Any, row: Any, selected: Any, measures: Any) -> None:
     """Select the best trial inside, and write its ratios and its rank outside."""
     best = 0
     for k in range(1, inside.shape[0]):
@@ -125,8 +125,8 @@ def _select(
     for i in range(count // 2):
         _sharpes(halves[i], sums, squares, means, rows, first)
         _sharpes(halves[count - 1 - i], sums, squares, means, rows, second)
-        _judge(first, second, i, selected, measures)
-        _judge(second, first, count - 1 - i, selected, measures)
+        _rank_best(first, second, i, selected, measures)
+        _rank_best(second, first, count - 1 - i, selected, measures)
 
 
 def select(halves: IntArray, blocks: Blocks) -> Halves:

@@ -76,7 +76,7 @@ class Paths(NamedTuple):
 
 
 @kernel(inline=True)
-def _night(t, b, marks, earn, pay, borrow, expense, shares, cash, short, costs, p0, lanes):  # type: ignore[no-untyped-def]
+def _overnight(t, b, marks, earn, pay, borrow, expense, shares, cash, short, costs, p0, lanes):  # type: ignore[no-untyped-def]
     """Charge interest, borrow and expenses of the night before session t, on the last marks."""
     assets, width = shares.shape[0], np.uint64(1 if len(lanes) == 1 else shares.shape[1])
     gain, debit = earn[t], pay[t]
@@ -167,7 +167,7 @@ def _sell_dead(t, b, tape, state, out, p0, lanes):  # type: ignore[no-untyped-de
 
 
 @kernel(inline=True)
-def _appraise(row, last, k, fills, marks, targets, shares, cash, nav, work, p0, lanes):  # type: ignore[no-untyped-def]
+def _value_orders(row, last, k, fills, marks, targets, shares, cash, nav, work, p0, lanes):  # type: ignore[no-untyped-def]
     """Value the books at fill prices (marks where none); flag the paths with an order."""
     assets, width = shares.shape[0], np.uint64(1 if len(lanes) == 1 else shares.shape[1])
     for p in range(width):
@@ -231,7 +231,7 @@ def _solve(row, k, rate, fills, scales, targets, shares, work, p0, lanes):  # ty
 
 @kernel(inline=True)
 def _solve_one(row, last, k, rate, fills, marks, targets, shares, cash, nav, work):  # type: ignore[no-untyped-def]
-    """Do what `_appraise` and `_solve` do, for a single path without impact, in registers."""
+    """Do what `_value_orders` and `_solve` do, for a single path without impact, in registers."""
     value = cash[0]
     for i in range(shares.shape[0]):
         value += shares[i, 0] * (fills[row, i] if fills[row, i] > 0.0 else marks[last, i])
@@ -334,10 +334,10 @@ def _settle(b, fee, spread, shares, cash, nav, short, work, costs, traded, p0, l
 
 
 @kernel()
-def _march(first, stop, due, tape, targets, state, out, begin, lanes):  # type: ignore[no-untyped-def]
+def _advance(first, stop, due, tape, targets, state, out, begin, lanes):  # type: ignore[no-untyped-def]
     """Simulate sessions first to stop - 1; row due[t] of targets fills in t, none if < 0.
 
-    ``lanes`` is a tuple whose length, known when compiling, says whether there is a single path.
+    ``lanes`` is a tuple whose length, known when compiling, is 1 for a single path.
     A session has three stages, each of which may begin with a trade: the one stage of `tape.phase`.
     """
     marks, fills, scales, deaths = tape.marks, tape.fills, tape.impact_scale, tape.deaths
@@ -362,7 +362,7 @@ def _march(first, stop, due, tape, targets, state, out, begin, lanes):  # type: 
                 if len(lanes) == 1 and not curved:
                     _solve_one(row, last, k, rate, fills, marks, targets, shares, cash, nav, work)
                 else:
-                    _appraise(
+                    _value_orders(
                         row, last, k, fills, marks, targets, shares, cash, nav, work, p0, lanes
                     )
                     _solve(row, k, rate, fills, scales, targets, shares, work, p0, lanes)
@@ -375,7 +375,7 @@ def _march(first, stop, due, tape, targets, state, out, begin, lanes):  # type: 
                 if broke > 0:
                     _ruin(t, shares, cash, nav, out.ruined, p0, lanes)
             if stage == 0:
-                _night(
+                _overnight(
                     t, b, marks, earn, pay, borrow, expense, shares, cash, short, costs, p0, lanes
                 )
             elif stage == 1:
@@ -421,7 +421,7 @@ def step(
     t: int, due: npt.NDArray[np.int64], tape: Tape, targets: Floats, state: State, out: Paths
 ) -> None:
     """Simulate session t alone, on the books of `start`; the same bits as `simulate`."""
-    _march(t, t + 1, due, tape, targets, state, out, 0, (0,) if state.cash.shape[0] == 1 else ())
+    _advance(t, t + 1, due, tape, targets, state, out, 0, (0,) if state.cash.shape[0] == 1 else ())
 
 
 def simulate(
@@ -448,12 +448,12 @@ def simulate(
     paths = targets.shape[2]
     out = blank(rows, assets, paths, capital, detail)
     if paths == 1:
-        _march(1, rows, due, tape, targets, start(1, assets, capital), out, 0, (0,))
+        _advance(1, rows, due, tape, targets, start(1, assets, capital), out, 0, (0,))
         return out
 
     def block(p0: int) -> None:
         state = start(min(BLOCK, paths - p0), assets, capital)
-        _march(1, rows, due, tape, targets, state, out, p0, ())
+        _advance(1, rows, due, tape, targets, state, out, p0, ())
 
     starts = range(0, paths, BLOCK)
     if jobs <= 1:
@@ -476,7 +476,7 @@ def simulate_reference(
         target = targets[due[t]] if due[t] >= 0 else None
         if target is not None and tape.phase == DAWN:
             _trade_reference(t, t - 1, t - 1, tape, target, state, out)
-        _night_reference(t, tape, state, out)
+        _overnight_reference(t, tape, state, out)
         if target is not None and tape.phase == OPEN:
             _trade_reference(t, t, t - 1, tape, target, state, out)
         dead = ~tape.alive[t]
@@ -494,7 +494,7 @@ def simulate_reference(
     return out
 
 
-def _night_reference(t: int, tape: Tape, state: State, out: Paths) -> None:
+def _overnight_reference(t: int, tape: Tape, state: State, out: Paths) -> None:
     value = state.shares * tape.marks[t - 1][:, None]
     interest = np.maximum(state.cash, 0.0) * tape.cash_rate[t]
     out.costs[t, 4] += np.maximum(-state.cash, 0.0) * tape.financing_rate[t]

@@ -109,9 +109,9 @@ def sessions(panel: Examined) -> Iterator[Finding]:
     if calendar is None or index[-1] < calendar.start:
         return
     expected = calendar.between(max(index[0], calendar.start), index[-1])
-    strangers = index[index >= calendar.start].difference(expected)
-    for date in strangers[:1]:
-        detail = f"no session of {calendar.name}; {len(strangers)} such rows"
+    unexpected = index[index >= calendar.start].difference(expected)
+    for date in unexpected[:1]:
+        detail = f"no session of {calendar.name}; {len(unexpected)} such rows"
         yield Finding("not_a_session", "error", None, date, detail)
     absent = ~expected.isin(index[panel.filled])
     if absent.mean() > SPARSE:

@@ -300,11 +300,11 @@ def on_sessions(prices: pd.DataFrame, calendar: str) -> tuple[pd.DataFrame, Cale
             f"({days.sessions[0].date()}); use calendar='rows'"
         )
     sessions = days.between(index[0], index[-1])
-    strangers = index.difference(sessions)
-    if len(strangers):
+    unknown = index.difference(sessions)
+    if len(unknown):
         raise DataError(
-            f"{strangers[0].date()} is no session of calendar {calendar} "
-            f"({len(strangers)} such rows); drop them or use calendar='rows'"
+            f"{unknown[0].date()} is no session of calendar {calendar} "
+            f"({len(unknown)} such rows); drop them or use calendar='rows'"
         )
     return prices.reindex(sessions.rename("date")), days
 

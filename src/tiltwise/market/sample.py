@@ -89,8 +89,8 @@ def macro() -> tuple[pd.DataFrame | None, tuple[str, ...]]:
     """Return macro records that install with the ``research`` extra, and remarks on them.
 
     Daily VIX 2014-2019 and oil 1986-2019, monthly corporate yields 1919-2018 and core prices
-    1957-2018 (in arch), six quarterly series 1959-2009 (in statsmodels). The records are None, and
-    a remark says why, where neither package is installed.
+    1957-2018 (in arch), six quarterly series 1959-2009 (in statsmodels). The records are None,
+    and a remark names the reason, where neither package is installed.
     """
     parts: list[pd.DataFrame] = []
     notes: list[str] = []

@@ -111,7 +111,7 @@ def simulate(
     gaps
         Probability that an asset does not print in a session (never in the first or the last).
     rate
-        Constant annual cash rate, decimal; without it the market knows none.
+        Constant annual cash rate, decimal; None for a market without rates.
     start
         First session (or the one after it), XNYS, not before 1990.
 

@@ -115,7 +115,7 @@ For SPY it takes 3 bps, the fee of younger funds on the same index; SPY itself c
 """
 
 BLENDED_FEES: Mapping[str, float] = {"code": 0.0016, "comment": 0.0013}
-"""What that source takes for the mean: its code divides eight terms by seven, a comment says 13."""
+"""Mean fee by that source: its code divides eight terms by seven, a comment gives 13 bps."""
 
 EXPENSES: Mapping[str, float] = {
     **{name: fund.expense for name, fund in REPLICATION_FUNDS.items()},

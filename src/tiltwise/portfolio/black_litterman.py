@@ -243,9 +243,9 @@ def tilt(prior: Prior, views: Views) -> Tilt:
     """Diagonalise the covariance of the views against their uncertainty."""
     assets, picks = prior.covariance.index, views.picks
     if not picks.columns.equals(assets):
-        strangers = picks.columns.difference(assets)
-        if len(strangers):
-            raise DataError(f"a view on {strangers[0]}, which has no covariance")
+        unknown = picks.columns.difference(assets)
+        if len(unknown):
+            raise DataError(f"a view on {unknown[0]}, which has no covariance")
         picks = picks.reindex(columns=assets, fill_value=0.0)
     p, v = picks.to_numpy(np.float64), _by_view(views.returns, picks.index, "return")
     between = p @ prior.sigma @ p.T

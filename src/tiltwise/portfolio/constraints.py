@@ -282,7 +282,7 @@ def _by_asset(value: PerAsset, assets: pd.Index, absent: float) -> Floats:
     if not isinstance(value, Mapping | pd.Series):
         return np.full(len(assets), float(value))
     given = pd.Series(value, dtype=np.float64)
-    strangers = given.index.difference(assets)
-    if len(strangers):
-        raise StrategyError(f"a bound for {strangers[0]}, which is not among the assets")
+    unknown = given.index.difference(assets)
+    if len(unknown):
+        raise StrategyError(f"a bound for {unknown[0]}, which is not among the assets")
     return np.asarray(given.reindex(assets, fill_value=absent), dtype=np.float64)

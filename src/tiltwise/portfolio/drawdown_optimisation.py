@@ -131,7 +131,7 @@ def _newton(space: Polytope, gain: Floats, excess: Floats, solution: Solution) -
     n, z = excess.shape[1], solution.x
     for _ in range(_ROUNDS):
         losing = excess @ z[:n] < 0.0
-        solution = _must(best_ratio(space, gain, *_downside(space, excess[losing], excess)))
+        solution = _feasible(best_ratio(space, gain, *_downside(space, excess[losing], excess)))
         if np.array_equal(excess @ solution.x[:n] < 0.0, losing):
             return solution
         step, fall = solution.x - z, _squares(excess @ z[:n])
@@ -142,7 +142,7 @@ def _newton(space: Polytope, gain: Floats, excess: Floats, solution: Solution) -
     raise StrategyError(f"the losing periods still change after {_ROUNDS} rounds")
 
 
-def _must(solution: Solution | None) -> Solution:
+def _feasible(solution: Solution | None) -> Solution:
     assert solution is not None, "a book gained before and gains no longer"
     return solution
 

@@ -92,7 +92,7 @@ class _Search:
         gap = self._gap(target, top)
         if abs(gap) <= _CLOSE:
             return top, OPTIMAL
-        if gap > 0.0:  # the limits keep the benchmark out: every scale is looked at
+        if gap > 0.0:  # the limits keep the benchmark out: every scale is searched
             top, gap = LOG_SCALES[1], self._gap(target, LOG_SCALES[1])
         places, gaps = [top], [gap]
         while places[-1] > LOG_SCALES[0] and gaps[-1] * gap > 0.0:
@@ -102,7 +102,7 @@ class _Search:
         if gaps[-1] * gap <= 0.0:
             return root(near, (places[-1], places[-2]), (gaps[-1], gaps[-2])), OPTIMAL
         # No scale below the guess will do. The largest tracking error may be above it, as far up as
-        # a free one is no smaller than what was found.
+        # a free one is no smaller than the largest so far.
         most = max(1.0 + max(gaps), 1e-12) * target
         rest = np.arange(top + _STEP, min(self._free(most) + _STEP, LOG_SCALES[1]), _STEP)
         if gap < 0.0 and len(rest):
@@ -186,7 +186,7 @@ def root(
 ) -> float:
     """Return where a continuous function that changes sign between two ends is zero.
 
-    False position on values made nearly linear; an end that stays is given less weight (Anderson
+    False position on values made nearly linear; an end that stays gets less weight (Anderson
     and Bjorck, 1973).
     """
     (a, b), (fa, fb) = ends, values

@@ -1,7 +1,7 @@
 """Monthly macro features from dated records, as known at each row.
 
-A record says for which day its value is (`period`, the first day of a month or quarter, or a day)
-and when it could be read (`known`). A month has the value of its newest day, in the newest version
+A record has the day its value is for (`period`, the first day of a month or quarter, or a day) and
+the day it became known (`known`). A month has the value of its newest day, in the newest version
 known. A daily series is sampled month by month, a quarterly one quarter by quarter.
 """
 

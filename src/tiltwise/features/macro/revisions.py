@@ -19,7 +19,7 @@ def revisions(
     """Compare the first release of every month with the newest vintage, series by series.
 
     A first release is the value of a month in the first vintage that has it; months that were
-    there when a series entered do not count, as nobody knows when they were first published.
+    there when a series entered do not count: their first publication is unknown.
 
     Parameters
     ----------

@@ -2,7 +2,7 @@
 
 Of a market with vintages each row comes from one vintage; of one that has dated records only
 (`macro_records`), from the values known by then, which carry their revisions unless each was
-recorded. `market.macro.policy` tells the two apart.
+recorded. `market.macro.policy` separates the two.
 """
 
 from collections.abc import Sequence

@@ -104,7 +104,7 @@ def _climb(
         leap = _leap(before, here, ahead) if leaps and before is not None else None
         there, beyond = look(ahead if leap is None else leap)
         if leap is not None and there < value:
-            before = None  # too far: walk on from where we stand
+            before = None  # too far: continue without the leap
             continue
         settled = leap is None and there - value < least
         before, here = (here, ahead) if leap is None else (None, leap)

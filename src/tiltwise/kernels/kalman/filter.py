@@ -11,7 +11,7 @@
 All assets share the regressors f, delta and noise, so P, Q and K are the same for each of them: one
 Riccati recursion serves every asset, and an asset costs one dot product and one step a row.
 (delta, noise, P0) and (c delta, c noise, c P0) give the same coefficients and innovations; only
-the ratio delta / noise means anything, and `adaptation_speed` says what.
+the ratio delta / noise is identified; `adaptation_speed` expresses it as a speed.
 
 Causal: row t of every output uses rows 0..t only, and e_t uses the coefficients as of t-1. The
 first t rows of a result are, bit for bit, the result of the first t rows.

@@ -252,8 +252,8 @@ def settle(hessian, linear, cost, held, low, high, who, x, side, leg):  # type: 
     """Move a feasible x to the minimum over the members `who`; whether that succeeded.
 
     `side` is -1, 0, 1, 2 for a weight at its lower bound, free, at its upper bound, at the weight
-    held; `leg` says on which side of the weight held a free one is. It fails where the free part of
-    the Hessian is singular.
+    held; `leg` is the side of the weight held on which a free one is. It fails where the free
+    part of the Hessian is singular.
     """
     m = len(who)
     gradient, free = np.empty(m), np.empty(m, np.int64)

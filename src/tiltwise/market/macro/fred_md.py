@@ -5,7 +5,7 @@ Two layouts are read. The file of one month, as it is downloaded: a line of name
 ``date``, then one per series, with the codes by vintage in a second table.
 
 A vintage named 2020-04 ends with March 2020 and appears during April; it counts as known at the
-end of April, when nobody can say that it came later.
+end of April, the latest possible day.
 
 Source: McCracken and Ng (2016), "FRED-MD: A Monthly Database for Macroeconomic Research", Journal
 of Business and Economic Statistics 34(4); codes and names as in its appendix of changes.
@@ -151,7 +151,7 @@ def one_file(
     ----------
     table : the download: first column dates, first row ``Transform:`` and the codes.
     lags : months from a month to the end of the month in which its value is public: for all
-        series, or by name; by default one, and what `LAGS` says of the late ones.
+        series, or by name; by default one, and `LAGS` for the late ones.
 
     Raises
     ------

@@ -28,7 +28,7 @@ FINAL = frozenset(
      "EXCAUSx", "COMPAPFFx", "TB3SMFFM", "TB6SMFFM", "T1YFFM", "T5YFFM", "T10YFFM", "FEDFUNDS",
      "CP3Mx", "TB3MS", "TB6MS", "GS1", "GS5", "GS10"}
 )  # fmt: skip
-#: Name of the evidence in which a strategy names the series of `lag_only` that it looked at.
+#: Name of the evidence in which a strategy names the series of `lag_only` that it used.
 LAG_ONLY = "lag_only"
 LATEST = " (latest values)"
 SHORT = 3  #: days by which a month, or a quarter, is shorter than its step in the median
@@ -84,7 +84,7 @@ def _least(known: "Vintages") -> int:
 
 
 def _late(records: pd.DataFrame) -> str | None:
-    """Return None for records that are daily or tell revisions, else whether they have a lag."""
+    """Return None for records that are daily or record revisions, else whether they have a lag."""
     days = records["period"].to_numpy().astype("datetime64[D]")
     steps = np.diff(np.sort(days)).astype(np.int64)
     if not len(days) or (len(steps) and np.median(steps) <= DAILY):

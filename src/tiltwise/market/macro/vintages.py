@@ -43,7 +43,7 @@ class Vintages:
     delay : months by which a series is lower than its month in `levels`, because its value
         was public that much later; all zero in recorded vintages.
     revised : whether the values are those of one late file with a stated lag, so that they carry
-        revisions nobody could know.
+        later revisions.
     remarks : what was dropped, joined or assumed, with the day from which that could be known.
     """
 
