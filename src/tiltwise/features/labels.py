@@ -2,8 +2,8 @@
 
 At each month end m the tracking problem is solved on the sessions after m up to the next month
 end; an asset whose weight there exceeds a threshold has label 1. Features are those known at the
-close of m. A fit at session d takes the rows whose label ends at d or before, and no others: what
-is learned at d rests on closes up to d alone, and months that are not over are purged.
+close of m. A fit at session d takes only rows whose label ends at d or before: it depends on closes
+up to d alone, and months that are not over are purged.
 
 Source: "MTUM Replica Portfolio", label creation. Departure: there the labels are of the month that
 the features describe; here of the month that follows, which is the one to forecast.
@@ -53,7 +53,7 @@ class TrainingTable:
     features : (date, asset) x column; a value that was not yet known is NaN.
     labels : 1 for included, 0 for not, by row.
     weights : in the tracking book, by row.
-    ends : last session whose close the label rests on, by row.
+    ends : last session whose close the label depends on, by row.
     notes : the columns used, and what was left out and why.
     """
 

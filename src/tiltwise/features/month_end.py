@@ -55,7 +55,7 @@ def month_returns(market: Market) -> pd.DataFrame:
 def price_features(market: Market) -> pd.DataFrame:
     """Return month, year and quarter of each asset and of the benchmark (month end x column).
 
-    Columns stand in the order of their names, whatever that of the assets.
+    Columns are in the order of their names, whatever that of the assets.
     """
     daily = _with_benchmark(market)
     closes = _at_ends(market, daily.ffill(limit=ALIVE_SESSIONS - 1))
@@ -75,7 +75,7 @@ def price_features(market: Market) -> pd.DataFrame:
 def family_features(market: Market) -> pd.DataFrame:
     """Return momentum and reversal of each asset and of the benchmark (month end x column).
 
-    The first word of a column is its family. Columns stand in the order of their names.
+    The first word of a column is its family. Columns are in the order of their names.
     """
     closes = _at_ends(market, _with_benchmark(market).ffill(limit=ALIVE_SESSIONS - 1))
     tables = {f"{MOMENTUM} {k} ": closes.shift(1) / closes.shift(k) - 1.0 for k in HORIZONS}

@@ -174,7 +174,7 @@ def replication_features(market: Market, columns: Sequence[str] | None = None) -
 
     Parameters
     ----------
-    columns : those of the `FeatureSet` that a model was fitted on; None asks `feature_set`.
+    columns : those of the `FeatureSet` that a model was fitted on; None for `feature_set`.
     """
     names = tuple(columns or market.feature(feature_set).columns)
     whole: pd.DataFrame = pd.concat({name: _column(market, name) for name in names}, axis=1)

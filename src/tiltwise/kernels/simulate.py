@@ -189,7 +189,7 @@ def _solve(row, k, rate, fills, scales, targets, shares, work, p0, lanes):  # ty
     """Find the net asset value V after costs: V = V0 - cost(w V - h), by Newton from V0.
 
     The cost is convex in V and its slope is small, so the steps shrink monotonically: two suffice
-    without impact. A path stops moving by its own tolerance, whatever its neighbours do.
+    without impact. Each path converges by its own tolerance, whatever the others do.
     """
     assets, width = shares.shape[0], np.uint64(1 if len(lanes) == 1 else shares.shape[1])
     curved = scales.shape[0] > 0
@@ -437,7 +437,7 @@ def simulate(
 
     Parameters
     ----------
-    tape : what all paths meet.
+    tape : market data of all paths.
     due : (T,) row of `targets` that fills in each session, -1 for none; the first is never read.
     targets : (K, N, P) shares of net asset value, C-contiguous; NaN: the path sends no order.
     capital : money at the start.

@@ -176,7 +176,7 @@ def decode(data: bytes) -> "pd.Series":
 
 
 def _agreed(path: Path, data: bytes, recorded: str | None) -> str:
-    """Return the SHA-256 of the file as it will stand, having compared it with what is there."""
+    """Return the SHA-256 of the file, after comparison with the file present."""
     where = f"{path.parent.parent.name}/{path.parent.name}/{path.name}"
     present = path.read_bytes() if path.exists() else data
     digest = _sha256(present)

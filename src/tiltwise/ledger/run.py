@@ -50,7 +50,7 @@ class Run:
         Further artefacts, content by file name. They must follow from the run alone: recording
         the same run again with other content is refused.
     notes
-        What a reader has to know about it.
+        Remarks on the run, one sentence each.
     tainted
         Whether it was allowed to look ahead.
 

@@ -3,7 +3,7 @@
 A long-short factor cannot be bought alone. Its fund here holds the whole market and, on top, the
 factor: ``1 + Mkt-RF + RF + factor`` a day, so its active return is the factor's. Portfolios of the
 library, such as industries, are funds as they are. None of them bears fees or trading costs of its
-own: results on them are of proxies, and must be called so.
+own: results on them must be named as results of proxies.
 """
 
 import os

@@ -118,7 +118,7 @@ def _table(
 def _edge(known: Vintages, place: int, rule: Rule, oldest: int) -> Edge:
     """Return the series of one vintage, their last transformed values, and the months of those.
 
-    It is the same in every cut that has the vintage, so a walk of many cuts works it out once.
+    It is the same in every cut that has the vintage, so many cuts compute it once.
     """
 
     def compute() -> Edge:

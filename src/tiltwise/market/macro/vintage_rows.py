@@ -86,7 +86,7 @@ def lagged(
 ) -> Vintages:
     """Return one file as if each month of it had been published after a stated lag.
 
-    The values are those of the file, revisions included: what a reader of the day could not know.
+    The values are those of the file, later revisions included.
     The result says so (``revised``, and in its notes).
 
     Parameters
