@@ -1,6 +1,6 @@
-"""Which days are sessions, and on which of them a strategy acts.
+"""Trading calendars, and schedules of the sessions on which a strategy acts.
 
-A `Calendar` is known ahead: it comes from the rules of an exchange, or from the rows of the data
+A `Calendar` is known in advance: from the rules of an exchange, or from the rows of the data
 followed by plain weekdays. A `Schedule` picks sessions from a calendar alone, never from the rows
 of a market, so "the last session of the week" is answered without next week's prices.
 
@@ -82,8 +82,8 @@ class Calendar:
     def exchange(cls, name: str = "XNYS", until: When | None = None) -> "Calendar":
         """Return an exchange's calendar from 1990 to the end of the year after `until`.
 
-        The bounds are narrower where the rules of the exchange cover fewer years. Closures nobody
-        could foresee are in it too: seen from 2001-09-10, that day already ends its week.
+        The bounds are narrower where the rules of the exchange cover fewer years. Unforeseen
+        closures are in it too: seen from 2001-09-10, that day already ends its week.
 
         Parameters
         ----------
@@ -102,7 +102,7 @@ class Calendar:
 
     @classmethod
     def rows(cls, index: pd.DatetimeIndex) -> "Calendar":
-        """Return the calendar of data with its own rhythm: its rows, then two years of weekdays.
+        """Return the calendar of the rows of the data, followed by two years of weekdays.
 
         For data older than 1990, several exchanges in one table, or markets open at weekends.
 
@@ -204,7 +204,7 @@ class Calendar:
 
     @property
     def bounds(self) -> str:
-        """Name and bounds in words, for messages."""
+        """Name and bounds as text, for messages."""
         return f"{self.name} ({self.start:%Y-%m-%d} to {self.end:%Y-%m-%d})"
 
     def _outside(self, stamp: pd.Timestamp) -> DataError:
@@ -219,17 +219,17 @@ class Calendar:
 
 @dataclasses.dataclass(frozen=True)
 class Schedule:
-    """Sessions on which something is due: the last of each period, or explicit dates.
+    """Schedule of sessions: the last of each period, or explicit dates.
 
     Periods are weeks from Monday to Sunday, calendar months, quarters and years. On the calendar
     of an exchange a period is due at its last session: once per period that has sessions. The
     period that the end of the calendar cuts is not due, for its last session lies beyond.
 
-    On a ``"rows"`` calendar nobody knows at the close of `t` whether a later day of the period
-    will be a row, so "last" means what is known then: a period that has rows is due at the first
+    On a ``"rows"`` calendar it is unknown at the close of `t` whether a later day of the period
+    will be a row, so "last" is by weekdays: a period that has rows is due at the first
     row on or after its last weekday (Monday to Friday). Where that weekday is no row, the answer
-    is late (the first row of the next period), but it never rests on a row that is yet to come
-    and never changes when one does. Such a row may serve two periods at once.
+    is late (the first row of the next period), but it never depends on a later row. Such a row may
+    serve two periods at once.
 
     Parameters
     ----------
@@ -446,11 +446,11 @@ def _exchange(name: str, year: int) -> Calendar:
     start, end = _FIRST_DAY, pd.Timestamp(year=year, month=12, day=31)
     try:
         try:
-            found = source.get_calendar(name, start=start, end=end)
+            exchange = source.get_calendar(name, start=start, end=end)
         except ValueError:  # some rules cover fewer years; an instance of any length knows which
             rules = source.get_calendar(name, start="2022-01-03", end="2022-12-30")
             start, end = max(start, rules.bound_min() or start), min(end, rules.bound_max() or end)
-            found = source.get_calendar(name, start=start, end=end)
+            exchange = source.get_calendar(name, start=start, end=end)
     except source.errors.InvalidCalendarName as error:
         raise DataError(
             f"no exchange calendar is called {name!r}: use XNYS, XLON, XETR, XTKS or another "
@@ -461,6 +461,6 @@ def _exchange(name: str, year: int) -> Calendar:
             f"the rules of the calendar {name} cannot be computed from {start:%Y-%m-%d} to "
             f'{end:%Y-%m-%d} ({str(error)[:120]}); use calendar="rows"'
         ) from error
-    sessions = pd.DatetimeIndex(found.sessions.asi8, name="date")
-    half_days = frozenset(found.early_closes.as_unit("ns"))
-    return Calendar(found.name, sessions, half_days, "exchange", start, end, sessions[-1])
+    sessions = pd.DatetimeIndex(exchange.sessions.asi8, name="date")
+    half_days = frozenset(exchange.early_closes.as_unit("ns"))
+    return Calendar(exchange.name, sessions, half_days, "exchange", start, end, sessions[-1])

@@ -1,18 +1,18 @@
-"""Every error that tiltwise raises on purpose.
+"""Exception hierarchy of tiltwise.
 
 ::
 
     TiltwiseError
-    ├── DataError                what came in cannot be used as it is
-    │   ├── MissingData          a file, asset, session or field is not there
-    │   ├── StaleData            the newest row is older than the question asked
-    │   ├── RevisedData          history differs from what was pinned
-    │   └── SourceError          a provider failed or answered nonsense
-    ├── LookaheadError           an answer used what was not yet known
-    ├── StrategyError            a strategy broke its contract
-    │   ├── WeightsError         weights that cannot be held
+    ├── DataError                input data cannot be used
+    │   ├── MissingData          a file, asset, session or field is missing
+    │   ├── StaleData            the newest row is older than required
+    │   ├── RevisedData          history differs from the pinned version
+    │   └── SourceError          a provider failed or returned invalid data
+    ├── LookaheadError           a result used data from after its session
+    ├── StrategyError            a strategy violated its contract
+    │   ├── WeightsError         invalid portfolio weights
     │   └── InfeasibleError      no portfolio satisfies the constraints
-    └── LedgerError              the record of trials is broken
+    └── LedgerError              the ledger of trials is inconsistent
         └── NotPromotable        a validation gate did not pass
 
 A message says what is wrong, where (asset, session, strategy, file) and what to do about it.
@@ -20,39 +20,39 @@ A message says what is wrong, where (asset, session, strategy, file) and what to
 
 
 class TiltwiseError(Exception):
-    """Root of the tree."""
+    """Base class of all errors of tiltwise."""
 
 
 class DataError(TiltwiseError):
-    """What came in cannot be used as it is."""
+    """Input data cannot be used."""
 
 
 class MissingData(DataError):
-    """A file, asset, session or field is not there."""
+    """A file, asset, session or field is missing."""
 
 
 class StaleData(DataError):
-    """The newest row is older than the question asked."""
+    """The newest row is older than required."""
 
 
 class RevisedData(DataError):
-    """History differs from what was pinned."""
+    """History differs from the pinned version."""
 
 
 class SourceError(DataError):
-    """A provider failed or answered nonsense."""
+    """A provider failed or returned invalid data."""
 
 
 class LookaheadError(TiltwiseError):
-    """An answer used what was not yet known."""
+    """A result used data from after its session."""
 
 
 class StrategyError(TiltwiseError):
-    """A strategy broke its contract."""
+    """A strategy violated its contract."""
 
 
 class WeightsError(StrategyError):
-    """Weights that cannot be held."""
+    """Invalid portfolio weights."""
 
 
 class InfeasibleError(StrategyError):
@@ -60,7 +60,7 @@ class InfeasibleError(StrategyError):
 
 
 class LedgerError(TiltwiseError):
-    """The record of trials is broken."""
+    """The ledger of trials is inconsistent."""
 
 
 class NotPromotable(LedgerError):

@@ -1,4 +1,4 @@
-"""What a strategy is: a fitted thing on one schedule and a decision on another.
+"""Strategy interface: a fit on one schedule, a decision on another.
 
 A strategy decides what to hold after the close of a session from the market as known then. It
 cannot see costs, fills or its own net asset value.
@@ -23,7 +23,7 @@ from tiltwise.models.regimes.smoothed_marker import has_hindsight
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Decision:
-    """What to hold from the next fill on, and what that was decided from.
+    """Target weights from the next fill on, and the evidence for them.
 
     Attributes
     ----------
@@ -59,7 +59,7 @@ class Decision:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Decisions:
-    """Decisions by session: the answers of `decide` in one table.
+    """Decisions by session, as one table.
 
     Attributes
     ----------
@@ -129,10 +129,10 @@ def on_assets(weights: pd.Series, columns: pd.Index) -> np.ndarray[Any, np.dtype
     """Return weights as an array in the order of `columns`, zero where an asset is absent."""
     if weights.index.equals(columns):
         return weights.to_numpy(dtype=np.float64)
-    strangers = weights.index.difference(columns)
-    if len(strangers):
+    unknown = weights.index.difference(columns)
+    if len(unknown):
         raise WeightsError(
-            f"a weight for {strangers[0]}, which is not in the universe {', '.join(columns)}"
+            f"a weight for {unknown[0]}, which is not in the universe {', '.join(columns)}"
         )
     return weights.reindex(columns, fill_value=0.0).to_numpy(dtype=np.float64)
 
@@ -198,7 +198,7 @@ class Strategy(abc.ABC):
 
     @property
     def leaves(self) -> tuple["Strategy", ...]:
-        """The strategies at the bottom: itself, or those its parts are made of."""
+        """The strategies without parts: itself, or the leaves of its parts."""
         return tuple(leaf for part in self.parts for leaf in part.leaves) or (self,)
 
     @property
@@ -231,7 +231,7 @@ class Strategy(abc.ABC):
             fields = dataclasses.fields(self)
         names = [field.name for field in fields]
         values = {name: _plain(getattr(self, name), f"{self.name}.{name}") for name in names}
-        if "strategy" in values:  # of an overlay: its own name stands there
+        if "strategy" in values:  # of an overlay, whose own name takes this key
             values["part"] = values.pop("strategy")
         return {"strategy": self.name, **values}
 
@@ -272,25 +272,25 @@ class FromWeights(Strategy):
         return self.decide_many(model, past, past.dates[-1:]).at(past.now)
 
     def decide_many(self, model: None, past: Market, dates: pd.DatetimeIndex) -> Decisions:
-        """Call the function once and return the rows asked for; absent rows hold."""
+        """Call the function once and return the rows of `dates`; absent rows hold."""
         prices = past.prices
-        asked = dates
+        labels = dates
         if self.rows == "held":
-            # The weight earned in the session after `t` stands in that session's row. Its prices
+            # The weight earned in the session after `t` is in that session's row. Its prices
             # are not known yet, so a row is added whose prices must not matter.
             ahead = pd.DatetimeIndex([past.calendar.forward(past.now, 1)], name="date")
             last = pd.DataFrame(prices.to_numpy()[-1:], index=ahead, columns=prices.columns)
             prices = pd.concat([prices, last])
-            asked = pd.DatetimeIndex(prices.index[prices.index.get_indexer(dates) + 1])
+            labels = pd.DatetimeIndex(prices.index[prices.index.get_indexer(dates) + 1])
         table = self.function(prices)
         if not isinstance(table, pd.DataFrame):
             raise StrategyError(
                 f"{self.name} returned a {type(table).__name__}, not a frame (date x asset)"
             )
-        strangers = table.columns.difference(prices.columns)
-        if len(strangers):
-            raise WeightsError(f"{self.name} weighs {strangers[0]}, which is not in the market")
-        rows = table.reindex(asked)
+        unknown = table.columns.difference(prices.columns)
+        if len(unknown):
+            raise WeightsError(f"{self.name} weighs {unknown[0]}, which is not in the market")
+        rows = table.reindex(labels)
         weights = rows.reindex(columns=prices.columns, fill_value=0.0)
         weights[rows.isna().all(axis=1)] = np.nan
         return Decisions(weights.set_axis(dates, axis=0))

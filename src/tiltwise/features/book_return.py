@@ -1,4 +1,4 @@
-"""What a book would have earned, and by how much its shares drift, over the sessions shown."""
+"""Hypothetical excess returns and weight drift of a book over the sessions shown."""
 
 import numpy as np
 import pandas as pd
@@ -9,7 +9,7 @@ from tiltwise.market.market import Market
 
 
 def excess(weights: pd.Series, past: Market, who: str) -> Floats:
-    """Return what today's weights earned over cash in each session shown, gaps left out.
+    """Return the excess returns over cash of today's weights, by session, gaps left out.
 
     ``sum of w[i] (r[i,s] - cash[s])``: the rest of the book is in cash, which earns as in the
     simulator. Sessions on which a held asset lacks a return are left out, at most half of them.
@@ -18,7 +18,7 @@ def excess(weights: pd.Series, past: Market, who: str) -> Floats:
     ----------
     weights : by asset, at least one not zero.
     past : the sessions; n rows give n - 1 returns.
-    who : asks, for the message.
+    who : name of the caller, for the message.
 
     Raises
     ------
@@ -57,7 +57,7 @@ def drift(held: pd.Series, past: Market) -> float:
 
 
 def _cash(past: Market) -> Floats:
-    """Return what cash earned to each session after the first: (rows - 1, 1)."""
+    """Return cash returns to each session after the first: (rows - 1, 1)."""
     if past.rates is None:
         return np.zeros((1, 1))
     days = past.dates.to_numpy().astype("datetime64[D]").astype(np.float64)

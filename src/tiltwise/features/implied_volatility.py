@@ -1,4 +1,4 @@
-"""How wild the market is: the volatility index where it is known, else what its returns show."""
+"""Market volatility: the volatility index if known, else realised; decimal a year."""
 
 import math
 
@@ -15,17 +15,17 @@ MONTH, YEAR = 21, 252  #: sessions
 
 
 def realised(market: Market, window: int = MONTH, against: str | None = None) -> pd.Series:
-    """Return the deviation of the market's last `window` returns, decimal a year, by session.
+    """Return the realised volatility of the last `window` returns, decimal a year, by session.
 
     A session on which it did not print is left out, not counted as one without a move.
     """
     returns = market_returns(market, against).dropna()
-    told = rolling.deviation(returns.to_numpy(np.float64)[:, None], window)[:, 0]
-    return pd.Series(told * math.sqrt(YEAR), returns.index)
+    deviation = rolling.deviation(returns.to_numpy(np.float64)[:, None], window)[:, 0]
+    return pd.Series(deviation * math.sqrt(YEAR), returns.index)
 
 
-def fear(market: Market, against: str | None = None) -> tuple[pd.Series, str]:
-    """Return the volatility expected or seen, decimal a year, by session, and which of them.
+def market_volatility(market: Market, against: str | None = None) -> tuple[pd.Series, str]:
+    """Return market volatility by session, decimal a year, and the name of its source.
 
     The volatility index, where it is known on the newest session; else `realised`.
     """

@@ -1,12 +1,12 @@
-"""What a classifier is taught: which assets the best tracking book of the *next* month would hold.
+"""Inclusion labels: which assets the best tracking book of the *next* month holds.
 
 At each month end m the tracking problem is solved on the sessions after m up to the next month
 end; an asset whose weight there exceeds a threshold has label 1. Features are those known at the
-close of m. A fit at session d takes the rows whose label ends at d or before, and no others: what
-is learned at d rests on closes up to d alone, and months that are not over are purged.
+close of m. A fit at session d takes only rows whose label ends at d or before: it depends on closes
+up to d alone, and months that are not over are purged.
 
 Source: "MTUM Replica Portfolio", label creation. Departure: there the labels are of the month that
-the features describe; here of the month that follows, which is what is to be told.
+the features describe; here of the month that follows, which is the one to forecast.
 """
 
 import dataclasses
@@ -23,12 +23,12 @@ from tiltwise.features.replication import feature_rows, feature_set, month_ends
 from tiltwise.market.market import Market
 
 Labeller = Callable[[pd.DataFrame, pd.Series, float, float], Any]
-"""``(returns, benchmark, cap, threshold)`` -> what has ``weights`` and ``labels`` by asset."""
+"""``(returns, benchmark, cap, threshold)`` -> object with ``weights`` and ``labels`` by asset."""
 
 
 @dataclasses.dataclass(frozen=True)
 class LabelRule:
-    """How a month is labelled.
+    """Parameters of the labels.
 
     Attributes
     ----------
@@ -53,7 +53,7 @@ class TrainingTable:
     features : (date, asset) x column; a value that was not yet known is NaN.
     labels : 1 for included, 0 for not, by row.
     weights : in the tracking book, by row.
-    ends : last session whose close the label rests on, by row.
+    ends : last session whose close the label depends on, by row.
     notes : the columns used, and what was left out and why.
     """
 
@@ -100,7 +100,7 @@ def training_table(
     notes = [chosen.notice if columns is None else f"{len(names)} columns, as asked for"]
     for start, end in zip(ends[: max(last, 0)], ends[rule.horizon :], strict=False):
         try:
-            parts.append(_kept(known, start, end, labeller, rule))
+            parts.append(_month_labels(known, start, end, labeller, rule))
         except InfeasibleError as error:
             notes.append(f"{start.date()} left out: {error}")
     if not parts:
@@ -111,14 +111,14 @@ def training_table(
     index, place = _stacked(parts, known.assets)
     whole = feature_rows(known, pd.DatetimeIndex([part.start for part in parts]), names)
     cells = whole.to_numpy()[place]
-    kept = ~np.isnan(cells).all(axis=1)
-    if not kept.all():
-        notes.append(f"{int((~kept).sum())} rows left out: not one feature is known")
-    index, cells = index[kept], cells[kept]
+    usable = ~np.isnan(cells).all(axis=1)
+    if not usable.all():
+        notes.append(f"{int((~usable).sum())} rows left out: not one feature is known")
+    index, cells = index[usable], cells[usable]
     months = pd.DatetimeIndex([part.end for part in parts])
-    label = np.concatenate([part.labels for part in parts])[kept]
-    weight = np.concatenate([part.weights for part in parts])[kept]
-    end = months.repeat([len(part.assets) for part in parts])[kept]
+    label = np.concatenate([part.labels for part in parts])[usable]
+    weight = np.concatenate([part.weights for part in parts])[usable]
+    end = months.repeat([len(part.assets) for part in parts])[usable]
     return TrainingTable(
         features=pd.DataFrame(cells, index, whole.columns),
         labels=pd.Series(label, index, name="label"),
@@ -154,14 +154,14 @@ def _stacked(
     return index, month * len(columns) + codes
 
 
-def _kept(
+def _month_labels(
     known: Market, start: pd.Timestamp, end: pd.Timestamp, labeller: Labeller, rule: LabelRule
 ) -> _Month:
-    """Return the labels of a month, worked out once for all fits: they rest on its rows alone."""
+    """Return the labels of a month, cached for all fits: they depend on its rows alone."""
     month = known.asof(end, since=start)
     key = ("labels", labeller, rule)
-    found: _Month = month.cached(key, lambda: _labelled(month, start, end, labeller, rule))
-    return found
+    labelled: _Month = month.cached(key, lambda: _labelled(month, start, end, labeller, rule))
+    return labelled
 
 
 def _labelled(
@@ -179,6 +179,6 @@ def _labelled(
             f"{len(table)} sessions with a return of the benchmark and {len(assets)} assets with "
             f"one on each of them, up to {end.date()}: no book can be fitted"
         )
-    found = labeller(table[assets], track, rule.cap, rule.threshold)
-    labels = np.asarray(found.labels).astype(np.int64)
-    return _Month(start, end, assets, labels, np.asarray(found.weights, dtype=np.float64))
+    answer = labeller(table[assets], track, rule.cap, rule.threshold)
+    labels = np.asarray(answer.labels).astype(np.int64)
+    return _Month(start, end, assets, labels, np.asarray(answer.weights, dtype=np.float64))

@@ -1,20 +1,20 @@
-"""In which state the market is, by four rules that know the past alone.
+"""Market states by four causal rules.
 
     trend        bull, bear       a fall of 20 % from the peak starts a bear market, a rise of 20 %
-                                  from the trough a bull market, said on the day of the crossing
+                                  from the trough a bull market, on the day of the crossing
     volatility   high, low        20-day volatility over its median of the past
     correlation  together, apart  mean pairwise 60-day correlation less its median of the past
     factor       ahead, behind    t statistic of 126 daily returns of the benchmark less those of
-                                  the equally weighted assets: the cycle of the factor it stands for
+                                  the equally weighted assets: the cycle of its factor
 
 The last three have two thresholds each: a state begins beyond one and ends beyond the other, so
-that noise around a single one does not make it flicker. A state is missing (None) until a rule
-could speak; the state of a session never changes when later sessions come. Each function takes a
+that noise around a single one causes no switches. A state is missing (None) until a rule
+applies; the state of a session never changes when later sessions come. Each function takes a
 market and returns a series by session.
 
 Source: "MTUM Replica Portfolio", market state classification, which names the four and no formula.
 The dating of bull and bear markets is that of Lunde and Timmermann, Duration dependence in stock
-prices, Journal of Business & Economic Statistics 22(3), 2004, by the day on which it can be told.
+prices, Journal of Business & Economic Statistics 22(3), 2004, by the day on which it is known.
 """
 
 import itertools
@@ -80,8 +80,8 @@ def correlation_state(
 ) -> pd.Series:
     """Return "together" from `bounds[1]` above the usual correlation, "apart" from `bounds[0]`."""
     level = market.feature(mean_correlation, window=window).to_numpy()
-    found = _latched(level - _usual(level), bounds, ("apart", "together"))
-    return _series(market, found, "correlation")
+    states = _latched(level - _usual(level), bounds, ("apart", "together"))
+    return _series(market, states, "correlation")
 
 
 def factor_state(
@@ -111,7 +111,7 @@ def factor_state(
 
 
 def market_states(market: Market, against: str | None = None) -> pd.DataFrame:
-    """Return the four states by session, by the rules as they stand."""
+    """Return the four states by session, with default parameters."""
     return pd.DataFrame(
         {
             "trend": market.feature(trend_state, against=against),

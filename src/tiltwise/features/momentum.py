@@ -1,4 +1,4 @@
-"""Active returns, the index that they build, and its direction.
+"""Active returns, the cumulative active index, and its momentum.
 
 An active return is the simple return of an asset less that of the market on the same session. The
 cumulative active index compounds them from 1 on the first session where both closes printed.

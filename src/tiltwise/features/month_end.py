@@ -1,4 +1,4 @@
-"""What is known at the end of each month, for forecasts of the next one.
+"""Features known at each month end, for forecasts of the next month.
 
 Rows are the month-end sessions up to `now`, those of `macro_table`. Prices give three columns for
 each asset and for the benchmark::
@@ -47,7 +47,7 @@ def month_prices(market: Market) -> pd.DataFrame:
 
 
 def month_returns(market: Market) -> pd.DataFrame:
-    """Return what each asset earned in the month that a row ends (month end x asset)."""
+    """Return simple returns of the month that a row ends (month end x asset)."""
     prices = month_prices(market)
     return prices / prices.shift(1) - 1.0
 
@@ -55,7 +55,7 @@ def month_returns(market: Market) -> pd.DataFrame:
 def price_features(market: Market) -> pd.DataFrame:
     """Return month, year and quarter of each asset and of the benchmark (month end x column).
 
-    Columns stand in the order of their names, whatever that of the assets.
+    Columns are in the order of their names, whatever that of the assets.
     """
     daily = _with_benchmark(market)
     closes = _at_ends(market, daily.ffill(limit=ALIVE_SESSIONS - 1))
@@ -75,7 +75,7 @@ def price_features(market: Market) -> pd.DataFrame:
 def family_features(market: Market) -> pd.DataFrame:
     """Return momentum and reversal of each asset and of the benchmark (month end x column).
 
-    The first word of a column is its family. Columns stand in the order of their names.
+    The first word of a column is its family. Columns are in the order of their names.
     """
     closes = _at_ends(market, _with_benchmark(market).ffill(limit=ALIVE_SESSIONS - 1))
     tables = {f"{MOMENTUM} {k} ": closes.shift(1) / closes.shift(k) - 1.0 for k in HORIZONS}
@@ -94,7 +94,7 @@ def features(market: Market, series: tuple[str, ...], prices: bool) -> pd.DataFr
     Raises
     ------
     MissingData
-        Series are asked for and the market has no vintages, or nothing is asked for.
+        Series are named and the market has no vintages, or no feature is requested.
     """
     parts = [macro_features(market, "changes", series)] if series else []
     parts += [price_features(market)] if prices else []

@@ -1,4 +1,4 @@
-"""The features from which the regime of a factor is told.
+"""Features of the regime model of a factor.
 
 Seventeen columns of one asset's active return, with windows of 8, 21 and 63 sessions::
 
@@ -11,8 +11,8 @@ Seventeen columns of one asset's active return, with windows of 8, 21 and 63 ses
     vix_21 rate_21 slope_21                fading means of changes, as known on the day
 
 A mean that fades has its window as half-life. Where the volatility index or the two yields are
-missing, four columns stand in: return_21, strength_21, momentum_63 and volatility_21. `feature_set`
-says which and why; a model keeps the set that it was fitted on.
+missing, the set is return_21, strength_21, momentum_63 and volatility_21. `feature_set`
+returns the set and the reason; a model keeps the set that it was fitted on.
 
 Source: Shu and Mulvey, Dynamic factor allocation leveraging regime-switching signals, JPM 51(3),
 2025. They print no convention of half-life against window: this reading is ours.
@@ -84,7 +84,7 @@ FULL = tuple(name for name in _ALL if name not in {"momentum_63", "volatility_21
 
 @dataclasses.dataclass(frozen=True)
 class FeatureSet:
-    """Which columns are used and why.
+    """Columns used, and the reason.
 
     Attributes
     ----------
@@ -106,7 +106,7 @@ def feature_set(market: Market, least: int = LEAST) -> FeatureSet:
 
     Parameters
     ----------
-    market : the training window: what a later cut may know plays no part.
+    market : the training window; later rows have no influence.
     least : complete sessions that the caller needs for a fit.
     """
     try:
@@ -135,7 +135,7 @@ def regime_features(
     Parameters
     ----------
     against : the market asset; None means the benchmark.
-    columns : those of the `FeatureSet` that a model was fitted on; None asks `feature_set`.
+    columns : those of the `FeatureSet` that a model was fitted on; None for `feature_set`.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""The features from which it is told whether an asset belongs into a replica of the benchmark.
+"""Features of the inclusion model: whether an asset belongs into a replica of the benchmark.
 
 With P_m the close of the last session of month m, and m the last month that is over::
 
@@ -13,7 +13,7 @@ ago: the source's formula, which its label "12-2" does not fit.
 
 Optional columns (`market_cap`, `pe`, `surprise`) are read from the market's macro records, in which
 an asset's value is the series ``"pe:XLE"`` and so has its own day of release. `weighted` and
-`earnings_surprise` make such values; `feature_set` says which columns there are and which not.
+`earnings_surprise` make such values; `feature_set` lists available and missing columns.
 
 Source: "MTUM Replica Portfolio", feature engineering framework.
 """
@@ -38,7 +38,7 @@ WINDOWS = (20, 60)
 CORRELATION_WINDOW = 60
 OPTIONAL = ("market_cap", "pe", "surprise")
 ALWAYS = (*(f"mom_{k}" for k in MONTHS), *(f"vol_{n}" for n in WINDOWS), "corr_60")
-FEW = 4  #: rows in this many sessions for which the whole column is not worked out
+FEW = 4  #: rows in this many sessions for which the whole column is not computed
 STALE_DAYS = 400  #: calendar days after which an optional value counts as missing
 
 
@@ -61,8 +61,8 @@ def _momentum(market: Market, months: int, row: NDArray[np.intp]) -> Floats:
     if len(ends) > months + 1:
         ratio = prices[ends[months:-1]] / prices[ends[: -months - 1]]
         known[months + 2 :] = rolling.logs(ratio)
-    found: Floats = known[np.searchsorted(ends, row, side="right")]
-    return found
+    momentum: Floats = known[np.searchsorted(ends, row, side="right")]
+    return momentum
 
 
 def log_return(market: Market) -> pd.DataFrame:
@@ -126,10 +126,10 @@ def weighted(weights: pd.Series, values: pd.Series) -> float:
     held = weights[weights != 0]
     if abs(float(held.sum()) - 1.0) > 1e-6:
         raise DataError(f"the weights of the holdings sum to {held.sum():.6g}, not to one")
-    found = values.reindex(held.index)
-    if found.isna().any():
-        raise MissingData(f"no value of {found.index[found.isna()][0]}, which the fund holds")
-    return float((held * found).sum())
+    holdings = values.reindex(held.index)
+    if holdings.isna().any():
+        raise MissingData(f"no value of {holdings.index[holdings.isna()][0]}, which the fund holds")
+    return float((held * holdings).sum())
 
 
 def earnings_surprise(actual: float, estimate: float) -> float:
@@ -142,7 +142,7 @@ def earnings_surprise(actual: float, estimate: float) -> float:
 
 @dataclasses.dataclass(frozen=True)
 class FeatureSet:
-    """Which columns there are, and what is said about those that are not.
+    """Columns available, and a notice on the missing ones.
 
     Attributes
     ----------
@@ -174,7 +174,7 @@ def replication_features(market: Market, columns: Sequence[str] | None = None) -
 
     Parameters
     ----------
-    columns : those of the `FeatureSet` that a model was fitted on; None asks `feature_set`.
+    columns : those of the `FeatureSet` that a model was fitted on; None for `feature_set`.
     """
     names = tuple(columns or market.feature(feature_set).columns)
     whole: pd.DataFrame = pd.concat({name: _column(market, name) for name in names}, axis=1)
@@ -197,7 +197,7 @@ def feature_rows(
 def _cells(market: Market, name: str, row: NDArray[np.intp]) -> Floats:
     """Return one feature at some rows (rows, assets).
 
-    Of few rows only the windows that end there are worked out: month ends are a row in twenty-one,
+    Of few rows only the windows that end there are computed: month ends are a row in twenty-one,
     and the bits are those of the whole column.
     """
     kind, _, number = name.partition("_")
@@ -210,11 +210,11 @@ def _cells(market: Market, name: str, row: NDArray[np.intp]) -> Floats:
     window, shape = int(number), (len(row), len(market.assets))
     own = _windows(market.prices.to_numpy(), row, window)
     if kind == "vol":
-        found = rolling.deviation(own, window) * np.sqrt(float(SESSIONS_PER_YEAR))
+        cells = rolling.deviation(own, window) * np.sqrt(float(SESSIONS_PER_YEAR))
     else:
         base = _windows(market_prices(market).to_numpy()[:, None], row, window)
-        found = rolling.correlation(own, np.repeat(base, shape[1], axis=1), window)
-    newest: Floats = found[-1].reshape(shape)
+        cells = rolling.correlation(own, np.repeat(base, shape[1], axis=1), window)
+    newest: Floats = cells[-1].reshape(shape)
     return newest
 
 

@@ -1,8 +1,8 @@
-"""Moments of the last rows of columns, summed in one order for every row.
+"""Rolling moments of columns, summed in one order for every row.
 
 The terms of a window are added oldest first, column by column, so the bits of a row depend neither
 on the rows after it nor on how many there are. A window with a missing value is missing; nothing is
-filled, and no column knows of another.
+filled, and columns are independent.
 """
 
 import numpy as np

@@ -38,7 +38,7 @@ class Scaling:
 
     @classmethod
     def fit(cls, training: pd.DataFrame, width: float = WIDTH) -> Self:
-        """Learn from the complete rows of a frame (date x feature).
+        """Fit to the complete rows of a frame (date x feature).
 
         Raises
         ------

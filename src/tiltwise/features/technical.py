@@ -25,7 +25,7 @@ def relative_strength(market: Market, window: int = 21, against: str | None = No
 
 
 def stochastic(market: Market, window: int = 21, against: str | None = None) -> pd.DataFrame:
-    """Return %K: where the index stands between the extremes of its last `window` values."""
+    """Return %K: position of the index between the extremes of its last `window` values."""
     return _indicator(market, indicators.stochastic, window, against)
 
 

@@ -14,7 +14,7 @@ def matrix(values: ArrayLike, name: str) -> Floats:
     """Return ``values`` as a read-only C float64 matrix, without a copy where it already is one.
 
     One array type means one compiled version of each kernel. NaN means missing and passes; an
-    infinite value raises `DataError`, because it would silently spoil every later row.
+    infinite value raises `DataError`, because it would silently corrupt every later row.
     """
     array = np.ascontiguousarray(values, dtype=np.float64).view()
     if array.ndim != 2 or array.shape[1] == 0:

@@ -1,7 +1,7 @@
-"""One BLAS thread while something is learnt or decided.
+"""Limit of one BLAS thread during fits and decisions.
 
 Two reasons. The threads of BLAS change the last bits of a sum (seen in an eigenvector from 300
-assets on), and an answer must not depend on the machine's cores. And on small matrices they cost
+assets on), and a result must not depend on the machine's cores. And on small matrices they cost
 more than they give: on a busy machine, batches of 60 x 60 took eighty times longer.
 """
 
@@ -24,7 +24,7 @@ _holders = 0
 def one_blas_thread() -> Iterator[None]:
     """Limit BLAS to one thread until the last of all holders leaves.
 
-    The limit belongs to the process: were each holder to restore what it found, the first to leave
+    The limit belongs to the process: if each holder restored the previous limit, the first to leave
     would lift it for the others. Holders may be nested, and run side by side.
     """
     _enter()
@@ -39,7 +39,7 @@ def _enter() -> None:
     with _lock:
         second = _SECOND in sys.modules
         if not _limits or _limits[-1][0] != second:
-            _limits.append((second, _anyones(_libraries(second).limit, limits=1, user_api="blas")))
+            _limits.append((second, _unbound(_libraries(second).limit, limits=1, user_api="blas")))
         _holders += 1
 
 
@@ -48,7 +48,7 @@ def _leave() -> None:
     with _lock:
         _holders -= 1
         while not _holders and _limits:
-            _anyones(_limits.pop()[1].restore_original_limits)
+            _unbound(_limits.pop()[1].restore_original_limits)
 
 
 @functools.cache
@@ -58,8 +58,8 @@ def _libraries(second: bool) -> Any:
     return ThreadpoolController()
 
 
-def _anyones(act: Callable[..., Any], **given: Any) -> Any:
-    """Call what sets a limit; threadpoolctl from 3.8 on obeys but the thread that did so first."""
+def _unbound(act: Callable[..., Any], **given: Any) -> Any:
+    """Set a limit from any thread; threadpoolctl from 3.8 on obeys only the first one that did."""
     import threadpoolctl
 
     clear = getattr(threadpoolctl.OpenBLASController, "clear_controlling_thread", None)

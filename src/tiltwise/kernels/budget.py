@@ -7,7 +7,7 @@
 A primal active-set method: from a feasible point, step to the minimum on the free unknowns; a
 bound in the way becomes active, and where none is, the bound with the most wrong multiplier is let
 go. A neighbouring problem mostly has the same active bounds, so it takes one or two steps of a
-microsecond each. It serves searches: the answer that is kept is solved and proved by `kernels.qp`.
+microsecond each. It serves searches: the final answer is solved and proved by `kernels.qp`.
 
 Source: Nocedal and Wright, Numerical Optimization, 2006, section 16.5.
 """

@@ -18,11 +18,11 @@ FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
 NEGLIGIBLE = 1e-13
-"""A sum of squares below this share of the mean square is rounding: the trial did not move."""
+"""A sum of squares below this share of the mean square is rounding: the returns are constant."""
 
 
 class Halves(NamedTuple):
-    """What became of the best trial of each half, in the order of the halves (C of them).
+    """Results of the best trial of each half, in and out of sample; C halves, in their order.
 
     Attributes
     ----------
@@ -76,7 +76,7 @@ def halves_of(blocks: int) -> IntArray:
     "void(int64[:], float64[:, ::1], float64[:, ::1], float64[::1], float64, float64[::1])",
 )
 def _sharpes(chosen: Any, sums: Any, squares: Any, means: Any, rows: Any, out: Any) -> None:
-    """Write the Sharpe ratio of every trial over the chosen blocks; 0 where it did not move."""
+    """Write the Sharpe ratio of every trial over the chosen blocks; 0 without variance."""
     n = rows * chosen.shape[0]
     for k in range(sums.shape[1]):
         total = 0.0
@@ -94,7 +94,7 @@ def _sharpes(chosen: Any, sums: Any, squares: Any, means: Any, rows: Any, out: A
 
 
 @kernel("void(float64[::1], float64[::1], int64, int64[::1], float64[:, ::1])")
-def _judge(inside: Any, outside: Any, row: Any, selected: Any, found: Any) -> None:
+def _rank_best(inside: Any, outside: Any, row: Any, selected: Any, measures: Any) -> None:
     """Select the best trial inside, and write its ratios and its rank outside."""
     best = 0
     for k in range(1, inside.shape[0]):
@@ -107,9 +107,9 @@ def _judge(inside: Any, outside: Any, row: Any, selected: Any, found: Any) -> No
         elif outside[k] == outside[best] and k != best:
             below += 0.5
     selected[row] = best
-    found[0, row] = inside[best]
-    found[1, row] = outside[best]
-    found[2, row] = below + 1.0
+    measures[0, row] = inside[best]
+    measures[1, row] = outside[best]
+    measures[2, row] = below + 1.0
 
 
 @kernel(
@@ -117,7 +117,7 @@ def _judge(inside: Any, outside: Any, row: Any, selected: Any, found: Any) -> No
     " int64[::1], float64[:, ::1])",
 )
 def _select(
-    halves: Any, sums: Any, squares: Any, means: Any, rows: Any, selected: Any, found: Any
+    halves: Any, sums: Any, squares: Any, means: Any, rows: Any, selected: Any, measures: Any
 ) -> None:
     count = halves.shape[0]
     first = np.empty(sums.shape[1])
@@ -125,16 +125,16 @@ def _select(
     for i in range(count // 2):
         _sharpes(halves[i], sums, squares, means, rows, first)
         _sharpes(halves[count - 1 - i], sums, squares, means, rows, second)
-        _judge(first, second, i, selected, found)
-        _judge(second, first, count - 1 - i, selected, found)
+        _rank_best(first, second, i, selected, measures)
+        _rank_best(second, first, count - 1 - i, selected, measures)
 
 
 def select(halves: IntArray, blocks: Blocks) -> Halves:
     """Select the best trial of each half and look it up in the complement."""
     selected = np.empty(len(halves), np.int64)
-    found = np.empty((3, len(halves)))
-    _select(halves, *blocks[:3], float(blocks.rows), selected, found)
-    return Halves(selected, *found)
+    measures = np.empty((3, len(halves)))
+    _select(halves, *blocks[:3], float(blocks.rows), selected, measures)
+    return Halves(selected, *measures)
 
 
 @kernel(

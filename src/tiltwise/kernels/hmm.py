@@ -7,9 +7,9 @@ The forward recursion, scaled to sum to one at each row, gives what is known at 
     alpha_t = (transition' alpha_{t-1}) * b(x_t) / c_t,     log-likelihood = sum over t of log c_t
 
 The backward recursion adds the rows after t. If all rows of the transition matrix are equal the
-past says nothing about the state, and the model is a Gaussian mixture.
+past carries no information on the state, and the model is a Gaussian mixture.
 
-A missing value says nothing about the state, and takes no part in the moments of its feature.
+A missing value is left out of densities and of the moments of its feature.
 
 Source: Rabiner, A tutorial on hidden Markov models, Proceedings of the IEEE 77 (1989).
 """
@@ -43,7 +43,7 @@ class Parameters(NamedTuple):
 
 
 class Estimate(NamedTuple):
-    """The end of the iterations."""
+    """Estimates at the last iteration."""
 
     parameters: Parameters
     probabilities: Floats  #: (T, K) given all rows
@@ -71,7 +71,7 @@ def estimate(
     floor: Floats,
     mixture: bool = False,
 ) -> Estimate:
-    """Climb from ``start`` until a step adds less than ``tolerance`` to the log-likelihood.
+    """Run EM from ``start`` until a step adds less than ``tolerance`` to the log-likelihood.
 
     ``floor`` (D,) bounds variances below, so that no state shrinks onto one row. ``mixture`` keeps
     the rows of the transition matrix equal.
@@ -141,7 +141,7 @@ def forward(logs, first, transition, carry, out):  # type: ignore[no-untyped-def
             scale += out[t, k]
         if scale > 0.0:
             out[t] /= scale
-        else:  # all that can be densities below the smallest number: the row says nothing
+        else:  # all densities underflow: the row carries no information
             out[t, :] = 1.0 / states
         carry[:] = out[t]
         total += math.log(scale) + peak

@@ -1,6 +1,6 @@
 """Running statistics of columns of returns, for features.
 
-Every kernel walks down the rows once and writes each row from what it has seen so far, so the bits
+Every kernel walks down the rows once and writes each row from the rows up to it, so the bits
 of a row do not depend on the rows after it. All share two rules: a missing (NaN) input ages the
 past but adds nothing to it, and a row is NaN until ``least`` values have been seen.
 """

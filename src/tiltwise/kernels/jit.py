@@ -1,4 +1,4 @@
-"""How every kernel is compiled: serial, without the interpreter lock, cached on disk.
+"""Compilation of kernels: serial, without the interpreter lock, cached on disk.
 
 Threads are added above the kernels (over parameters, blocks or folds), never inside them, so a
 result cannot depend on their number. One Python function per compiled variant: the disk cache does

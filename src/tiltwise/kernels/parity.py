@@ -1,4 +1,4 @@
-"""Books whose assets contribute given shares of the risk, by cyclical descent.
+"""Risk budgeting portfolios by cyclical coordinate descent.
 
 ::
 

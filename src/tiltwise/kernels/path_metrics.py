@@ -1,4 +1,4 @@
-"""What each performance number of a return path means, one plain function per number.
+"""Performance metrics of a return path, one plain function per metric.
 
 These definitions are the point estimates that every table prints, and the reference that the
 compiled bootstrap in `tiltwise.kernels.bootstrap.metrics` is tested against. Returns are simple
@@ -22,7 +22,7 @@ TAIL = 0.05
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Path:
-    """One return path of at least one period and what it is measured against.
+    """Return path of at least one period, with riskless and benchmark returns.
 
     Attributes
     ----------
@@ -31,7 +31,7 @@ class Path:
     rf : ndarray (T,)
         Simple riskless returns per period.
     periods : float
-        Periods per year; NaN where nothing asked for is annual.
+        Periods per year; NaN where no requested metric is annual.
     benchmark : ndarray (T,), optional
         Simple returns of the benchmark in the same periods.
     """

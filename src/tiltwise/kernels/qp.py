@@ -7,7 +7,7 @@
 `Region` holds the constraints, so that many objectives can share them; `solve` hands the problem to
 the dual active-set solver daqp, with the objective scaled to a unit diagonal (daily covariances are
 1e-4, where absolute tolerances of any solver mean nothing), and then computes the residual of the
-optimality (KKT) conditions itself. H may be singular: a linear programme has H = 0. daqp is made
+optimality (KKT) conditions itself. H may be singular: a linear programme has H = 0. daqp is written
 for some tens of unknowns (10 us for 11) and is usable to a few hundred; above that an interior
 point method is faster.
 
@@ -77,11 +77,11 @@ class Region:
 
     @functools.cached_property
     def sense(self) -> NDArray[np.int32]:
-        """Which limits are equalities, in the solver's words."""
+        """Which limits are equalities, as the solver encodes them."""
         return np.where(self.low == self.high, _EQUALITY, _INEQUALITY).astype(np.int32)
 
     def name(self, i: int) -> str:
-        """Return what limit `i` is called."""
+        """Return the name of limit `i`."""
         if self.names:
             return self.names[i]
         n = self.rows.shape[1]
@@ -100,10 +100,10 @@ class Region:
         for i in range(len(low)):
             if low[i] <= -_FREE and high[i] >= _FREE:
                 continue
-            kept = low[i], high[i]
+            limits = low[i], high[i]
             low[i], high[i] = -np.inf, np.inf
             if _has_point(self.rows, low, high):
-                low[i], high[i] = kept
+                low[i], high[i] = limits
         left = [self.name(i) for i in range(len(low)) if low[i] > -_FREE or high[i] < _FREE]
         return [name for name in left if name]
 
@@ -166,10 +166,10 @@ def solve(hessian: Floats, linear: Floats, within: Region) -> Solution:
 
 
 def _infeasible(within: Region) -> Exception:
-    found = within.binding()
-    if not found:
+    names = within.binding()
+    if not names:
         return StrategyError("the constraints leave a single point or less to rounding; loosen one")
-    return InfeasibleError(f"no solution: these contradict each other: {'; '.join(found)}")
+    return InfeasibleError(f"no solution: these contradict each other: {'; '.join(names)}")
 
 
 def _has_point(rows: Floats, low: Floats, high: Floats) -> bool:

@@ -1,4 +1,4 @@
-"""Hold, drift, trade and pay: the money side of a backtest, for many paths on one market.
+"""Simulation of holdings, trades and costs of many paths on one market.
 
 One session, in order:
 
@@ -34,7 +34,7 @@ RESIDUE = 1e-12  # cash below this share of the net asset value is rounding, not
 
 
 class Tape(NamedTuple):
-    """What every path meets, session by session (T) and asset by asset (N); money and decimals."""
+    """Market data of all paths by session (T) and asset (N); money and decimals."""
 
     marks: Floats  #: (T, N) last printed close, 0 before the first
     fills: Floats  #: (T, N) price at which an order fills in the session, NaN where it cannot
@@ -51,7 +51,7 @@ class Tape(NamedTuple):
 
 
 class State(NamedTuple):
-    """What a block of P paths owns, and room to work in."""
+    """Holdings of a block of P paths, and work arrays."""
 
     shares: Floats  #: (N, P)
     cash: Floats  #: (P,)
@@ -61,9 +61,9 @@ class State(NamedTuple):
 
 
 class Paths(NamedTuple):
-    """Where every path went; money; row 0 is the session that starts with the capital in cash.
+    """Record of every path, in money; row 0 is the session that starts with the capital in cash.
 
-    B is T, or 1 where only totals over the sessions are kept.
+    B is T, or 1 where only totals over the sessions are stored.
     """
 
     nav: Floats  #: (T, P)
@@ -76,8 +76,8 @@ class Paths(NamedTuple):
 
 
 @kernel(inline=True)
-def _night(t, b, marks, earn, pay, borrow, expense, shares, cash, short, costs, p0, lanes):  # type: ignore[no-untyped-def]
-    """Charge the night before session t on the books as marked at the last close."""
+def _overnight(t, b, marks, earn, pay, borrow, expense, shares, cash, short, costs, p0, lanes):  # type: ignore[no-untyped-def]
+    """Charge interest, borrow and expenses of the night before session t, on the last marks."""
     assets, width = shares.shape[0], np.uint64(1 if len(lanes) == 1 else shares.shape[1])
     gain, debit = earn[t], pay[t]
     if gain != 0.0 or debit != 0.0:
@@ -167,8 +167,8 @@ def _sell_dead(t, b, tape, state, out, p0, lanes):  # type: ignore[no-untyped-de
 
 
 @kernel(inline=True)
-def _appraise(row, last, k, fills, marks, targets, shares, cash, nav, work, p0, lanes):  # type: ignore[no-untyped-def]
-    """Value the books where orders fill (at the mark where they cannot); say whom it concerns."""
+def _value_orders(row, last, k, fills, marks, targets, shares, cash, nav, work, p0, lanes):  # type: ignore[no-untyped-def]
+    """Value the books at fill prices (marks where none); flag the paths with an order."""
     assets, width = shares.shape[0], np.uint64(1 if len(lanes) == 1 else shares.shape[1])
     for p in range(width):
         work[0, p] = cash[p]
@@ -189,7 +189,7 @@ def _solve(row, k, rate, fills, scales, targets, shares, work, p0, lanes):  # ty
     """Find the net asset value V after costs: V = V0 - cost(w V - h), by Newton from V0.
 
     The cost is convex in V and its slope is small, so the steps shrink monotonically: two suffice
-    without impact. A path stops moving by its own tolerance, whatever its neighbours do.
+    without impact. Each path converges by its own tolerance, whatever the others do.
     """
     assets, width = shares.shape[0], np.uint64(1 if len(lanes) == 1 else shares.shape[1])
     curved = scales.shape[0] > 0
@@ -231,7 +231,7 @@ def _solve(row, k, rate, fills, scales, targets, shares, work, p0, lanes):  # ty
 
 @kernel(inline=True)
 def _solve_one(row, last, k, rate, fills, marks, targets, shares, cash, nav, work):  # type: ignore[no-untyped-def]
-    """Do what `_appraise` and `_solve` do, for a single path without impact, in registers."""
+    """Do what `_value_orders` and `_solve` do, for a single path without impact, in registers."""
     value = cash[0]
     for i in range(shares.shape[0]):
         value += shares[i, 0] * (fills[row, i] if fills[row, i] > 0.0 else marks[last, i])
@@ -257,7 +257,7 @@ def _solve_one(row, last, k, rate, fills, marks, targets, shares, cash, nav, wor
 
 @kernel()
 def _detail(t, b, row, k, tape, targets, state, out, p0, lanes):  # type: ignore[no-untyped-def]
-    """Book impact, and the trades themselves if they are kept, ahead of `_exchange`."""
+    """Record impact costs, and trades if they are stored, before `_exchange`."""
     assets = state.shares.shape[0]
     width = np.uint64(1 if len(lanes) == 1 else state.shares.shape[1])
     for i in range(assets):
@@ -278,7 +278,7 @@ def _detail(t, b, row, k, tape, targets, state, out, p0, lanes):  # type: ignore
 def _exchange(b, row, last, k, fills, marks, targets, shares, work, unfilled, p0, lanes):  # type: ignore[no-untyped-def]
     """Replace the shares of ordered paths; sum what was traded and what is now held.
 
-    Assets without a price to fill at are kept, and counted where an order wanted them.
+    Assets without a fill price are not traded, and counted where an order wanted them.
     """
     assets, width = shares.shape[0], np.uint64(1 if len(lanes) == 1 else shares.shape[1])
     for i in range(assets):
@@ -311,7 +311,7 @@ def _hold(t, marks, shares, nav, held, p0, lanes):  # type: ignore[no-untyped-de
 
 @kernel(inline=True)
 def _settle(b, fee, spread, shares, cash, nav, short, work, costs, traded, p0, lanes):  # type: ignore[no-untyped-def]
-    """Put what is left into cash and book the trade; return how many paths have nothing left."""
+    """Set cash after the trade and record it; return how many paths have nothing left."""
     assets, width = shares.shape[0], np.uint64(1 if len(lanes) == 1 else shares.shape[1])
     broke = 0
     for p in range(width):
@@ -334,10 +334,10 @@ def _settle(b, fee, spread, shares, cash, nav, short, work, costs, traded, p0, l
 
 
 @kernel()
-def _march(first, stop, due, tape, targets, state, out, begin, lanes):  # type: ignore[no-untyped-def]
-    """Live through sessions first to stop - 1; row due[t] of targets fills in t, none if < 0.
+def _advance(first, stop, due, tape, targets, state, out, begin, lanes):  # type: ignore[no-untyped-def]
+    """Simulate sessions first to stop - 1; row due[t] of targets fills in t, none if < 0.
 
-    ``lanes`` is a tuple whose length, known when compiling, says whether there is a single path.
+    ``lanes`` is a tuple whose length, known when compiling, is 1 for a single path.
     A session has three stages, each of which may begin with a trade: the one stage of `tape.phase`.
     """
     marks, fills, scales, deaths = tape.marks, tape.fills, tape.impact_scale, tape.deaths
@@ -362,7 +362,7 @@ def _march(first, stop, due, tape, targets, state, out, begin, lanes):  # type: 
                 if len(lanes) == 1 and not curved:
                     _solve_one(row, last, k, rate, fills, marks, targets, shares, cash, nav, work)
                 else:
-                    _appraise(
+                    _value_orders(
                         row, last, k, fills, marks, targets, shares, cash, nav, work, p0, lanes
                     )
                     _solve(row, k, rate, fills, scales, targets, shares, work, p0, lanes)
@@ -375,7 +375,7 @@ def _march(first, stop, due, tape, targets, state, out, begin, lanes):  # type: 
                 if broke > 0:
                     _ruin(t, shares, cash, nav, out.ruined, p0, lanes)
             if stage == 0:
-                _night(
+                _overnight(
                     t, b, marks, earn, pay, borrow, expense, shares, cash, short, costs, p0, lanes
                 )
             elif stage == 1:
@@ -403,7 +403,7 @@ def start(paths: int, assets: int, capital: float) -> State:
 def blank(rows: int, assets: int, paths: int, capital: float, detail: str) -> Paths:
     """Return an empty record; the parts that are never written cost no memory."""
     booked = 1 if detail == "nav" else rows
-    kept = rows if detail == "trades" else 0
+    detailed = rows if detail == "trades" else 0
     nav = np.empty((rows, paths))
     nav[0] = capital
     return Paths(
@@ -412,16 +412,16 @@ def blank(rows: int, assets: int, paths: int, capital: float, detail: str) -> Pa
         traded=np.zeros((booked, paths)),
         unfilled=np.zeros((booked, paths)),
         ruined=np.full(paths, -1, dtype=np.int64),
-        held=np.zeros((kept, assets, paths)),
-        trades=np.zeros((kept, assets, paths)),
+        held=np.zeros((detailed, assets, paths)),
+        trades=np.zeros((detailed, assets, paths)),
     )
 
 
 def step(
     t: int, due: npt.NDArray[np.int64], tape: Tape, targets: Floats, state: State, out: Paths
 ) -> None:
-    """Live through session t alone, on the books of `start`; the same bits as `simulate`."""
-    _march(t, t + 1, due, tape, targets, state, out, 0, (0,) if state.cash.shape[0] == 1 else ())
+    """Simulate session t alone, on the books of `start`; the same bits as `simulate`."""
+    _advance(t, t + 1, due, tape, targets, state, out, 0, (0,) if state.cash.shape[0] == 1 else ())
 
 
 def simulate(
@@ -437,7 +437,7 @@ def simulate(
 
     Parameters
     ----------
-    tape : what all paths meet.
+    tape : market data of all paths.
     due : (T,) row of `targets` that fills in each session, -1 for none; the first is never read.
     targets : (K, N, P) shares of net asset value, C-contiguous; NaN: the path sends no order.
     capital : money at the start.
@@ -448,12 +448,12 @@ def simulate(
     paths = targets.shape[2]
     out = blank(rows, assets, paths, capital, detail)
     if paths == 1:
-        _march(1, rows, due, tape, targets, start(1, assets, capital), out, 0, (0,))
+        _advance(1, rows, due, tape, targets, start(1, assets, capital), out, 0, (0,))
         return out
 
     def block(p0: int) -> None:
         state = start(min(BLOCK, paths - p0), assets, capital)
-        _march(1, rows, due, tape, targets, state, out, p0, ())
+        _advance(1, rows, due, tape, targets, state, out, p0, ())
 
     starts = range(0, paths, BLOCK)
     if jobs <= 1:
@@ -476,7 +476,7 @@ def simulate_reference(
         target = targets[due[t]] if due[t] >= 0 else None
         if target is not None and tape.phase == DAWN:
             _trade_reference(t, t - 1, t - 1, tape, target, state, out)
-        _night_reference(t, tape, state, out)
+        _overnight_reference(t, tape, state, out)
         if target is not None and tape.phase == OPEN:
             _trade_reference(t, t, t - 1, tape, target, state, out)
         dead = ~tape.alive[t]
@@ -494,7 +494,7 @@ def simulate_reference(
     return out
 
 
-def _night_reference(t: int, tape: Tape, state: State, out: Paths) -> None:
+def _overnight_reference(t: int, tape: Tape, state: State, out: Paths) -> None:
     value = state.shares * tape.marks[t - 1][:, None]
     interest = np.maximum(state.cash, 0.0) * tape.cash_rate[t]
     out.costs[t, 4] += np.maximum(-state.cash, 0.0) * tape.financing_rate[t]

@@ -1,4 +1,4 @@
-"""Means and covariances in which the past fades exponentially.
+"""Exponentially weighted means and covariances.
 
 The row k rows back has weight ``decay ** k``, so a half-life of h rows is ``decay = 0.5 ** (1/h)``.
 """
@@ -16,7 +16,7 @@ def weighted_moments(rows, ends, decay, state, means, products):  # type: ignore
 
     ``state`` is (N + 2, N), zero at first: the mean so far, in the last row the weight and the
     number of rows seen, and between them the products; so a later call goes on where one stopped.
-    Sums run row by row: what stands at a row depends on no later one.
+    Sums run row by row: the values of a row depend on no later one.
     """
     assets = rows.shape[1]
     change = np.empty(assets)

@@ -1,4 +1,4 @@
-"""The folder ``runs/``: what each run left behind, written once and never changed.
+"""Artefact files of runs, in the folder ``runs/``: written once and never changed.
 
 A run's files are written and synced in a hidden folder first and renamed into place whole, so a
 killed process leaves either nothing, a hidden folder, or a complete one.
@@ -30,7 +30,7 @@ class Artefacts:
         self.folder = folder
 
     def stage(self, run: Run) -> "Staged":
-        """Write and sync the files of a run where nobody looks for them."""
+        """Write and sync the files of a run in a hidden folder."""
         content = {
             CONFIGURATION: canonical(run.configuration).encode(),
             RETURNS: encode(run.returns),
@@ -81,7 +81,7 @@ class Artefacts:
         return digests
 
     def read(self, run: str, name: str, digest: str) -> bytes:
-        """Return a file, refusing one that is not what was recorded."""
+        """Return a file; an error if its digest is not the recorded one."""
         path = self.folder / run / name
         try:
             data = path.read_bytes()
@@ -107,7 +107,7 @@ class Artefacts:
                 yield Finding(row, f"{where}/{name}", "its bytes changed since they were recorded")
 
     def strays(self, known: Mapping[str, Mapping[str, str]]) -> Iterator[Finding]:
-        """Yield what no row mentions: the remains of a killed process, or a stranger's file."""
+        """Yield files that no row mentions: leftovers of a killed process, or foreign files."""
         for path in sorted(self.folder.iterdir()) if self.folder.is_dir() else ():
             where = f"{self.folder.name}/{path.name}"
             if path.name.startswith(_HIDDEN):
@@ -121,7 +121,7 @@ class Artefacts:
 
 
 class Staged:
-    """Files written to a hidden folder, not yet in place; a context that clears what is left."""
+    """Files written to a hidden folder, not yet in place; a context that removes leftovers."""
 
     def __init__(self, path: Path, content: Mapping[str, bytes]) -> None:
         self.path = path
@@ -135,7 +135,7 @@ class Staged:
 
 
 class Files(Mapping[str, bytes]):
-    """The further artefacts of a stored run, read and checked when asked for."""
+    """The further artefacts of a stored run, read and checked on access."""
 
     def __init__(self, artefacts: Artefacts, run: str, digests: Mapping[str, str]) -> None:
         self._artefacts = artefacts
@@ -176,17 +176,17 @@ def decode(data: bytes) -> "pd.Series":
 
 
 def _agreed(path: Path, data: bytes, recorded: str | None) -> str:
-    """Return the SHA-256 of the file as it will stand, having compared it with what is there."""
+    """Return the SHA-256 of the file, after comparison with the file present."""
     where = f"{path.parent.parent.name}/{path.parent.name}/{path.name}"
-    kept = path.read_bytes() if path.exists() else data
-    digest = _sha256(kept)
+    present = path.read_bytes() if path.exists() else data
+    digest = _sha256(present)
     if recorded not in (None, digest):
         raise LedgerError(
             f"{where}: not the bytes that were recorded for this run"
             f" ({'edited since' if path.exists() else 'deleted, and this run gives others'});"
             " run `tiltwise ledger verify`"
         )
-    if kept != data and not (path.name == RETURNS and _same_series(kept, data)):
+    if present != data and not (path.name == RETURNS and _same_series(present, data)):
         raise LedgerError(
             f"{where}: the same run gave other bytes; it is not deterministic, the file was edited,"
             " or the code changed without a new code version"
@@ -194,11 +194,11 @@ def _agreed(path: Path, data: bytes, recorded: str | None) -> str:
     return digest
 
 
-def _same_series(kept: bytes, data: bytes) -> bool:
+def _same_series(present: bytes, data: bytes) -> bool:
     """Whether two files hold the same bits: another pyarrow may write them otherwise."""
     try:
-        old, new = decode(kept), decode(data)
-    except Exception:  # pyarrow has a tree of its own for damaged files, beside OSError
+        old, new = decode(present), decode(data)
+    except Exception:  # pyarrow has a tree of its own for damaged files, besides OSError
         return False
     return old.index.equals(new.index) and old.to_numpy().tobytes() == new.to_numpy().tobytes()
 

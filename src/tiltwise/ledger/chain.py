@@ -1,16 +1,16 @@
-"""Entries in one SQLite file, each carrying the hash of the one before.
+"""Hash chain of entries in one SQLite file.
 
 ::
 
     hash[n] = blake2b(hash[n-1], n, kind, body)
 
-The last number and hash are kept once more, in a table of their own that is written in the same
-transaction: without them a chain that lost its last entries would look whole. Whoever rewrites the
-whole file can make a new chain; what stands against that is a copy of the head kept elsewhere.
+The last number and hash are stored again, in a table of their own that is written in the same
+transaction: without them a truncated chain would look complete. A rewrite of the whole file yields
+a valid new chain; only a copy of the head stored elsewhere reveals it.
 
 The journal is a write-ahead log where the file system allows one, synced at each commit
-(``synchronous=FULL``): a trial that was reported as recorded must survive a power cut, or it would
-have been seen and not be counted.
+(``synchronous=FULL``): a trial that was reported as recorded must survive a power cut, or its
+result would be known and not counted.
 """
 
 import contextlib
@@ -74,7 +74,7 @@ class Chain:
     path
         The file; the first write creates it.
     artefacts
-        Folder of what the entries refer to. A chain is not started afresh beside a filled one.
+        Folder of what the entries refer to. A new chain is refused if the folder is not empty.
     """
 
     def __init__(self, path: Path, artefacts: Path) -> None:
@@ -94,7 +94,7 @@ class Chain:
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
-        """Hold the only write lock; what was appended is committed together, or not at all."""
+        """Hold the write lock; appended entries are committed together or not at all."""
         with self._explained(), contextlib.closing(self._opened("BEGIN IMMEDIATE")) as connection:
             try:
                 if not self._is_ledger(connection):
@@ -127,10 +127,10 @@ class Chain:
 
     @property
     def head(self) -> tuple[int, str]:
-        """Number and hash of the last entry: the one line to keep elsewhere."""
+        """Number and hash of the last entry: the line to store elsewhere."""
         with self.reading() as connection:
-            found = connection and connection.execute("SELECT row, hash FROM head").fetchone()
-        return (int(found[0]), str(found[1])) if found else (0, GENESIS)
+            last = connection and connection.execute("SELECT row, hash FROM head").fetchone()
+        return (int(last[0]), str(last[1])) if last else (0, GENESIS)
 
     def check(self) -> Iterator[Finding]:
         """Yield what is wrong with the entries; nothing else if the file itself cannot be read."""
@@ -213,7 +213,7 @@ class Chain:
 
     @contextlib.contextmanager
     def _explained(self) -> Iterator[None]:
-        """Turn what SQLite says into an error that names the file and the way out."""
+        """Turn SQLite errors into a LedgerError that names the file and the remedy."""
         try:
             yield
         except sqlite3.Error as error:

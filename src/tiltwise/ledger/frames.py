@@ -57,7 +57,7 @@ def read_table(folder: Path, name: str, form: str = "parquet", *, maker: str = "
 
     Parameters
     ----------
-    form : of `FORMS`; a CSV file is read with the kinds of the JSON file beside it.
+    form : of `FORMS`; a CSV file is read with the kinds of its JSON file.
     maker : the command that writes it, for the message.
 
     Raises
@@ -94,8 +94,8 @@ def _kind(values: Any, where: str) -> str:
     kind = values.dtype
     if kind == np.dtype("datetime64[ns]"):
         return DATE
-    for found, name in ((np.float64, NUMBER), (np.int64, COUNT), (np.bool_, FLAG)):
-        if kind == found:
+    for dtype, name in ((np.float64, NUMBER), (np.int64, COUNT), (np.bool_, FLAG)):
+        if kind == dtype:
             return name
     if all(isinstance(value, str) for value in values):
         return OBJECT if str(kind) == "object" else TEXT
@@ -114,10 +114,10 @@ def _plain(values: Any, kind: str) -> list[Any]:
 def _nulls(columns: dict[str, list[Any]]) -> dict[str, list[Any]]:
     """Return columns with infinite numbers as texts, which JSON has no number for."""
 
-    def told(value: Any) -> Any:
+    def as_json(value: Any) -> Any:
         return repr(value) if isinstance(value, float) and math.isinf(value) else value
 
-    return {name: [told(value) for value in values] for name, values in columns.items()}
+    return {name: [as_json(value) for value in values] for name, values in columns.items()}
 
 
 def _csv(columns: dict[str, list[Any]]) -> str:
@@ -153,8 +153,8 @@ def _put(path: Path, data: bytes) -> Path:
 
 
 def _from_json(path: Path) -> pd.DataFrame:
-    told = json.loads(path.read_text(encoding="utf-8"))
-    return _frame(told["columns"], told)
+    stored = json.loads(path.read_text(encoding="utf-8"))
+    return _frame(stored["columns"], stored)
 
 
 def _from_csv(path: Path) -> pd.DataFrame:

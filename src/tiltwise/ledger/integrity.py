@@ -1,4 +1,4 @@
-"""What holds between the entries of an untouched chain."""
+"""Integrity checks of the chain of entries."""
 
 import dataclasses
 import hashlib
@@ -13,7 +13,7 @@ INDEXED = ("run", "trial", "family")  # columns copied out of the body, so that 
 
 @dataclasses.dataclass(frozen=True)
 class Finding:
-    """Something `verify` came upon.
+    """Finding of `verify`.
 
     Attributes
     ----------
@@ -39,7 +39,7 @@ def linked(previous: str, row: int, kind: str, body: str) -> str:
 
 
 def check_file(connection: sqlite3.Connection, name: str) -> Iterator[Finding]:
-    """Yield what SQLite itself finds wrong with its file."""
+    """Yield the findings of SQLite's own integrity check."""
     for (message,) in connection.execute("PRAGMA integrity_check(5)"):
         if message != "ok":
             yield Finding(None, name, str(message))

@@ -168,11 +168,11 @@ class Ledger:
 
     @property
     def head(self) -> tuple[int, str]:
-        """Number and hash of the last row; kept elsewhere, it dates everything before it."""
+        """Number and hash of the last row; stored elsewhere, it dates all rows before it."""
         return self._chain.head
 
     def verify(self) -> tuple[Finding, ...]:
-        """Return whatever is wrong with the rows and files.
+        """Return the findings on rows and files.
 
         The ledger is intact if no finding is `Finding.broken`; the others are remains of killed
         processes. Found are edited, deleted, inserted or reordered rows and changed or missing
@@ -211,9 +211,9 @@ class Ledger:
         files = _union(entries)
         if len(files) == 1 and prefix:
             return {**entries[-1].body, "files": files[entries[-1].body["run"]]}
-        found = ", ".join(list(files)[:5]) or "none"
+        candidates = ", ".join(list(files)[:5]) or "none"
         raise LedgerError(
-            f"{key!r} should mean one run of {self.folder}; it means {len(files)} ({found})."
+            f"{key!r} should mean one run of {self.folder}; it means {len(files)} ({candidates})."
             " See `tiltwise ledger list`"
         )
 
@@ -226,7 +226,7 @@ class Ledger:
 
     @contextlib.contextmanager
     def _explained(self) -> Iterator[None]:
-        """Turn a refusal of the file system into an error that names the folder."""
+        """Turn an OSError into a LedgerError that names the folder."""
         try:
             yield
         except OSError as error:

@@ -1,4 +1,4 @@
-"""One scored backtest, and what makes two of them the same run, trial or family."""
+"""Record of a scored backtest, with its identities: run, trial and family."""
 
 import dataclasses
 import datetime as dt
@@ -33,7 +33,7 @@ class Run:
     data_id
         Identity of the market it ran on, hexadecimal.
     data
-        What a reader calls the data: ``"sample:stocks"``, or a file name without its folders.
+        Name of the data: ``"sample:stocks"``, or a file name without its folders.
     assets
         The assets it could hold; their order does not matter.
     simulator
@@ -43,14 +43,14 @@ class Run:
     code
         Version of the code that ran.
     metrics
-        By name, a number or ``{"value", "low", "high"}``. NaN is kept as an empty value.
+        By name, a number or ``{"value", "low", "high"}``. NaN is stored as an empty value.
     returns
         Net simple return of each session, float64, index ascending and without time zone.
     files
         Further artefacts, content by file name. They must follow from the run alone: recording
         the same run again with other content is refused.
     notes
-        What a reader has to know about it.
+        Remarks on the run, one sentence each.
     tainted
         Whether it was allowed to look ahead.
 
@@ -96,7 +96,7 @@ class Run:
 
     @functools.cached_property
     def family(self) -> str:
-        """Recipe, number of assets and a digest: what trials are counted together by."""
+        """Recipe, number of assets and a digest: the group in which trials are counted."""
         assets = sorted(set(self.assets))
         return f"{self.recipe}-{len(assets)}-{_digest([self.recipe, assets])[:12]}"
 

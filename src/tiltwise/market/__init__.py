@@ -1,1 +1,1 @@
-"""Prices, macro and factors that can be cut at a date."""
+"""Market data as known at a date: prices, macro series, rates, factors."""

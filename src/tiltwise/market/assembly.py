@@ -1,4 +1,4 @@
-"""From frames to the panel behind a market: aligned on sessions, checked, frozen."""
+"""Assembly of the panel of a market from frames: aligned on sessions, checked, read-only."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,7 +14,7 @@ from tiltwise.market.panel import Panel
 
 def assemble(
     prices: pd.DataFrame,
-    beside: Mapping[str, pd.DataFrame | None],
+    optional: Mapping[str, pd.DataFrame | None],
     benchmark: str | None,
     calendar: str,
     *,
@@ -27,7 +27,7 @@ def assemble(
 
     Parameters
     ----------
-    beside : opens, raw and volumes (date x asset), by those names; None if absent.
+    optional : opens, raw and volumes (date x asset), by those names; None if absent.
     more : fields of `Panel` that are taken as they are.
 
     Raises
@@ -35,7 +35,7 @@ def assemble(
     DataError
         What is wrong with the frames, naming asset and date.
     """
-    fields, days = _on_sessions(prices, beside, calendar)
+    fields, days = _on_sessions(prices, optional, calendar)
     closes = fields["prices"]
     if benchmark is not None and benchmark not in closes.columns:
         raise MissingData(
@@ -62,9 +62,9 @@ def assemble(
 
 
 def _on_sessions(
-    prices: pd.DataFrame, beside: Mapping[str, pd.DataFrame | None], calendar: str
+    prices: pd.DataFrame, optional: Mapping[str, pd.DataFrame | None], calendar: str
 ) -> tuple[dict[str, pd.DataFrame], Calendar]:
-    """Return prices and what is beside them by session, and the sessions."""
+    """Return prices and optional fields by session, and the sessions."""
     closes = panels.tidy(prices, "prices")
     panels.check_positive(closes, "the price")
     empty = closes.columns[closes.isna().all()]
@@ -72,7 +72,7 @@ def _on_sessions(
         raise DataError(f"{empty[0]} has no price on any date; drop the column")
     closes, days = panels.on_sessions(closes, calendar)
     fields = {"prices": closes}
-    for name, frame in beside.items():
+    for name, frame in optional.items():
         fit = panels.aligned(frame, closes, name)
         if fit is not None:
             if name != "volumes":

@@ -1,6 +1,6 @@
-"""The single checks behind a quality report; each yields what it finds.
+"""Data quality checks; each yields its findings.
 
-Severities: ``error`` is not to be used as it is, ``warning`` needs a look, ``info`` is a fact.
+Severities: ``error`` makes data unusable, ``warning`` needs a look, ``info`` is a fact.
 """
 
 import dataclasses
@@ -30,7 +30,7 @@ SPARSE = 0.2  # share of missing sessions beyond which the data is not daily
 
 @dataclasses.dataclass(frozen=True)
 class Finding:
-    """One thing seen; `asset` is None where it concerns a row, `date` where it concerns no row."""
+    """Result of a check; `asset` is None if it concerns a row, `date` if it concerns no row."""
 
     kind: str
     severity: Severity
@@ -40,7 +40,7 @@ class Finding:
 
     @property
     def action(self) -> str:
-        """What is done about it. A price is never altered: a crash looks like a mistake."""
+        """Advice on the finding. Prices are never altered: a crash can look like an error."""
         if self.severity == "error":
             return "not for use: mend the source"
         return "kept as it is" if self.severity == "info" else "kept as it is: look at the source"
@@ -82,7 +82,7 @@ class Examined:
 
 
 def order(index: pd.DatetimeIndex) -> Iterator[Finding]:
-    """Repeated dates, and dates that stand below a later one."""
+    """Repeated dates, and dates below a later one."""
     for date in index[index.duplicated()].unique():
         detail = f"{int((index == date).sum())} rows for one session; the last is examined"
         yield Finding("duplicate_date", "error", None, date, detail)
@@ -92,7 +92,7 @@ def order(index: pd.DatetimeIndex) -> Iterator[Finding]:
 
 
 def values(prices: pd.DataFrame) -> Iterator[Finding]:
-    """Prices that no price can be: one finding per asset, at the first."""
+    """Impossible prices: one finding per asset, at the first."""
     cells = prices.to_numpy(dtype=np.float64)
     dates = pd.DatetimeIndex(prices.index)
     kinds = {"non_positive": cells <= 0, "infinite": np.isposinf(cells)}
@@ -109,9 +109,9 @@ def sessions(panel: Examined) -> Iterator[Finding]:
     if calendar is None or index[-1] < calendar.start:
         return
     expected = calendar.between(max(index[0], calendar.start), index[-1])
-    strangers = index[index >= calendar.start].difference(expected)
-    for date in strangers[:1]:
-        detail = f"no session of {calendar.name}; {len(strangers)} such rows"
+    unexpected = index[index >= calendar.start].difference(expected)
+    for date in unexpected[:1]:
+        detail = f"no session of {calendar.name}; {len(unexpected)} such rows"
         yield Finding("not_a_session", "error", None, date, detail)
     absent = ~expected.isin(index[panel.filled])
     if absent.mean() > SPARSE:
@@ -171,7 +171,7 @@ def stale(panel: Examined) -> Iterator[Finding]:
 
 
 def jumps(panel: Examined) -> Iterator[Finding]:
-    """Level shifts that look like a split or another unit, and other extreme returns."""
+    """Level shifts that look like a split or a change of unit, and other extreme returns."""
     prices, index = _carried(panel.prices[panel.filled]), panel.index[panel.filled]
     moves = np.diff(np.log(prices), axis=0)
     for j, asset in enumerate(panel.assets):
@@ -184,9 +184,9 @@ def jumps(panel: Examined) -> Iterator[Finding]:
             others = np.delete(moves[row], j)
             others = others[np.isfinite(others)]
             common = float(np.median(others)) if len(others) else 0.0
-            found = _jump(float(move[row]), common, _shift(prices[:, j], row + 1), sigma)
-            if found is not None:
-                yield Finding(found[0], found[1], asset, index[row + 1], found[2])
+            jump = _jump(float(move[row]), common, _shift(prices[:, j], row + 1), sigma)
+            if jump is not None:
+                yield Finding(jump[0], jump[1], asset, index[row + 1], jump[2])
 
 
 def _carried(prices: Floats) -> Floats:

@@ -3,7 +3,7 @@
 A long-short factor cannot be bought alone. Its fund here holds the whole market and, on top, the
 factor: ``1 + Mkt-RF + RF + factor`` a day, so its active return is the factor's. Portfolios of the
 library, such as industries, are funds as they are. None of them bears fees or trading costs of its
-own: results on them are of proxies, and must be called so.
+own: results on them must be named as results of proxies.
 """
 
 import os
@@ -68,7 +68,7 @@ def factor_funds(returns: pd.DataFrame, name: str = "the table") -> dict[str, An
 
 
 def _prices(returns: pd.Series) -> pd.Series:
-    """Return the wealth of a fund whose first return stands on its first row."""
+    """Return the wealth of a fund whose first return is in its first row."""
     if (returns <= -1.0).any():
         lost = returns.index[int((returns <= -1.0).to_numpy().argmax())]
         raise DataError(f"{returns.name} loses all of its value on {lost:%Y-%m-%d}")

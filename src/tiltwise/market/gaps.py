@@ -1,10 +1,9 @@
-"""What stands for a value that is missing, field by field.
+"""Gap policies: replacement of missing values, field by field.
 
 A `Market` leaves gaps as they are: an asset that did not print cannot be traded, and its return is
-missing. Where a source has holes that no exchange made, they can be closed first, by a policy that
-the caller names for each field. Only values of the past may be put there; a line drawn between two
-prices knows the later one, so "interpolate" is refused unless the caller says that nothing is to
-be decided on the result.
+missing. Gaps of the source, not of the exchange, can be closed first, by a policy that the caller
+names for each field. Only past values may fill a gap; an interpolation uses the later price, so
+"interpolate" is refused unless the caller states that nothing is decided on the result.
 """
 
 import dataclasses
@@ -22,7 +21,7 @@ USUAL = 5  #: sessions that a value is carried at most: after so many a market c
 
 @dataclasses.dataclass(frozen=True)
 class Policy:
-    """How the gaps of one field are closed.
+    """Gap policy of one field.
 
     Attributes
     ----------
@@ -34,7 +33,7 @@ class Policy:
     sessions: int = USUAL
 
     def __post_init__(self) -> None:
-        """Refuse words that name nothing."""
+        """Raise DataError for an unknown policy."""
         if self.how not in WORDS or self.sessions < 1:
             raise DataError(f"{self.how}:{self.sessions} is none of {', '.join(WORDS)}")
 
@@ -54,7 +53,7 @@ POLICIES: Mapping[str, Policy] = {
     "volumes": Policy(),
     "rates": Policy(FORWARD),
 }
-"""What is done unless asked otherwise."""
+"""Policies by default."""
 
 
 def close_gaps(

@@ -1,4 +1,4 @@
-"""The market: everything known after one close, and nothing later."""
+"""Market: an immutable view of all data known after one close."""
 
 import dataclasses
 import functools
@@ -117,7 +117,7 @@ class Market:
 
     @classmethod
     def synthetic(cls, seed: int = 0, **options: Any) -> "Market":
-        """Return an invented market; `market.synthetic.simulate` also returns its truth."""
+        """Return a simulated market; `market.synthetic.simulate` also returns its truth."""
         from tiltwise.market import synthetic
 
         return cls.from_frames(**synthetic.simulate(seed, **options)[0])
@@ -190,7 +190,7 @@ class Market:
 
     @property
     def benchmark(self) -> str | None:
-        """Name of the asset compared with."""
+        """Name of the benchmark asset."""
         return self._panel.benchmark
 
     @property
@@ -320,24 +320,24 @@ class Market:
     # ------------------------------------------------------------------------------ computing on it
 
     def feature(self, function: Callable[..., Any], **arguments: Any) -> Any:
-        """Return ``function(self, **arguments)``, computed on this cut only and then kept."""
+        """Return ``function(self, **arguments)``, computed on this cut only, cached."""
         key = (function, tuple(sorted(arguments.items())))
         return self.cached(key, lambda: function(self, **arguments))
 
     def cached(self, key: Any, compute: Callable[[], Any]) -> Any:
-        """Return `compute()`, kept for other views that show the same rows of the same data."""
+        """Return `compute()`, cached for all views that show the same rows of the same data."""
         return self._panel.cache.get((key, self._first, self._stop), compute)
 
     def node(self, function: Callable[..., Arrays], **arguments: Any) -> Arrays:
         """Return ``function(self, **arguments)``, named arrays that are costly to compute.
 
-        They are kept for all cuts that show the same data, and in the folder of `keeping`.
+        They are cached for all cuts that show the same data, and in the folder of `keeping`.
         """
         key = key_of(self.id, function, arguments)
         return self._panel.nodes.get(key, lambda: function(self, **arguments))
 
     def keeping(self, folder: str | os.PathLike[str]) -> "Market":
-        """Return the same market; its nodes are kept in `folder`, and read from there."""
+        """Return the same market with its nodes cached in `folder`."""
         panel = dataclasses.replace(self._panel, nodes=Nodes(folder), cache=panels.Cache())
         return Market(panel, self._first, self._stop)
 

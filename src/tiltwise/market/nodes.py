@@ -1,9 +1,9 @@
-"""Costly numbers of a cut, kept by what they were computed from: in memory, or in a folder as well.
+"""Content-addressed cache of arrays computed from a market, in memory and optionally on disk.
 
-A node is a function of a `Market` and of plain arguments that returns named arrays. Its key is made
-of the content id of the cut, the name of the function and its arguments; so a run that was killed
-finds what it had, another cut that shows the same data shares it, and other data cannot. The
-package's code is not part of the key: keep one folder for each version of it.
+A node is a function of a `Market` and of plain arguments that returns named arrays. Its key is a
+digest of the content id of the cut, the name of the function and its arguments; so interrupted runs
+resume, and cuts that show the same data share results. The package's code is not part of the key:
+use one folder for each version of it.
 """
 
 import dataclasses
@@ -32,7 +32,7 @@ class Nodes:
 
     Parameters
     ----------
-    folder : where they are kept as well, one file each; made when the first is written.
+    folder : where they are stored as well, one file each; created on the first write.
     """
 
     def __init__(self, folder: str | os.PathLike[str] | None = None) -> None:
@@ -42,24 +42,24 @@ class Nodes:
         self._lock = threading.Lock()
 
     def get(self, key: str, compute: Callable[[], Arrays]) -> Arrays:
-        """Return what is kept under `key`, computing it if absent: once, whoever else asks."""
-        found = self._items.get(key)
-        if found is not None:
-            return found
+        """Return the arrays of `key`, computed at most once across threads."""
+        arrays = self._items.get(key)
+        if arrays is not None:
+            return arrays
         with self._lock:
             mine = self._busy.setdefault(key, threading.Lock())
         with mine:
-            found = self._items.get(key) or self._read(key)
-            if found is None:
-                found = {name: _frozen(value) for name, value in compute().items()}
-                self._write(key, found)
-            self._items[key] = found
+            arrays = self._items.get(key) or self._read(key)
+            if arrays is None:
+                arrays = {name: _frozen(value) for name, value in compute().items()}
+                self._write(key, arrays)
+            self._items[key] = arrays
         with self._lock:
             self._busy.pop(key, None)
-        return found
+        return arrays
 
     def _read(self, key: str) -> Arrays | None:
-        """Return what the folder holds; a file that is damaged counts as absent."""
+        """Return the stored arrays; a damaged file counts as absent."""
         if self._folder is None:
             return None
         try:
@@ -76,7 +76,7 @@ class Nodes:
         buffer = io.BytesIO()
         named: dict[str, Any] = dict(arrays)
         np.savez(buffer, **named)
-        # Several processes may write the same node: each its own part, and the last one stands.
+        # Several processes may write the same node: each its own part, and the last one wins.
         part = self._folder / f"{key}.{os.getpid()}-{threading.get_ident()}.part"
         part.write_bytes(buffer.getvalue())
         part.replace(self._folder / f"{key}.npz")
@@ -84,8 +84,8 @@ class Nodes:
 
 def key_of(market_id: str, function: Callable[..., Any], arguments: Mapping[str, Any]) -> str:
     """Return the key of a node; arguments are JSON values or dataclasses of them."""
-    told = json.dumps(arguments, sort_keys=True, default=_plain)
-    text = f"{market_id} {function.__module__}.{function.__qualname__} {told}"
+    plain = json.dumps(arguments, sort_keys=True, default=_plain)
+    text = f"{market_id} {function.__module__}.{function.__qualname__} {plain}"
     return hashlib.blake2b(text.encode(), digest_size=20).hexdigest()
 
 

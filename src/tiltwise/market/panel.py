@@ -1,4 +1,4 @@
-"""The arrays behind a market: checked once, read-only from then on."""
+"""Panel: the shared read-only arrays behind a market."""
 
 import dataclasses
 import functools
@@ -58,7 +58,7 @@ def freeze(values: Any) -> Floats:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Panel:
-    """Everything a market knows, by session; cuts are row ranges of it.
+    """All data of a market by session; cuts are row ranges of it.
 
     Attributes
     ----------
@@ -132,7 +132,7 @@ class Panel:
 
     @functools.cached_property
     def digests(self) -> NDArray[np.uint8]:
-        """One 16-byte digest per session of all that the session brought: (sessions, 16)."""
+        """One 16-byte digest per session of all its data: (sessions, 16)."""
         blocks = [self.ticks[:, None].view(np.uint8)]
         arrays: list[Floats] = [self.fields[name] for name in FIELDS if name in self.fields]
         arrays += [self.benchmark_fields[n][:, None] for n in FIELDS if n in self.benchmark_fields]
@@ -173,7 +173,7 @@ class Panel:
 
     @functools.cached_property
     def header(self) -> bytes:
-        """What is true of every row, as bytes for the content id."""
+        """Data common to all rows, as bytes for the content id."""
         facts = {
             "assets": self.assets,
             "benchmark": self.benchmark,
@@ -230,7 +230,7 @@ class Panel:
 
 
 def tidy(frame: pd.DataFrame, what: str) -> pd.DataFrame:
-    """Return a frame of floats by session label, or say what is wrong and where.
+    """Return a frame of floats by session label; DataError names the wrong cell.
 
     Raises
     ------
@@ -300,11 +300,11 @@ def on_sessions(prices: pd.DataFrame, calendar: str) -> tuple[pd.DataFrame, Cale
             f"({days.sessions[0].date()}); use calendar='rows'"
         )
     sessions = days.between(index[0], index[-1])
-    strangers = index.difference(sessions)
-    if len(strangers):
+    unknown = index.difference(sessions)
+    if len(unknown):
         raise DataError(
-            f"{strangers[0].date()} is no session of calendar {calendar} "
-            f"({len(strangers)} such rows); drop them or use calendar='rows'"
+            f"{unknown[0].date()} is no session of calendar {calendar} "
+            f"({len(unknown)} such rows); drop them or use calendar='rows'"
         )
     return prices.reindex(sessions.rename("date")), days
 

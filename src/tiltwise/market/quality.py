@@ -1,4 +1,4 @@
-"""What is wrong, odd or merely worth knowing in a price table, with a severity for each finding.
+"""Data quality report of a price table: findings by severity.
 
 The report also takes raw frames, so that faults which a `Market` refuses (repeated dates, prices
 below zero) are listed all at once.
@@ -90,7 +90,7 @@ def quality(
 
 
 def _frames(data: Any) -> dict[str, Any]:
-    """Frames by field, whatever was given, on session labels."""
+    """Frames by field, from a market or raw frames, on session labels."""
     if isinstance(data, pd.DataFrame):
         given: dict[str, Any] = {"prices": data}
     else:
@@ -111,7 +111,7 @@ def _frames(data: Any) -> dict[str, Any]:
 
 
 def _examined(given: Mapping[str, Any], calendar: Calendar | None) -> Examined:
-    """Arrays in date order, the last of repeated rows kept, impossible prices blanked."""
+    """Arrays in date order, the last of repeated rows only, impossible prices NaN."""
 
     def field(name: str) -> Floats | None:
         frame = given.get(name)

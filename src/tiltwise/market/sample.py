@@ -89,8 +89,8 @@ def macro() -> tuple[pd.DataFrame | None, tuple[str, ...]]:
     """Return macro records that install with the ``research`` extra, and remarks on them.
 
     Daily VIX 2014-2019 and oil 1986-2019, monthly corporate yields 1919-2018 and core prices
-    1957-2018 (in arch), six quarterly series 1959-2009 (in statsmodels). The records are None, and
-    a remark says why, where neither package is installed.
+    1957-2018 (in arch), six quarterly series 1959-2009 (in statsmodels). The records are None,
+    and a remark names the reason, where neither package is installed.
     """
     parts: list[pd.DataFrame] = []
     notes: list[str] = []
@@ -137,8 +137,8 @@ def _released(
 
 def _installed(package: str) -> Path | None:
     """Folder of an installed package, which is not imported."""
-    found = importlib.util.find_spec(package)
-    places = found.submodule_search_locations if found else None
+    spec = importlib.util.find_spec(package)
+    places = spec.submodule_search_locations if spec else None
     return Path(places[0]) if places else None
 
 

@@ -6,9 +6,9 @@
       manifest.json                      format, market id, scalars, one line per part, own digest
       parts/prices-3f2a9c1b07de.parquet  named by field and the first 12 hex digits of its SHA-256
 
-Parts are never overwritten, since their name is their content. A write puts new parts beside the
-old ones, then replaces the manifest in one step, then removes the parts no longer named: whenever
-it is interrupted, the folder holds the old market or the new one, whole.
+Parts are never overwritten, since their name is their content. A write adds the new parts,
+then replaces the manifest in one step, then removes the parts no longer named: whenever it is
+interrupted, the folder holds the old market or the new one, complete.
 """
 
 import contextlib
@@ -57,7 +57,7 @@ class Store:
         return f"Store({str(self.path)!r})"
 
     def write(self, market: "Market") -> bool:
-        """Make `market` the content of the store.
+        """Replace the content of the store by `market`.
 
         Equal markets make equal files, byte for byte, under one version of pyarrow.
 
@@ -127,10 +127,10 @@ class Store:
         DataError
             As `read`, and when this version computes another id for the same bytes.
         """
-        found, written = self.read().id, self.manifest()["market"]
-        if found != written:
+        computed, written = self.read().id, self.manifest()["market"]
+        if computed != written:
             raise DataError(
-                f"{self.path}: the parts are whole, but the market's id is {found} and was "
+                f"{self.path}: the parts are whole, but the market's id is {computed} and was "
                 f"{written} when it was stored: another version of tiltwise wrote it; write it "
                 "again"
             )
@@ -166,16 +166,16 @@ class Store:
         return dict(manifest)
 
     def _part(self, line: dict[str, Any]) -> Any:
-        """Return one part as the frame or series it was."""
+        """Return one part as a frame or series, its hash checked."""
         file = self.path / "parts" / Path(line["file"]).name
         try:
             content = file.read_bytes()
         except FileNotFoundError as error:
             raise MissingData(f"{file}: the part {line['field']} is gone; {_REPAIR}") from error
-        found = hashlib.sha256(content).hexdigest()
-        if found != line["sha256"]:
+        digest = hashlib.sha256(content).hexdigest()
+        if digest != line["sha256"]:
             raise DataError(
-                f"{file}: the part {line['field']} is corrupt: sha256 {found}, the manifest says "
+                f"{file}: the part {line['field']} is corrupt: sha256 {digest}, the manifest says "
                 f"{line['sha256']}; {_REPAIR}"
             )
         return _from_bytes(line["field"], content)
@@ -208,7 +208,7 @@ def _dump(manifest: dict[str, Any]) -> bytes:
 
 @contextlib.contextmanager
 def _locked(folder: Path) -> Iterator[None]:
-    """Keep other writers out; the system releases the lock of a process that dies."""
+    """Hold the write lock; the system releases the lock of a process that dies."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)

@@ -1,4 +1,4 @@
-"""An invented market whose truth is known: factors, regimes and skill are planted in it.
+"""Simulated market with known factors, regimes and skill.
 
 Simple returns of asset i on session t are::
 
@@ -37,7 +37,7 @@ OVERNIGHT = 0.35  # share of a session's shock that has happened by the open
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Truth:
-    """What was planted; row t of each array belongs to row t of the prices.
+    """Parameters and states of the simulation; row t of each array belongs to row t of the prices.
 
     Row 0 is the move from 100 to the first close, so ``market.returns()`` are rows 1 on.
 
@@ -92,7 +92,7 @@ def simulate(
     rate: float | None = None,
     start: str = "2005-01-03",
 ) -> tuple[dict[str, Any], Truth]:
-    """Invent a market.
+    """Simulate a market.
 
     The same arguments give the same bytes. Every ingredient draws from its own stream, so two
     markets of one seed that differ in `skill`, `drift` or `gaps` share all other shocks.
@@ -111,7 +111,7 @@ def simulate(
     gaps
         Probability that an asset does not print in a session (never in the first or the last).
     rate
-        Constant annual cash rate, decimal; without it the market knows none.
+        Constant annual cash rate, decimal; None for a market without rates.
     start
         First session (or the one after it), XNYS, not before 1990.
 
@@ -239,9 +239,9 @@ def _frames(
     width = max(2, len(str(returns.shape[1] - 1)))
     names = [BENCHMARK, *(f"A{i:0{width}d}" for i in range(1, returns.shape[1]))]
     columns = pd.Index(names, name="asset", dtype=object)
-    found: dict[str, Any] = {"benchmark": BENCHMARK}
+    frames: dict[str, Any] = {"benchmark": BENCHMARK}
     for name, values in (("prices", closes), ("opens", opens), ("volumes", volumes)):
-        found[name] = pd.DataFrame(np.where(silent, np.nan, values), dates, columns)
+        frames[name] = pd.DataFrame(np.where(silent, np.nan, values), dates, columns)
     if rate is not None:
-        found["rates"] = pd.Series(rate, dates, dtype=np.float64, name="rate")
-    return found
+        frames["rates"] = pd.Series(rate, dates, dtype=np.float64, name="rate")
+    return frames

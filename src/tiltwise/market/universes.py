@@ -1,4 +1,4 @@
-"""Named sets of funds, with the sector or factor each one stands for."""
+"""Named sets of funds, with the sector or factor of each."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -62,7 +62,7 @@ FACTOR_FUNDS: tuple[str, ...] = tuple(FACTOR_FUND_NAMES)
 
 @dataclasses.dataclass(frozen=True)
 class Fund:
-    """What is known of a fund apart from its prices.
+    """Static data of a fund.
 
     Attributes
     ----------
@@ -115,7 +115,7 @@ For SPY it takes 3 bps, the fee of younger funds on the same index; SPY itself c
 """
 
 BLENDED_FEES: Mapping[str, float] = {"code": 0.0016, "comment": 0.0013}
-"""What that source takes for the mean: its code divides eight terms by seven, a comment says 13."""
+"""Mean fee by that source: its code divides eight terms by seven, a comment gives 13 bps."""
 
 EXPENSES: Mapping[str, float] = {
     **{name: fund.expense for name, fund in REPLICATION_FUNDS.items()},

@@ -10,7 +10,7 @@ import pandas as pd
 from tiltwise.calendar import SESSIONS_PER_YEAR
 from tiltwise.errors import StrategyError
 from tiltwise.features.book_return import excess
-from tiltwise.features.implied_volatility import fear
+from tiltwise.features.implied_volatility import market_volatility
 from tiltwise.kernels.arrays import Floats
 from tiltwise.market.market import Market
 from tiltwise.overlays.overlay import Answers, Rescaling, check_positive, check_window, scaled
@@ -174,7 +174,7 @@ class AdaptiveLeverage(Rescaling):
         (answer,) = model
         usual, what = self.usual, self.by
         if self.by == "volatility":
-            path, what = past.feature(fear)
+            path, what = past.feature(market_volatility)
             level = float(path.iloc[-1]) if len(path) else math.nan
             usual = usual or float(path.median())
         elif self.by in answer.evidence:

@@ -1,1 +1,1 @@
-"""Scores or moments in, weights out."""
+"""Portfolio construction: from scores or moments to weights."""

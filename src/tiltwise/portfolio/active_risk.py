@@ -1,4 +1,4 @@
-"""Where the risk of a book against its benchmark comes from.
+"""Risk decomposition of a book against its benchmark.
 
 With active weights ``a = w - w_b`` and covariance S::
 
@@ -67,7 +67,7 @@ def decompose(
 
 def _placed(weights: pd.Series, names: pd.Index, where: str) -> pd.Series:
     """Return weights by the assets of the covariance."""
-    strangers = weights.index[weights.ne(0.0)].difference(names)
-    if len(strangers):
-        raise DataError(f"{strangers[0]} is {where} but has no covariance")
+    unknown = weights.index[weights.ne(0.0)].difference(names)
+    if len(unknown):
+        raise DataError(f"{unknown[0]} is {where} but has no covariance")
     return weights.reindex(names, fill_value=0.0).astype(np.float64)

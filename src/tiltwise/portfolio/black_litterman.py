@@ -35,7 +35,7 @@ from tiltwise.portfolio.optimise import OPTIMAL, Allocation
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Prior:
-    """What the market is taken to believe.
+    """Prior: covariance and a benchmark taken to be optimal.
 
     Attributes
     ----------
@@ -56,7 +56,7 @@ class Prior:
     tau: float = 0.025
 
     def __post_init__(self) -> None:
-        """Check that the parts belong together."""
+        """Check that shapes and names agree."""
         assets = self.covariance.index
         if not self.covariance.columns.equals(assets) or not self.benchmark.index.equals(assets):
             raise DataError("covariance and benchmark must have the same assets in the same order")
@@ -99,7 +99,7 @@ class Prior:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Views:
-    """Expected returns of some books.
+    """Views: expected returns of some books.
 
     Attributes
     ----------
@@ -177,12 +177,12 @@ def black_litterman(
         The limits contradict each other.
     """
     space = polytope(prior, limits, held)
-    found = optimum(prior, tilt(prior, views).weights(scale), space)
-    return allocation(prior, space, found, OPTIMAL, {"scale": scale})
+    solution = optimum(prior, tilt(prior, views).weights(scale), space)
+    return allocation(prior, space, solution, OPTIMAL, {"scale": scale})
 
 
 def polytope(prior: Prior, limits: Limits | None, held: pd.Series | None) -> Polytope:
-    """Return the limits laid out for the solver; those by default are kept between calls."""
+    """Return the limits laid out for the solver; the default ones are cached."""
     if limits is None:
         return _long_only(len(prior.weights))
     return limits.polytope(prior.assets, held)
@@ -202,12 +202,12 @@ def optimum(prior: Prior, tilted: Floats, space: Polytope) -> Solution:
 
 
 def allocation(
-    prior: Prior, space: Polytope, found: Solution, status: str, detail: Mapping[str, Any]
+    prior: Prior, space: Polytope, solution: Solution, status: str, detail: Mapping[str, Any]
 ) -> Allocation:
     """Return a solution as weights by asset with their tracking error."""
-    w = space.weights(found.x)
+    w = space.weights(solution.x)
     known = {**detail, "tracking_error": prior.tracking_error(w)}
-    return Allocation(pd.Series(w, index=prior.assets), status, found.kkt, known)
+    return Allocation(pd.Series(w, index=prior.assets), status, solution.kkt, known)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -243,9 +243,9 @@ def tilt(prior: Prior, views: Views) -> Tilt:
     """Diagonalise the covariance of the views against their uncertainty."""
     assets, picks = prior.covariance.index, views.picks
     if not picks.columns.equals(assets):
-        strangers = picks.columns.difference(assets)
-        if len(strangers):
-            raise DataError(f"a view on {strangers[0]}, which has no covariance")
+        unknown = picks.columns.difference(assets)
+        if len(unknown):
+            raise DataError(f"a view on {unknown[0]}, which has no covariance")
         picks = picks.reindex(columns=assets, fill_value=0.0)
     p, v = picks.to_numpy(np.float64), _by_view(views.returns, picks.index, "return")
     between = p @ prior.sigma @ p.T

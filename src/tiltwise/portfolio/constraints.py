@@ -1,4 +1,4 @@
-"""What a book may hold, as a convex region.
+"""Constraints on weights, as a convex region.
 
 A cap on gross exposure and a cap (or a price) on turnover are L1 terms. Each becomes linear with
 one more unknown per asset: ``g >= |w|`` and ``d >= |w - held|``.
@@ -82,7 +82,7 @@ class Limits:
         return Polytope(self, assets, lower, upper, signed, start)
 
     def _check(self, assets: pd.Index, lower: Floats, upper: Floats) -> None:
-        """Raise for what can be seen without solving."""
+        """Raise for contradictions that need no solver."""
         wrong = np.flatnonzero(~(lower <= upper))
         if len(wrong):
             i = wrong[0]
@@ -128,7 +128,7 @@ class Polytope:
 
     @property
     def unknowns(self) -> int:
-        """How many numbers are solved for."""
+        """Number of unknowns."""
         return len(self.lower) * (1 + self.signed + (self.held is not None))
 
     def lifted(self, hessian: Floats, linear: Floats) -> tuple[Floats, Floats]:
@@ -162,7 +162,7 @@ class Polytope:
         )
 
     def rows(self) -> tuple[Floats, Floats, Floats, tuple[str, ...]]:
-        """Return the rows beside the bounds, their limits and names."""
+        """Return the constraint rows other than bounds, their limits and names."""
         n, limits = len(self.lower), self.limits
         blocks: list[tuple[Floats, Floats, Floats, list[str]]] = []
         if limits.net is not None:
@@ -260,7 +260,7 @@ class Polytope:
             raise StrategyError("a ratio is maximised for a positive net weight; set Limits.net")
         scale = self._place(np.full((1, n), 1.0 / net), 0)[0]
         rows, _, high, names = self.rows()
-        kept = np.array([not name.startswith("net") for name in names], dtype=bool)
+        capped = np.array([not name.startswith("net") for name in names], dtype=bool)
         one = self._place(np.eye(n), 0)
         tight = np.isfinite(self.upper)
         if not (self.lower < 0).any():
@@ -268,7 +268,7 @@ class Polytope:
             tight &= self.upper < net - (self.lower.sum() - self.lower) - _ROUNDING
         raised = (self.lower != 0) & np.isfinite(self.lower)
         parts = [
-            rows[kept] - high[kept, None] * scale,
+            rows[capped] - high[capped, None] * scale,
             one[tight] - self.upper[tight, None] * scale,
             self.lower[raised, None] * scale - one[raised],
         ]
@@ -282,7 +282,7 @@ def _by_asset(value: PerAsset, assets: pd.Index, absent: float) -> Floats:
     if not isinstance(value, Mapping | pd.Series):
         return np.full(len(assets), float(value))
     given = pd.Series(value, dtype=np.float64)
-    strangers = given.index.difference(assets)
-    if len(strangers):
-        raise StrategyError(f"a bound for {strangers[0]}, which is not among the assets")
+    unknown = given.index.difference(assets)
+    if len(unknown):
+        raise StrategyError(f"a bound for {unknown[0]}, which is not among the assets")
     return np.asarray(given.reindex(assets, fill_value=absent), dtype=np.float64)

@@ -1,17 +1,17 @@
-"""Weights from the path of returns: least drawdown, best Calmar ratio, best Sortino ratio.
+"""Optimal weights by drawdown, Calmar ratio or Sortino ratio.
 
 The path is additive: a book brought back to its weights each period earns ``r[t]'w`` on a constant
 capital, so its drawdown ``max over i < j of (C[i] - C[j])'w``, C the cumulative returns, is convex
 in the weights. (The drawdown of the compounded path is not.) Each pair i < j is one linear row;
-only the few that bind are ever made, as cutting planes: solve, find where the path falls deepest,
-add those rows, until the deepest fall is the one solved for. The answer is then the best of all
+only the few that bind are generated, as cutting planes: solve, find the largest falls of the path,
+add those rows, until the largest fall is the one solved for. The result is then the best of all
 allowed books, and `Allocation.detail` holds the remaining gap.
 
 The squared downside deviation is piecewise quadratic and convex. For the set of losing periods of
 one book it is an ordinary quadratic; Newton steps with a line search end where the set no longer
 changes, and there the conditions of that quadratic prove the optimum.
 
-Ratios are made convex as in `optimise.max_sharpe`. Source: Chekhlov, Uryasev, Zabarankin, Drawdown
+Ratios are convex as in `optimise.max_sharpe`. Source: Chekhlov, Uryasev, Zabarankin, Drawdown
 measure in portfolio optimization, 2005 (additive drawdown); Kelley, 1960 (cutting planes).
 """
 
@@ -46,7 +46,7 @@ def best(
     limits: Limits | None = None,
     held: pd.Series | None = None,
 ) -> Allocation:
-    """Return the weights that would have been best by one of `OBJECTIVES` on these returns.
+    """Return the weights that are optimal in sample by one of `OBJECTIVES`.
 
     Parameters
     ----------
@@ -72,7 +72,7 @@ def best(
 def minimum_drawdown(
     returns: pd.DataFrame, limits: Limits | None = None, held: pd.Series | None = None
 ) -> Allocation:
-    """Return the weights whose additive path falls least; `detail` has the drawdown and gap.
+    """Return the weights of least additive drawdown; `detail` has the drawdown and gap.
 
     Parameters are those of `best`.
     """
@@ -113,28 +113,28 @@ def max_sortino(
     excess = _matrix(returns) - cash
     space = (limits or Limits()).polytope(returns.columns, held)
     gain = excess.mean(axis=0)
-    found = best_ratio(space, gain, *_downside(space, excess, excess))
-    if found is None:
+    solution = best_ratio(space, gain, *_downside(space, excess, excess))
+    if solution is None:
         return max_sharpe(returns.mean(), returns.cov(), cash, limits, held)
-    found = _newton(space, gain, excess, found)
-    w = space.weights(space.unscaled(found.x))
+    solution = _newton(space, gain, excess, solution)
+    w = space.weights(space.unscaled(solution.x))
     path = excess @ w
     deviation = float(np.sqrt(np.mean(np.minimum(path, 0.0) ** 2)))
     detail = {"mean": float(path.mean()), "downside": deviation}
     detail["ratio"] = detail["mean"] / deviation if deviation > 0 else float("inf")
     status = OPTIMAL if deviation > 0 else NO_LOSS
-    return Allocation(pd.Series(w, index=returns.columns), status, found.kkt, detail)
+    return Allocation(pd.Series(w, index=returns.columns), status, solution.kkt, detail)
 
 
-def _newton(space: Polytope, gain: Floats, excess: Floats, found: Solution) -> Solution:
+def _newton(space: Polytope, gain: Floats, excess: Floats, solution: Solution) -> Solution:
     """Return the scaled book of least downside, from a first one."""
-    n, z = excess.shape[1], found.x
+    n, z = excess.shape[1], solution.x
     for _ in range(_ROUNDS):
         losing = excess @ z[:n] < 0.0
-        found = _must(best_ratio(space, gain, *_downside(space, excess[losing], excess)))
-        if np.array_equal(excess @ found.x[:n] < 0.0, losing):
-            return found
-        step, fall = found.x - z, _squares(excess @ z[:n])
+        solution = _feasible(best_ratio(space, gain, *_downside(space, excess[losing], excess)))
+        if np.array_equal(excess @ solution.x[:n] < 0.0, losing):
+            return solution
+        step, fall = solution.x - z, _squares(excess @ z[:n])
         share = 1.0
         while share > 1e-12 and _squares(excess @ (z + share * step)[:n]) > fall:
             share /= 2.0
@@ -142,9 +142,9 @@ def _newton(space: Polytope, gain: Floats, excess: Floats, found: Solution) -> S
     raise StrategyError(f"the losing periods still change after {_ROUNDS} rounds")
 
 
-def _must(found: Solution | None) -> Solution:
-    assert found is not None, "a book gained before and gains no longer"
-    return found
+def _feasible(solution: Solution | None) -> Solution:
+    assert solution is not None, "a book gained before and gains no longer"
+    return solution
 
 
 def _squares(path: Floats) -> float:
@@ -167,8 +167,8 @@ def _shallow(space: Polytope, rows: Floats, region: Region, status: str) -> Allo
     slope = np.concatenate([space.prices, [1.0]])
     for _ in range(_ROUNDS):
         cuts = np.concatenate([cuts, _falls(paths, z[:n], size)])
-        found = solve(np.zeros((size + 1,) * 2), slope, _with_depth(region, cuts))
-        z, bound = found.x[:size], found.x[size]
+        solution = solve(np.zeros((size + 1,) * 2), slope, _with_depth(region, cuts))
+        z, bound = solution.x[:size], solution.x[size]
         gap = _depth(paths @ z[:n]) - bound
         if gap <= _GAP * max(float(bound), 1e-3):
             break
@@ -179,7 +179,7 @@ def _shallow(space: Polytope, rows: Floats, region: Region, status: str) -> Allo
     depth = _depth(path)
     detail = {"mean": float(path[-1]) / len(rows), "drawdown": depth, "gap": float(gap)}
     detail["ratio"] = detail["mean"] / depth if depth > 0 else float("inf")
-    return Allocation(pd.Series(w, index=space.assets), status, found.kkt, detail)
+    return Allocation(pd.Series(w, index=space.assets), status, solution.kkt, detail)
 
 
 def _falls(paths: Floats, z: Floats, size: int) -> Floats:

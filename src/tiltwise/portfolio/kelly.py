@@ -1,4 +1,4 @@
-"""Kelly sizing: the book of the fastest growth, and less of it.
+"""Kelly sizing: full and fractional, with a cap on gross exposure.
 
 With excess means m and covariance S per period, the growth rate of a book f is, to second order,
 ``g(f) = cash + f'm - f'Sf / 2``. It is greatest at ``f* = S^-1 m``, a single asset at
@@ -52,16 +52,16 @@ def kelly(
     m, sigma = _checked(mean, covariance)
     full = np.linalg.solve(sigma, m - cash)
     wanted = float(np.abs(full).sum()) * fraction
-    kept = fraction
+    applied = fraction
     if gross is not None and wanted > gross:
-        kept = fraction * gross / wanted
-    weights = pd.Series(full * kept, index=covariance.index)
-    status = "optimal" if kept == fraction else f"scaled down to a gross of {gross:g}"
+        applied = fraction * gross / wanted
+    weights = pd.Series(full * applied, index=covariance.index)
+    status = "optimal" if applied == fraction else f"scaled down to a gross of {gross:g}"
     miss = np.abs(sigma @ full - (m - cash)).max() / max(np.abs(m - cash).max(), 1e-300)
     detail = {
         "growth": growth(weights, mean, covariance, cash),
         "gross_wanted": wanted,
-        "fraction": kept,
+        "fraction": applied,
     }
     return Allocation(weights, status, float(miss), detail)
 

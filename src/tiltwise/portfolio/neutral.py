@@ -73,12 +73,12 @@ def neutral_book(legs: pd.Series, betas: pd.Series, gross: float = 1.0) -> Alloc
         [0.0, 0.0, gross],
         (*(f"the side of {a}" for a in names), "zero sum", "zero beta", f"gross {gross:g}"),
     )
-    found = solve(np.eye(len(own)), -wanted, limits)
-    x = np.where(found.x * sign > 1e-12, found.x, 0.0)
+    solution = solve(np.eye(len(own)), -wanted, limits)
+    x = np.where(solution.x * sign > 1e-12, solution.x, 0.0)
     weights = pd.Series(0.0, index=legs.index)
     weights[active] = x
     detail = {"distance": float(np.linalg.norm(x - wanted)), "beta": float(b @ x)}
-    return Allocation(weights, kkt=found.kkt, detail=detail)
+    return Allocation(weights, kkt=solution.kkt, detail=detail)
 
 
 def _check_sides(longs: Floats, shorts: Floats) -> None:

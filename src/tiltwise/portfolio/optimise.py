@@ -32,7 +32,7 @@ _FLAT = 1e-14  #: share of the largest variance below which an asset never moved
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Allocation:
-    """Weights with the proof that they are the best.
+    """Weights with the proof of their optimality.
 
     Attributes
     ----------
@@ -66,8 +66,8 @@ def minimum_variance(
     DataError
         The covariance has gaps, or no asset moved.
     """
-    found = mean_variance(pd.Series(0.0, index=covariance.index), covariance, 1.0, limits, held)
-    return dataclasses.replace(found, detail={"deviation": found.detail["deviation"]})
+    solution = mean_variance(pd.Series(0.0, index=covariance.index), covariance, 1.0, limits, held)
+    return dataclasses.replace(solution, detail={"deviation": solution.detail["deviation"]})
 
 
 def mean_variance(
@@ -86,8 +86,8 @@ def mean_variance(
     mu, sigma, flat = _moments(mean, covariance)
     space = (limits or Limits()).polytope(covariance.index, held, flat)
     hessian, linear = space.lifted(risk_aversion * sigma, -mu)
-    found = solve(hessian, linear + space.prices, space.region)
-    return _allocation(space, found.x, found.kkt, mu, sigma, OPTIMAL)
+    solution = solve(hessian, linear + space.prices, space.region)
+    return _allocation(space, solution.x, solution.kkt, mu, sigma, OPTIMAL)
 
 
 def max_sharpe(
@@ -119,12 +119,12 @@ def max_sharpe(
     """
     mu, sigma, flat = _moments(mean, covariance)
     space = (limits or Limits()).polytope(covariance.index, held, flat)
-    found = best_ratio(space, mu - cash, *space.lifted(sigma, np.zeros(len(mu))))
-    if found is not None:
-        return _allocation(space, space.unscaled(found.x), found.kkt, mu - cash, sigma, OPTIMAL)
+    best = best_ratio(space, mu - cash, *space.lifted(sigma, np.zeros(len(mu))))
+    if best is not None:
+        return _allocation(space, space.unscaled(best.x), best.kkt, mu - cash, sigma, OPTIMAL)
     hessian, linear = space.lifted(sigma, np.zeros(len(mu)))
-    found = solve(hessian, linear + space.prices, space.region)
-    return _allocation(space, found.x, found.kkt, mu - cash, sigma, NO_EXCESS)
+    best = solve(hessian, linear + space.prices, space.region)
+    return _allocation(space, best.x, best.kkt, mu - cash, sigma, NO_EXCESS)
 
 
 def best_ratio(space: Polytope, gain: Floats, hessian: Floats, linear: Floats) -> Solution | None:
@@ -148,7 +148,7 @@ def best_ratio(space: Polytope, gain: Floats, hessian: Floats, linear: Floats) -
 
 
 def _moments(mean: pd.Series, covariance: pd.DataFrame) -> tuple[Floats, Floats, NDArray[np.bool_]]:
-    """Return mean, covariance and which assets never moved, as arrays in the same order."""
+    """Return mean, covariance and which assets have zero variance, as arrays in one order."""
     assets = covariance.index
     if not covariance.columns.equals(assets):
         raise DataError("the rows and columns of the covariance are in different orders")

@@ -1,4 +1,4 @@
-"""Weights from the order of scores."""
+"""Weights from the ranks of scores."""
 
 import math
 

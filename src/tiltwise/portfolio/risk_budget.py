@@ -1,4 +1,4 @@
-"""Weights from risk alone: equal or budgeted contributions, and the most diversified book.
+"""Risk parity, risk budgeting and maximum diversification weights.
 
 The contribution of an asset to the variance is ``w_i (Sw)_i``; `risk_parity` makes the
 contributions proportional to given budgets, all equal by default. The diversification ratio is the
@@ -76,9 +76,9 @@ def max_diversification(
     """
     _, deviation = _checked(covariance)
     volatilities = pd.Series(deviation, covariance.index)
-    found = max_sharpe(volatilities, covariance, limits=limits, held=held)
-    detail = {"ratio": found.detail["ratio"], "deviation": found.detail["deviation"]}
-    return dataclasses.replace(found, detail=detail)
+    solution = max_sharpe(volatilities, covariance, limits=limits, held=held)
+    detail = {"ratio": solution.detail["ratio"], "deviation": solution.detail["deviation"]}
+    return dataclasses.replace(solution, detail=detail)
 
 
 def _checked(covariance: pd.DataFrame) -> tuple[Floats, Floats]:

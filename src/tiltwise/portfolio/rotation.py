@@ -1,11 +1,11 @@
-"""Sector rotation from forecasts: tilt towards what is expected to rise, with leverage where sure.
+"""Sector rotation weights from forecasts: tilt to positive ones, leverage above a threshold.
 
     signal   s_i = max(0, f_i)
     base     b_i = k / n + (1 - k) s_i / sum s        equal weights where no signal is above zero
     flagged  L_i = factor where f_i > threshold, else 1
     exposure x_i = b_i L_i, all scaled down where their sum is above the cap
 
-What is above one is borrowed and costs interest. Forecast, threshold and rate are decimals of one
+Exposure above one is borrowed and costs interest. Forecast, threshold and rate are decimals of one
 period, the same for all three. The source divides its return by the capital deployed, so it never
 has any leverage: `claims.systems.sector_rotation.weights`.
 
@@ -26,7 +26,7 @@ UNLIKELY = 1.0  #: no return of a month is expected to be above that; percents a
 
 @dataclasses.dataclass(frozen=True)
 class Rotation:
-    """How forecasts become exposures.
+    """Parameters from forecasts to exposures.
 
     Attributes
     ----------
@@ -58,8 +58,8 @@ class Rotation:
 
     def base(self, forecasts: pd.DataFrame) -> pd.DataFrame:
         """Return base weights (row x asset): each at least shrinkage / n, sum 1 in every row."""
-        told = _checked(forecasts)
-        return _like(_base(told, self.shrinkage), forecasts)
+        expected = _checked(forecasts)
+        return _like(_base(expected, self.shrinkage), forecasts)
 
     def leverage(self, forecasts: pd.DataFrame) -> pd.DataFrame:
         """Return `factor` where the forecast is above the threshold, else 1 (row x asset)."""
@@ -77,8 +77,8 @@ class Rotation:
         DataError
             A forecast is missing, infinite, or so large that it must be in percent.
         """
-        told = _checked(forecasts)
-        exposure = _base(told, self.shrinkage) * np.where(told > self.threshold, self.factor, 1.0)
+        means = _checked(forecasts)
+        exposure = _base(means, self.shrinkage) * np.where(means > self.threshold, self.factor, 1.0)
         if self.cap is not None:
             gross = exposure.sum(axis=1, keepdims=True)
             exposure = exposure * np.minimum(1.0, self.cap / gross)
@@ -91,10 +91,10 @@ def earned(
     borrowing: pd.Series | float = 0.0,
     costs: pd.Series | float = 0.0,
 ) -> pd.Series:
-    """Return what the capital earns in each period: sum x r - (sum x - 1) rate - cost.
+    """Return the return on capital of each period: sum x r - (sum x - 1) rate - cost.
 
-    For a study by periods; a backtest lives through every session instead. Capital that is not used
-    earns the same rate, so no cash is assumed to lie idle.
+    For a study by periods; a backtest simulates every session instead. Unused capital earns the
+    same rate.
 
     Parameters
     ----------
@@ -109,14 +109,14 @@ def earned(
     """
     if not exposures.index.equals(returns.index) or list(exposures) != list(returns):
         raise DataError("exposures and returns need the same rows and assets")
-    held, made = exposures.to_numpy(np.float64), returns.to_numpy(np.float64)
-    absent = np.argwhere(np.isnan(made) & (held != 0.0))
+    held, moves = exposures.to_numpy(np.float64), returns.to_numpy(np.float64)
+    absent = np.argwhere(np.isnan(moves) & (held != 0.0))
     if len(absent):
         row, column = absent[0]
         raise DataError(
             f"{exposures.columns[column]} is held in {exposures.index[row]} and has no return"
         )
-    gross = pd.Series((held * np.nan_to_num(made)).sum(axis=1), exposures.index)
+    gross = pd.Series((held * np.nan_to_num(moves)).sum(axis=1), exposures.index)
     return gross - (exposures.sum(axis=1) - 1.0) * borrowing - costs
 
 
@@ -127,7 +127,7 @@ def ruined(returns: pd.Series) -> pd.Index:
 
 @dataclasses.dataclass(frozen=True)
 class Example:
-    """Leverage on one position, in money.
+    """Gain of one position with and without leverage, in money.
 
     Attributes
     ----------
@@ -148,15 +148,15 @@ class Example:
 def example(
     move: float, capital: float = 10_000.0, assets: int = 12, factor: float = 5.0
 ) -> Example:
-    """Return what a move (decimal) of one of so many equal positions does to the capital."""
+    """Return the gain of a move (decimal) of one of so many equal positions, with leverage."""
     stake = float(math.floor(capital / assets))
     levered = factor * stake
     gains = stake * move, levered * move
     return Example(stake, levered, *gains, gains[0] / capital, gains[1] / capital)
 
 
-def _base(told: Floats, shrinkage: float) -> Floats:
-    signal = np.maximum(told, 0.0)
+def _base(expected: Floats, shrinkage: float) -> Floats:
+    signal = np.maximum(expected, 0.0)
     total = signal.sum(axis=1, keepdims=True)
     equal = np.full(signal.shape, 1.0 / signal.shape[1])
     tilt = np.divide(signal, total, out=equal.copy(), where=total > 0.0)
@@ -165,17 +165,17 @@ def _base(told: Floats, shrinkage: float) -> Floats:
 
 
 def _checked(forecasts: pd.DataFrame) -> Floats:
-    told: Floats = forecasts.to_numpy(np.float64)
-    if not told.shape[1]:
+    expected: Floats = forecasts.to_numpy(np.float64)
+    if not expected.shape[1]:
         raise DataError("forecasts have no asset")
-    bad = np.argwhere(~(np.abs(told) <= UNLIKELY))
+    bad = np.argwhere(~(np.abs(expected) <= UNLIKELY))
     if len(bad):
         row, column = bad[0]
         raise DataError(
             f"the forecast of {forecasts.columns[column]} in {forecasts.index[row]} is "
-            f"{told[row, column]:g}: it must be a decimal return of one period between -1 and 1"
+            f"{expected[row, column]:g}: it must be a decimal return of one period between -1 and 1"
         )
-    return told
+    return expected
 
 
 def _like(values: Floats, table: pd.DataFrame) -> pd.DataFrame:

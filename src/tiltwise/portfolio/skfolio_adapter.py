@@ -1,4 +1,4 @@
-"""Any skfolio optimiser as an allocator: returns in, weights out.
+"""Adapter from skfolio optimisers to allocators.
 
 skfolio has the long tail of portfolio optimisers (hierarchical, robust, stacked, with views or
 factor priors); this gives each of them the same call and the same answer as ours have. skfolio is
@@ -55,7 +55,7 @@ class SkfolioAllocator:
         DataError
             A return is missing.
         InfeasibleError
-            The optimiser found no solution; its own words follow.
+            The optimiser found no solution; its message follows.
         StrategyError
             Its weights are not finite.
         """

@@ -74,8 +74,8 @@ def at_tracking_error(
     search = _Search(prior, tilt(prior, views), polytope(prior, limits, held))
     log_scale, status = search.scale_at(target)
     scale = math.exp(log_scale)
-    found = optimum(prior, search.tilt.weights(scale), search.space)
-    return allocation(prior, search.space, found, status, {"scale": scale, "target": target})
+    solution = optimum(prior, search.tilt.weights(scale), search.space)
+    return allocation(prior, search.space, solution, status, {"scale": scale, "target": target})
 
 
 class _Search:
@@ -92,7 +92,7 @@ class _Search:
         gap = self._gap(target, top)
         if abs(gap) <= _CLOSE:
             return top, OPTIMAL
-        if gap > 0.0:  # the limits keep the benchmark out: every scale is looked at
+        if gap > 0.0:  # the limits keep the benchmark out: every scale is searched
             top, gap = LOG_SCALES[1], self._gap(target, LOG_SCALES[1])
         places, gaps = [top], [gap]
         while places[-1] > LOG_SCALES[0] and gaps[-1] * gap > 0.0:
@@ -102,7 +102,7 @@ class _Search:
         if gaps[-1] * gap <= 0.0:
             return root(near, (places[-1], places[-2]), (gaps[-1], gaps[-2])), OPTIMAL
         # No scale below the guess will do. The largest tracking error may be above it, as far up as
-        # a free one is no smaller than what was found.
+        # a free one is no smaller than the largest so far.
         most = max(1.0 + max(gaps), 1e-12) * target
         rest = np.arange(top + _STEP, min(self._free(most) + _STEP, LOG_SCALES[1]), _STEP)
         if gap < 0.0 and len(rest):
@@ -119,8 +119,8 @@ class _Search:
 
     def _look(self, target: float, block: Floats, places: list[float], gaps: list[float]) -> None:
         """Append falling log scales and their gaps, up to a change of sign."""
-        found = self.errors(block) / target - 1.0
-        for place, value in zip(block.tolist(), found.tolist(), strict=True):
+        relative = self.errors(block) / target - 1.0
+        for place, value in zip(block.tolist(), relative.tolist(), strict=True):
             places.append(place)
             gaps.append(value)
             if value * gaps[0] <= 0.0:
@@ -166,8 +166,8 @@ class _Search:
             if out[-1] == out[-1]:
                 return out
         for g in np.flatnonzero(np.isnan(out)):
-            found = optimum(self.prior, self.tilt.weights(float(scales[g])), self.space)
-            out[g] = self.prior.tracking_error(found.x[: len(self.space.lower)])
+            solution = optimum(self.prior, self.tilt.weights(float(scales[g])), self.space)
+            out[g] = self.prior.tracking_error(solution.x[: len(self.space.lower)])
         return out
 
     @functools.cached_property
@@ -177,8 +177,8 @@ class _Search:
         total = space.limits.net or 0.0
         if (w >= space.lower).all() and (w <= space.upper).all() and abs(w.sum() - total) < 1e-12:
             return w.copy()
-        found: Solution = optimum(self.prior, w, space)
-        return space.weights(found.x)
+        solution: Solution = optimum(self.prior, w, space)
+        return space.weights(solution.x)
 
 
 def root(
@@ -186,7 +186,7 @@ def root(
 ) -> float:
     """Return where a continuous function that changes sign between two ends is zero.
 
-    False position on values made nearly linear; an end that stays is given less weight (Anderson
+    False position on values made nearly linear; an end that stays gets less weight (Anderson
     and Bjorck, 1973).
     """
     (a, b), (fa, fb) = ends, values

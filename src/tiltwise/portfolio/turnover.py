@@ -1,7 +1,7 @@
-"""Ways to trade less than a target asks for.
+"""Turnover reduction: from target and held weights to weights after trading.
 
-All take the target and what is held, shares of net asset value by asset, and return what to hold.
-A hard cap inside an optimisation is `limits.Limits.turnover`, a price on trades `Limits.cost`.
+All take target and held weights, shares of net asset value by asset, and return weights.
+A hard cap inside an optimisation is `constraints.Limits.turnover`, a price on trades `Limits.cost`.
 """
 
 import numpy as np
@@ -20,7 +20,7 @@ def one_way(target: pd.Series, held: pd.Series) -> float:
 def part_way(target: pd.Series, held: pd.Series, cap: float) -> pd.Series:
     """Go straight towards the target, as far as a one-way turnover allows.
 
-    ``held + min(1, cap / turnover) * (target - held)``: the direction of the trade is kept.
+    ``held + min(1, cap / turnover) * (target - held)``: the direction of the trade is unchanged.
     """
     if not cap > 0:
         raise StrategyError(f"a turnover cap of {cap} never trades; it must be positive")
@@ -34,8 +34,8 @@ def part_way(target: pd.Series, held: pd.Series, cap: float) -> pd.Series:
 def no_trade_band(target: pd.Series, held: pd.Series, band: float) -> pd.Series:
     """Trade only assets that are further than `band` from their target.
 
-    The target's net weight is kept: what the others miss is spread over the assets that trade, in
-    proportion to their trades. Without such an asset nothing trades.
+    The target's net weight is preserved: the gap of the others is spread over the assets that
+    trade, in proportion to their trades. Without such an asset nothing trades.
     """
     if not band >= 0:
         raise StrategyError(f"band={band} must not be negative")

@@ -1,4 +1,4 @@
-"""Books that follow views on active returns, at a given tracking error to equal weights.
+"""Black-Litterman books from views on active returns, at a tracking error to equal weights.
 
 At each session the assets that trade share the benchmark equally; each view is on one of them less
 the market, or, where the market itself is not held, less the benchmark. The book is that of
@@ -18,7 +18,7 @@ from tiltwise.portfolio.tracking_error import at_tracking_error
 
 @dataclasses.dataclass(frozen=True)
 class Aim:
-    """What a book is to reach.
+    """Target tracking error, and parameters of the prior.
 
     Attributes
     ----------
@@ -35,7 +35,7 @@ class Aim:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Book:
-    """One session's weights, and how they were found.
+    """Weights of one session, with solver status and tracking error.
 
     Attributes
     ----------
@@ -72,9 +72,9 @@ def book(covariance: pd.DataFrame, views: pd.Series, alive: pd.Series, aim: Aim)
     known = known[known.index != aim.market]
     if not len(known) or len(names) < 2:
         return Book(benchmark.reindex(covariance.index, fill_value=0.0), "no_views", 0.0)
-    found = at_tracking_error(prior, _relative(known, benchmark, aim.market), aim.target)
-    weights = found.weights.reindex(covariance.index, fill_value=0.0)
-    return Book(weights, found.status, float(found.detail["tracking_error"]))
+    solution = at_tracking_error(prior, _relative(known, benchmark, aim.market), aim.target)
+    weights = solution.weights.reindex(covariance.index, fill_value=0.0)
+    return Book(weights, solution.status, float(solution.detail["tracking_error"]))
 
 
 def _relative(views: pd.Series, benchmark: pd.Series, market: str | None) -> Views:
@@ -107,12 +107,12 @@ def books(
     """
     dates, factors, assets = views.index, views.columns, alive.columns
     rows = zip(covariances, views.to_numpy(), alive.to_numpy(), strict=True)
-    found = [
+    solved = [
         book(covariance, pd.Series(view, factors), pd.Series(trades, assets), aim)
         for covariance, view, trades in rows
     ]
     return Books(
-        pd.DataFrame([b.weights for b in found], dates).reindex(columns=assets),
-        pd.Series([b.status for b in found], dates),
-        pd.Series([b.tracking_error for b in found], dates),
+        pd.DataFrame([b.weights for b in solved], dates).reindex(columns=assets),
+        pd.Series([b.status for b in solved], dates),
+        pd.Series([b.tracking_error for b in solved], dates),
     )

@@ -1,8 +1,8 @@
 """Volatility index and interest rates as they were known after each close.
 
-A macro record says for which day it is (`period`) and on which day it could be read (`known`). Row
-s of a series holds the newest period known at s, in the version known at s. So the publication lag
-is in the data, a revision never rewrites an earlier row, and nothing is filled backwards.
+A macro record has the day it is for (`period`) and the day it became known (`known`). Row s of a
+series holds the newest period known at s, in the version known at s. So the publication lag is in
+the data, a revision never rewrites an earlier row, and nothing is filled backwards.
 """
 
 import math

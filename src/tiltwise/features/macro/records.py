@@ -1,8 +1,8 @@
-"""Monthly macro features from dated records: which value of which day was known on which day.
+"""Monthly macro features from dated records, as known at each row.
 
-A record says for which day its value is (`period`, the first day of a month or quarter, or a day)
-and when it could be read (`known`). A month has the value of its newest day, in the newest version
-known. A daily series is so looked at month by month, a quarterly one quarter by quarter.
+A record has the day its value is for (`period`, the first day of a month or quarter, or a day) and
+the day it became known (`known`). A month has the value of its newest day, in the newest version
+known. A daily series is sampled month by month, a quarterly one quarter by quarter.
 """
 
 import numpy as np
@@ -30,8 +30,8 @@ def tables(
     rule : what becomes of the levels; codes by name (`macro_policy.code`).
     oldest : months after which the last value of a series is missing.
     """
-    told = records[np.isfinite(records["value"].to_numpy(np.float64))]
-    groups = {str(name): part for name, part in told.groupby("series", sort=False)}
+    finite = records[np.isfinite(records["value"].to_numpy(np.float64))]
+    groups = {str(name): part for name, part in finite.groupby("series", sort=False)}
     values = np.full((len(rows), len(groups)), np.nan)
     ages = np.full(values.shape, np.nan)
     for column, (name, part) in enumerate(groups.items()):

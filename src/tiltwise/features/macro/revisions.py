@@ -1,4 +1,4 @@
-"""What revisions did to macro series, and to the features computed from them."""
+"""Effect of revisions on macro series and on the features computed from them."""
 
 from collections.abc import Sequence
 
@@ -19,7 +19,7 @@ def revisions(
     """Compare the first release of every month with the newest vintage, series by series.
 
     A first release is the value of a month in the first vintage that has it; months that were
-    there when a series entered do not count, as nobody knows when they were first published.
+    there when a series entered do not count: their first publication is unknown.
 
     Parameters
     ----------

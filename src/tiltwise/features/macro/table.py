@@ -2,7 +2,7 @@
 
 Of a market with vintages each row comes from one vintage; of one that has dated records only
 (`macro_records`), from the values known by then, which carry their revisions unless each was
-recorded. `market.macro.policy` tells the two apart.
+recorded. `market.macro.policy` separates the two.
 """
 
 from collections.abc import Sequence
@@ -116,9 +116,9 @@ def _table(
 
 
 def _edge(known: Vintages, place: int, rule: Rule, oldest: int) -> Edge:
-    """Return what one vintage has: which series, their last transformed value, and its month.
+    """Return the series of one vintage, their last transformed values, and the months of those.
 
-    It is the same in every cut that has the vintage, so a walk of many cuts works it out once.
+    It is the same in every cut that has the vintage, so many cuts compute it once.
     """
 
     def compute() -> Edge:
@@ -129,4 +129,4 @@ def _edge(known: Vintages, place: int, rule: Rule, oldest: int) -> Edge:
         month = months(pd.DatetimeIndex(frame.index[-len(tail) :]).asi8)
         return np.flatnonzero(known.present[place]), last, month[row]
 
-    return cast("Edge", known.told(place, (_edge, rule, oldest), compute))
+    return cast("Edge", known.cached(place, (_edge, rule, oldest), compute))

@@ -1,4 +1,4 @@
-"""What becomes of the level of a macro series: its transformation, by code.
+"""Transformations of macro series, by code.
 
 Source: the transformations are those of McCracken and Ng (2016), "FRED-MD: A Monthly Database for
 Macroeconomic Research"; the changes those of the sector rotation of source 3, differences replacing
@@ -41,8 +41,8 @@ def transformed(values: Floats, codes: NDArray[np.int8], rule: Rule = "codes") -
 
 def newest(moved: Floats) -> tuple[Floats, NDArray[np.int64]]:
     """Return the last finite value of each column of (months, series), NaN if none, and its row."""
-    found = np.isfinite(moved)
-    row = len(moved) - 1 - found[::-1].argmax(axis=0)
+    finite = np.isfinite(moved)
+    row = len(moved) - 1 - finite[::-1].argmax(axis=0)
     return moved[row, np.arange(moved.shape[1])], row
 
 

@@ -88,7 +88,7 @@ def _add_rows(table: Any, rows: Any, sums: Any) -> None:
 
 @kernel()
 def _wealth_figures(growth: Any, rows: Any) -> Any:
-    """Return final wealth, worst drawdown, longest spell under water, sum of squared drawdowns.
+    """Return final wealth, worst drawdown, longest drawdown duration, sum of squared drawdowns.
 
     The drawdown obeys x[t] = min(x[t-1] (1 + r[t]), 1), so no peak is stored and nothing divided.
     """

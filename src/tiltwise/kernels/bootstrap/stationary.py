@@ -139,7 +139,7 @@ def stationary_means(
     """Return (draws, K) means of the columns of `values` (T, K) over resamples.
 
     They are the means of ``values[stationary_rows(...)]`` up to rounding. Only the ends of a block
-    are looked at, in a running sum; centre the columns, so that this sum stays small.
+    are read, in a running sum; centre the columns, so that this sum stays small.
     """
     sums = np.zeros((len(values) + 1, values.shape[1]))
     np.cumsum(values, axis=0, out=sums[1:])

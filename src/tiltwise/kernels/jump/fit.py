@@ -1,4 +1,4 @@
-"""Statistical jump models: centres, and a path over them that pays for each jump.
+"""Fit of statistical jump models: centres, and a path over them with a penalty per jump.
 
     J = sum over t of w_t / 2 sum over j of f_j (x_tj - theta_{s_t, j})^2
         + sum over t >= 1 of penalty[s_{t-1}, s_t]  +  initial[s_0]
@@ -11,7 +11,7 @@ For two states the recursion of values needs their difference v = V_0 - V_1 only
 
     v_t = loss_t0 - loss_t1 + clip(v_{t-1}, -penalty[0, 1], penalty[1, 0])
 
-and the difference of losses is one dot product; a path is kept as the rows where it changes, so
+and the difference of losses is one dot product; a path is stored as the rows where it changes, so
 means cost nothing but those rows. All else goes through `jump_general`.
 
 Source: Nystrup, Lindstroem and Madsen, Learning hidden Markov models with persistent states by
@@ -37,7 +37,7 @@ BLOCK = 512  # rows whose sums stay in the first cache while features pass
 
 
 class Limits(NamedTuple):
-    """When a start ends: after so many iterations, or with so little gain."""
+    """Stopping rule of a start: most iterations, and least gain of an iteration."""
 
     iterations: int = 1000
     gain: float = 1e-8
@@ -205,7 +205,7 @@ def _cost(features, centers, of, number, costs, count, last):  # type: ignore[no
 
 @kernel()
 def _means(of, number, centers):  # type: ignore[no-untyped-def]
-    """Centres from sums; NaN without rows; a feature never seen stands at its overall mean, 0."""
+    """Centres from sums; NaN without rows; a feature without values gets its overall mean, 0."""
     for k in range(2):
         empty = number[k].max() <= 0.0
         for j in range(centers.shape[1]):

@@ -1,6 +1,6 @@
 """Jump models with any number of states, any penalty matrix, and states between the centres.
 
-A path s over N states pays
+A path s over N states costs
 
     sum over t of loss[t, s_t]  +  sum over t >= 1 of penalty[s_{t-1}, s_t]  +  initial[s_0]
 
@@ -45,11 +45,11 @@ def _step(before, penalty, after):  # type: ignore[no-untyped-def]
 @kernel()
 def _least(row):  # type: ignore[no-untyped-def]
     """Position of the least value; the first of equals."""
-    found = 0
+    least = 0
     for n in range(1, row.shape[0]):
-        if row[n] < row[found]:
-            found = n
-    return found
+        if row[n] < row[least]:
+            least = n
+    return least
 
 
 @kernel()
@@ -177,7 +177,7 @@ def _centres(rows, points, labels, centers):  # type: ignore[no-untyped-def]
             total = totals[k, j if counts.shape[1] > 1 else 0]
             if empty:
                 centers[k, j] = np.nan
-            else:  # a feature never seen in the state stands at its overall mean
+            else:  # a feature without values in the state gets its overall mean
                 centers[k, j] = centers[k, j] / total if total > 0.0 else 0.0
 
 
@@ -219,7 +219,7 @@ def descend(rows, states, features, starts, limits):  # type: ignore[no-untyped-
     """Settle from each start (S, K, D); return the best labels, centres, cost and start.
 
     ``limits`` is (most iterations, least gain). A start ends when its labels repeat but for names,
-    or the cost falls by no more than the least gain. The first of equally good starts is kept.
+    or the cost falls by no more than the least gain. The first of equally good starts wins.
     The cost returned leaves out half the sum of squares, which all paths share.
     """
     best, best_centers, best_value = _settle(rows, states, features, starts[0], limits)

@@ -1,4 +1,4 @@
-"""The rows that a jump model is fitted to, laid out for its kernels.
+"""Data layout of the rows that a jump model is fitted to.
 
 Features are stored one after another, so that the loss of many rows is one pass per feature; and
 as running sums, so that the mean of a run of rows is one subtraction. Columns are centred first,

@@ -1,4 +1,4 @@
-"""The weight step of sparse clustering.
+"""Feature weights of sparse clustering.
 
     maximise w'a  subject to  |w|_2 = 1,  |w|_1 <= kappa,  w >= 0
 
@@ -21,7 +21,7 @@ def feature_weights(a: Floats, kappa: float) -> Floats:
     """Return w (D,) for non-negative scores a (D,), the largest of which is positive.
 
     Scores count relative to the largest. ``kappa`` is the root of the number of features that may
-    count; 1 keeps the best alone. Features that tie for best cannot be told apart: they keep equal
+    count; 1 keeps the best alone. Features that tie for best are indistinguishable: they keep equal
     weights, even if their L1 norm is then above kappa.
     """
     if not kappa >= 1.0:

@@ -1,4 +1,4 @@
-"""The states of a jump model: what they are made of and what it costs to move between them.
+"""States of a jump model: shares of the centres, and transition costs.
 
 Discrete: N = K states, one per centre. Continuous: N shares of the centres, the points of a grid on
 the simplex; moving from p to q costs ``penalty * (|p - q|_1 / 2) ** 2``, and the mode loss adds to
@@ -95,8 +95,8 @@ def _costs(values: Floats, shape: tuple[int, ...], name: str) -> Floats:
         row, column = np.argwhere(wrong)[0]
         cost = values[row, column]
         # A sparse model asks for a share of its cost, so a negative one is not repeated here.
-        said = "a negative one" if cost < 0.0 else f"{cost:g}"
-        raise DataError(f"{must}; got {said} from state {row} to {column}")
+        shown = "a negative one" if cost < 0.0 else f"{cost:g}"
+        raise DataError(f"{must}; got {shown} from state {row} to {column}")
     return np.ascontiguousarray(values)
 
 

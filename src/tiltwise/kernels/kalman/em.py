@@ -27,15 +27,15 @@ SHAPES = ("scalar", "diagonal", "full")
 
 
 class Moments(NamedTuple):
-    """The end of the iterations."""
+    """Estimates at the last iteration."""
 
     drift: Floats  #: (K, K)
     noise: float
-    loglik: Floats  #: at the start and after every step kept; never falls
+    loglik: Floats  #: at the start and after every accepted step; never falls
 
 
 class Point(NamedTuple):
-    """Where the iterations stand."""
+    """Current iterate."""
 
     drift: Floats
     noise: float
@@ -54,12 +54,12 @@ def expectation_maximisation(
     tolerance: float = 1e-9,
     leaps: bool = True,
 ) -> Moments:
-    """Improve drift and noise, starting from those given, until the likelihood stands still.
+    """Maximise the likelihood over drift and noise, starting from those given.
 
     Parameters
     ----------
     y, x : (T, N) and (T, K). All assets share drift and noise; give one column for its own.
-    start, first : the forecast of the first row's coefficients, (N, K), and its covariance; kept.
+    start, first : the forecast of the first row's coefficients, (N, K), and its covariance; fixed.
     shape : of the drift covariance: "scalar" (delta I), "diagonal" or "full".
     iterations : most passes over the rows.
     tolerance : stop once an iteration adds less than this to the log-likelihood of a row.
@@ -93,7 +93,7 @@ def _climb(
     least: float,
     leaps: bool,
 ) -> tuple[Floats, Point]:
-    """Follow ``look`` (likelihood here, next point) up, and try the leap that two steps suggest.
+    """Iterate ``look`` (likelihood, next point); extrapolate after two steps where likelier.
 
     Source of the leap: Varadhan and Roland, Simple and globally convergent methods for accelerating
     the convergence of any EM algorithm, Scandinavian Journal of Statistics 35 (2008), scheme S3.
@@ -104,7 +104,7 @@ def _climb(
         leap = _leap(before, here, ahead) if leaps and before is not None else None
         there, beyond = look(ahead if leap is None else leap)
         if leap is not None and there < value:
-            before = None  # too far: walk on from where we stand
+            before = None  # too far: continue without the leap
             continue
         settled = leap is None and there - value < least
         before, here = (here, ahead) if leap is None else (None, leap)

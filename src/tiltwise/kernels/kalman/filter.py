@@ -11,14 +11,14 @@
 All assets share the regressors f, delta and noise, so P, Q and K are the same for each of them: one
 Riccati recursion serves every asset, and an asset costs one dot product and one step a row.
 (delta, noise, P0) and (c delta, c noise, c P0) give the same coefficients and innovations; only
-the ratio delta / noise means anything, and `adaptation_speed` says what.
+the ratio delta / noise is identified; `adaptation_speed` expresses it as a speed.
 
 Causal: row t of every output uses rows 0..t only, and e_t uses the coefficients as of t-1. The
 first t rows of a result are, bit for bit, the result of the first t rows.
 
 Missing values. NaN in y[t, i]: asset i keeps its coefficients and its innovation is NaN. The shared
 P shrinks all the same, as if i had been seen, so for an asset with gaps, or one not yet listed in
-the first rows, P and Q are slightly too small and its next steps too timid. NaN anywhere in x[t]:
+the first rows, P and Q are slightly too small, and so are its next updates. NaN anywhere in x[t]:
 the row observes nothing for any asset; P grows by delta I, Q and the innovations are NaN.
 
 Source: Durbin and Koopman, Time Series Analysis by State Space Methods, 2nd ed., section 4.3.
@@ -43,7 +43,7 @@ Engine = Literal["numba", "jax"]
 
 @dataclass(frozen=True, eq=False)
 class Filtered:
-    """What one pass of the filter leaves behind; T rows, N assets, K regressors.
+    """Result of one pass of the filter; T rows, N assets, K regressors.
 
     ``beta`` and ``covariance`` are those after the last row: given back as ``start`` and
     ``variance``, they let a later call continue exactly where this one stopped.
@@ -349,7 +349,7 @@ def concentrated_loglik(
 
 
 def adaptation_speed(variances: ArrayLike, noise: float) -> float:
-    """Return the mean share f'K of a surprise that the fit absorbs in one row.
+    """Return the mean share f'K of an innovation that the fit absorbs in one row.
 
     ``variances`` is Q of the rows to average, NaN rows left out; f'K = 1 - noise / Q. The speed is
     what a ratio delta / noise means on given regressors, and can be compared across them.

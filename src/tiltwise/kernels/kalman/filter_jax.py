@@ -3,7 +3,7 @@
 It runs on the graphics card if JAX finds one. Everything is float64, asserted on the way out; the
 switch to 64 bits is local to a call and leaves other users of JAX alone.
 
-Importing this module imports JAX, so nothing imports it until it is asked for.
+Importing this module imports JAX, so it is imported only when the engine is used.
 """
 
 import functools

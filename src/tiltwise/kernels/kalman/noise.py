@@ -1,13 +1,13 @@
-"""How fast coefficients drift and how noisy observations are, learned from training rows.
+"""Estimation of coefficient drift and observation noise from training rows.
 
-A filter without these two knows nothing: the identity matrices that some libraries fall back on are
-far from any daily return. Three ways to learn them:
+The identity matrices that some libraries use by default are far from any daily return. Three
+alternatives:
 
 `maximum_likelihood`  one drift variance for all coefficients, delta I. Scaling delta, noise and P0
     together changes no forecast, so each asset's noise is solved for (`kalman.concentrated_loglik`)
     and the search is over the ratio delta / noise alone.
 `em.expectation_maximisation`  a drift covariance of any shape.
-`ratio_of_half_life`  no estimate but a wish: forget half of an old fit within so many rows.
+`ratio_of_half_life`  no estimate: a given half-life of an old fit, in rows.
 """
 
 import math
@@ -29,7 +29,7 @@ GOLDEN = (math.sqrt(5.0) - 1.0) / 2.0
 
 
 class Likely(NamedTuple):
-    """The best ratio; K regressors, N assets."""
+    """Maximum likelihood ratio; K regressors, N assets."""
 
     ratio: float  #: delta / noise; zero if no drift at all is as likely
     noise: Floats  #: (N,) noise variance of each asset at that ratio
@@ -60,8 +60,8 @@ def maximum_likelihood(
 
     def score(logs: Floats) -> Floats:
         ratios = np.where(np.isneginf(logs), 0.0, np.exp(logs)) / unit
-        found = (filter.concentrated_loglik(a, b, ratios, variance, jobs=jobs) for _, a, b in parts)
-        return np.asarray(sum(one.loglik for one in found))
+        fits = (filter.concentrated_loglik(a, b, ratios, variance, jobs=jobs) for _, a, b in parts)
+        return np.asarray(sum(one.loglik for one in fits))
 
     low, high = math.log(SPAN[0]), math.log(SPAN[1])
     coarse = np.linspace(low, high, COARSE)
@@ -137,7 +137,7 @@ def groups(y: Floats, x: Floats) -> list[tuple[Columns, Floats, Floats]]:
     """Return columns, y and x of the assets observed on the same rows, x NaN on the others."""
     if len(y) != len(x):
         raise DataError(f"y has {len(y)} rows and x has {len(x)}: give both on the same sessions")
-    found = []
+    parts = []
     for columns in smoother.patterns(y):
         part = y[:, columns]
         masked = np.where(np.isnan(part[:, :1]), np.nan, x)
@@ -150,8 +150,8 @@ def groups(y: Floats, x: Floats) -> list[tuple[Columns, Floats, Floats]]:
         flat = ~(np.nanmax(np.abs(part), axis=0) > 0.0)
         if flat.any():
             raise DataError(f"column {columns[flat.argmax()]} of y is zero on every row")
-        found.append((columns, part, masked))
-    return found
+        parts.append((columns, part, masked))
+    return parts
 
 
 def mean_square(x: Floats) -> float:
@@ -163,7 +163,7 @@ def mean_square(x: Floats) -> float:
 
 
 def _golden(call: Callable[[float], float], ends: tuple[float, float], tolerance: float) -> float:
-    """Return the place of the maximum of a function with one hill between the ends."""
+    """Return the maximiser of a unimodal function between two ends (golden section)."""
     low, high = ends
     left, right = high - GOLDEN * (high - low), low + GOLDEN * (high - low)
     at_left, at_right = call(left), call(right)

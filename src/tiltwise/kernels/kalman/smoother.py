@@ -1,4 +1,4 @@
-"""Random-walk coefficients with any drift covariance: forwards, and back from the end.
+"""Filter and smoother of random-walk coefficients with any drift covariance.
 
 ::
 
@@ -11,7 +11,7 @@
 
 `forward` is the filter of `kernels.kalman.filter` with a matrix D in place of delta I, and as
 causal. The result of `smooth` is not: each of its rows uses all rows, the later ones too. It
-describes the past and estimates D and noise; to decide with it would be to decide with the future.
+serves to describe the past and to estimate D and noise, never to decide.
 
 All assets of a call share x, D and noise, so the recursions for P and J run once for all of them.
 That is exact only if they are observed on the same rows; `patterns` splits a panel by that.

@@ -1,4 +1,4 @@
-"""The best book of at most k assets, for every k at once: branch and bound.
+"""Exact search for the best book of at most k assets, for every k: branch and bound.
 
 A node has assets that are in, assets that may be, and bounds the value of all its books by letting
 the latter take any weight from zero to the cap. Leaving out an asset without a weight changes
@@ -43,7 +43,7 @@ def _beaten(value, best, slack):  # type: ignore[no-untyped-def]
 
 
 @kernel()
-def _kept(value, x, floor, slack, best, books):  # type: ignore[no-untyped-def]
+def _record(value, x, floor, slack, best, books):  # type: ignore[no-untyped-def]
     """Keep a book for every number of holdings for which it is the best so far."""
     n, count = len(x), 0
     for i in range(n):
@@ -144,7 +144,7 @@ def _searched(  # type: ignore[no-untyped-def]
         value = worth(hessian, linear, cost, held, x)
         if _beaten(value, best[fewest], slack):
             continue
-        _kept(value, x, floor, slack, best, books)
+        _record(value, x, floor, slack, best, books)
         weights = _ordered(x, must, who, order)
         top = _branched(
             must, may, value, floor, x, side, leg, order, weights,
@@ -174,7 +174,7 @@ def best_subsets(
         raise StrategyError(f"{n} assets have too many subsets to search; use method='search'")
     best, books = np.full(n + 1, np.inf), np.zeros((n + 1, n))
     for book in np.zeros((0, n)) if start is None else start:
-        _kept(problem.value(book), book, problem.floor, 0.0, best, books)
+        _record(problem.value(book), book, problem.floor, 0.0, best, books)
     first = max(first, problem.least)
     nodes = _searched(*problem, first, last, limit, best, books)
     if -limit <= nodes < 0:

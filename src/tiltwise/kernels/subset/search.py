@@ -1,6 +1,6 @@
-"""A good book of k assets where there are too many subsets to prove the best.
+"""Heuristic search for a book of k assets, where subsets are too many for an exact one.
 
-Two beginnings: `grown` adds the asset whose mixing-in gains most, again and again; `concentrated`
+Two starts: `grown` adds the asset whose mixing-in gains most, again and again; `concentrated`
 puts a price on squared weights that is divided by the last weights squared, so that small weights
 shrink until k are left. Then `exchange` swaps one holding for another as long as that helps, and
 once more after each of some random kicks. The answer is a local optimum: no exchange of one of its
@@ -96,7 +96,7 @@ def _joined(hessian, linear, cost, held, floor, cap, base, width):  # type: igno
     n = len(base)
     gain, who = np.empty(n), _members(base)
     _promise(hessian, linear, cost, held, cap, base, gain)
-    best, found = np.inf, base.copy()
+    best, book = np.inf, base.copy()
     team = np.empty(len(who) + 1, np.int64)
     team[:-1] = who
     for _ in range(min(width, n - len(who))):
@@ -105,18 +105,18 @@ def _joined(hessian, linear, cost, held, floor, cap, base, width):  # type: igno
         trial = base.copy()
         value = _booked(hessian, linear, cost, held, floor, cap, team, trial)
         if value < best:
-            best, found = value, trial
-    return best, found
+            best, book = value, trial
+    return best, book
 
 
 @kernel()
 def grown(hessian, linear, cost, held, floor, cap, size, x):  # type: ignore[no-untyped-def]
     """Add assets to the book x until it has `size` holdings; caps bind once they can."""
     for _ in range(size - len(_members(x))):
-        value, found = _joined(hessian, linear, cost, held, floor, cap, x, 2)
+        value, book = _joined(hessian, linear, cost, held, floor, cap, x, 2)
         if not np.isfinite(value):
             return
-        x[:] = found
+        x[:] = book
 
 
 @kernel()
@@ -128,10 +128,10 @@ def exchange(hessian, linear, cost, held, floor, cap, size, x):  # type: ignore[
     while improved:
         improved = False
         if len(_members(x)) < size:
-            other, found = _joined(hessian, linear, cost, held, floor, cap, x, WIDTH)
+            other, book = _joined(hessian, linear, cost, held, floor, cap, x, WIDTH)
             if other < value - _BETTER * abs(value):
                 value, improved = other, True
-                x[:] = found
+                x[:] = book
         for leaving in _members(x):
             who = _members(x)
             base = x.copy()
@@ -139,12 +139,12 @@ def exchange(hessian, linear, cost, held, floor, cap, size, x):  # type: ignore[
             left = _booked(hessian, linear, cost, held, floor, cap, who[who != leaving], base)
             if not np.isfinite(left) and len(who) > 1:
                 continue
-            other, found = _joined(hessian, linear, cost, held, floor, cap, base, min(WIDTH, n))
+            other, book = _joined(hessian, linear, cost, held, floor, cap, base, min(WIDTH, n))
             if (len(who) - 1) * cap > 1.0 - 1e-9 and left < other:
-                other, found = left, base
+                other, book = left, base
             if other < value - _BETTER * abs(value):
                 value, improved = other, True
-                x[:] = found
+                x[:] = book
     return value
 
 
@@ -182,7 +182,7 @@ def search(
     ----------
     start : a book of fewer holdings to grow from, such as the answer for a smaller size.
     kicks : how often some holdings are exchanged at random and the book is improved again; the
-        better book is kept.
+        better book wins.
     seed : of the kicks.
     """
     safe = problem.regular
@@ -199,9 +199,9 @@ def search(
         other = _kicked(book, size, rng)
         if other is None:
             break
-        found = float(exchange(*safe, size, other))
-        if found < value:
-            value, book = found, other
+        attempt = float(exchange(*safe, size, other))
+        if attempt < value:
+            value, book = attempt, other
     return np.where(book > _DUST, book, 0.0)
 
 

@@ -1,4 +1,4 @@
-"""A book of a few given assets: the quadratic programme inside every search over subsets.
+"""Optimal weights of given assets: the quadratic programme inside every subset search.
 
 ::
 
@@ -8,7 +8,7 @@
 A primal active-set method that starts from the last book. The price of trades bends the objective
 where a weight equals the one held, so that point is a bound from either side: a weight rests there
 until the gradient exceeds the price. `proved` solves the same problem anew with `kernels.qp`, for
-the answer that is kept.
+the final answer.
 
 Source: Nocedal and Wright, Numerical Optimization, 2006, section 16.5.
 """
@@ -252,8 +252,8 @@ def settle(hessian, linear, cost, held, low, high, who, x, side, leg):  # type: 
     """Move a feasible x to the minimum over the members `who`; whether that succeeded.
 
     `side` is -1, 0, 1, 2 for a weight at its lower bound, free, at its upper bound, at the weight
-    held; `leg` says on which side of the weight held a free one is. It fails where the free part of
-    the Hessian is singular.
+    held; `leg` is the side of the weight held on which a free one is. It fails where the free
+    part of the Hessian is singular.
     """
     m = len(who)
     gradient, free = np.empty(m), np.empty(m, np.int64)
@@ -330,5 +330,5 @@ def proved(problem: Problem, members: NDArray[np.int64]) -> Solution:
         (*names[:m], *[""] * 2 * m, names[m], *[""] * m),
     )
     wide = np.block([[hessian, none, none], [none, none, none], [none, none, none]])
-    found = solve(wide, np.concatenate([linear, np.full(2 * m, problem.cost)]), region)
-    return Solution(found.x[:m], found.multipliers[[*range(m), 3 * m]], found.kkt)
+    solution = solve(wide, np.concatenate([linear, np.full(2 * m, problem.cost)]), region)
+    return Solution(solution.x[:m], solution.multipliers[[*range(m), 3 * m]], solution.kkt)

@@ -2,10 +2,10 @@
 
 Two layouts are read. The file of one month, as it is downloaded: a line of names, a line
 ``Transform:`` with the codes, then months. And the table of all vintages: columns ``vintage`` and
-``date``, then one per series, with the codes by vintage in a table beside it.
+``date``, then one per series, with the codes by vintage in a second table.
 
 A vintage named 2020-04 ends with March 2020 and appears during April; it counts as known at the
-end of April, when nobody can say that it came later.
+end of April, the latest possible day.
 
 Source: McCracken and Ng (2016), "FRED-MD: A Monthly Database for Macroeconomic Research", Journal
 of Business and Economic Statistics 34(4); codes and names as in its appendix of changes.
@@ -98,12 +98,12 @@ def group(name: str) -> str:
     return GROUP.get(name, "other")
 
 
-def census(found: Vintages) -> dict[str, int]:
+def census(vintages: Vintages) -> dict[str, int]:
     """Return the number of series by group, and of all of them under ``all``."""
     counts = dict.fromkeys(GROUPS, 0)
-    for name in found.names:
+    for name in vintages.names:
         counts[group(name)] = counts.get(group(name), 0) + 1
-    return {**counts, "all": len(found.names)}
+    return {**counts, "all": len(vintages.names)}
 
 
 def every_vintage(
@@ -119,7 +119,7 @@ def every_vintage(
     table : one row for each vintage (``YYYY-MM``) and month, sorted by either, then the other.
     codes : transformation codes (vintage x series) as `read_codes` returns them; what it leaves
         open, or all if it is None, comes from `SERIES`.
-    renames : old names to new; the values of both stand in one column.
+    renames : old names to new; the values of both share one column.
 
     Raises
     ------
@@ -151,7 +151,7 @@ def one_file(
     ----------
     table : the download: first column dates, first row ``Transform:`` and the codes.
     lags : months from a month to the end of the month in which its value is public: for all
-        series, or by name; by default one, and what `LAGS` says of the late ones.
+        series, or by name; by default one, and `LAGS` for the late ones.
 
     Raises
     ------
@@ -210,7 +210,7 @@ def _joined(
     renames: Mapping[str, str],
     source: str,
 ) -> tuple[dict[str, Floats], tuple[Note, ...]]:
-    """Return the columns under today's names; where a vintage has both, the new one stands."""
+    """Return the columns under today's names; where a vintage has both, the new one is used."""
     columns: dict[str, Floats] = {}
     remarks: list[Note] = []
     names = [str(name) for name in table.columns if name not in ("vintage", "date")]
@@ -242,12 +242,12 @@ def _codes_on(
     book = pd.DataFrame(np.tile(usual, (len(labels), 1)), labels, series)
     if codes is None:
         return book
-    told = codes.reindex(labels)
-    for old in told.columns:
+    given = codes.reindex(labels)
+    for old in given.columns:
         new = renames.get(str(old), str(old))
         if new in book:
-            said = told[old] if new == old or new not in told else told[new].fillna(told[old])
-            book[new] = said.fillna(book[new])
+            merged = given[old] if new == old or new not in given else given[new].fillna(given[old])
+            book[new] = merged.fillna(book[new])
     return book
 
 

@@ -1,8 +1,8 @@
-"""What is known of macro series by their name: how they change, and whether they are revised.
+"""Transformation codes and revision status of macro series, by name.
 
-Prices, yields and exchange rates stand as they were first published. Most other series are revised
-for years, and a file that holds one value of each period has it as somebody saw it later: with a
-stated lag such a value is used when a first one was public, but it is not that first one.
+Prices, yields and exchange rates are final when published. Most other series are revised for years,
+and a file with one value per period has a later version: with a stated lag the value is used when
+the first one was public, but it is not the first one.
 """
 
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ FINAL = frozenset(
      "EXCAUSx", "COMPAPFFx", "TB3SMFFM", "TB6SMFFM", "T1YFFM", "T5YFFM", "T10YFFM", "FEDFUNDS",
      "CP3Mx", "TB3MS", "TB6MS", "GS1", "GS5", "GS10"}
 )  # fmt: skip
-#: Name of the evidence in which a strategy names the series of `lag_only` that it looked at.
+#: Name of the evidence in which a strategy names the series of `lag_only` that it used.
 LAG_ONLY = "lag_only"
 LATEST = " (latest values)"
 SHORT = 3  #: days by which a month, or a quarter, is shorter than its step in the median
@@ -36,14 +36,14 @@ DAILY = 4  #: days between two values up to which a series counts as daily, and 
 
 
 def code(name: str) -> int:
-    """Return the transformation code of a series, 0 if its name says nothing."""
+    """Return the transformation code of a series, 0 if unknown."""
     return CODES.get(name, fred_md.CODE.get(name, 0))
 
 
 def lag_only(market: "Market", series: Sequence[str]) -> tuple[str, ...]:
-    """Return those of the series whose values carry revisions that nobody could know yet.
+    """Return the series whose values carry revisions from after their use.
 
-    Of vintages these are all that are ever revised if the vintages were made from one late file,
+    Of vintages these are all that are ever revised if the vintages come from one late file,
     else none. Of dated records, those that are slower than daily, not in `FINAL`, and have one
     value in most periods. `LATEST` follows a name whose values are used before they were public.
     """
@@ -56,12 +56,12 @@ def lag_only(market: "Market", series: Sequence[str]) -> tuple[str, ...]:
         return tuple(name if late[name] > 0 else name + LATEST for name in slow)
     if records is None:
         return ()
-    told = [(name, _late(records[records["series"] == name])) for name in slow]
-    return tuple(name + late for name, late in told if late is not None)
+    suffixes = [(name, _late(records[records["series"] == name])) for name in slow]
+    return tuple(name + late for name, late in suffixes if late is not None)
 
 
 def warnings(series: Sequence[str], shown: int = 4) -> list[str]:
-    """Return what a reader must know of decisions that looked at series of `lag_only`."""
+    """Return the caveats on decisions that used series of `lag_only`."""
     latest = [name.removesuffix(LATEST) for name in series if name.endswith(LATEST)]
     late = [name for name in series if not name.endswith(LATEST)]
     both = (
@@ -84,7 +84,7 @@ def _least(known: "Vintages") -> int:
 
 
 def _late(records: pd.DataFrame) -> str | None:
-    """Return None for records that are daily or tell revisions, else whether they have a lag."""
+    """Return None for records that are daily or record revisions, else whether they have a lag."""
     days = records["period"].to_numpy().astype("datetime64[D]")
     steps = np.diff(np.sort(days)).astype(np.int64)
     if not len(days) or (len(steps) and np.median(steps) <= DAILY):

@@ -39,10 +39,10 @@ def aligned_macro(macro: pd.DataFrame) -> pd.DataFrame:
 
 def _record_days(records: pd.DataFrame, column: str) -> pd.DatetimeIndex:
     """Return days of macro records; a blank one would count as known from the beginning."""
-    told, form = records[column], None
-    if pd.api.types.is_numeric_dtype(told):  # 20200131, not nanoseconds since 1970
-        told, form = told.map("{:.0f}".format), "%Y%m%d"
-    days = pd.DatetimeIndex(pd.to_datetime(told, format=form, errors="coerce"))
+    values, form = records[column], None
+    if pd.api.types.is_numeric_dtype(values):  # 20200131, not nanoseconds since 1970
+        values, form = values.map("{:.0f}".format), "%Y%m%d"
+    days = pd.DatetimeIndex(pd.to_datetime(values, format=form, errors="coerce"))
     if days.hasnans:
         row = int(days.isna().argmax())
         raise DataError(

@@ -1,4 +1,4 @@
-"""Tables of many months, checked and laid one after the other as `Vintages`."""
+"""Construction of `Vintages` from monthly tables, with checks."""
 
 from collections.abc import Mapping
 
@@ -86,7 +86,7 @@ def lagged(
 ) -> Vintages:
     """Return one file as if each month of it had been published after a stated lag.
 
-    The values are those of the file, revisions included: what a reader of the day could not know.
+    The values are those of the file, later revisions included.
     The result says so (``revised``, and in its notes).
 
     Parameters
@@ -95,17 +95,17 @@ def lagged(
     lags : months from a month to the end of the month in which its value is public, by series.
     codes : transformation code by series.
     """
-    kept = table.dropna(axis=1, how="all")
-    dropped = [str(name) for name in table.columns if name not in kept.columns]
-    least = min(lags[str(name)] for name in kept)
-    months = pd.DatetimeIndex(kept.index).as_unit("ns")
+    filled = table.dropna(axis=1, how="all")
+    dropped = [str(name) for name in table.columns if name not in filled.columns]
+    least = min(lags[str(name)] for name in filled)
+    months = pd.DatetimeIndex(filled.index).as_unit("ns")
     labels = [f"{m:%Y-%m}" for m in months + pd.DateOffset(months=least)]
     _check_months(["the file"], np.zeros(1, np.int64), months.asi8, None, source)
-    values = np.array(kept.to_numpy(np.float64).T, order="C")
+    values = np.array(filled.to_numpy(np.float64).T, order="C")
     if np.isinf(values).any():
         row, month = np.argwhere(np.isinf(values))[0]
-        raise DataError(f"{source}: {kept.columns[row]} is infinite in {months[month]:%Y-%m}")
-    delay = np.array([lags[str(name)] - least for name in kept], dtype=np.int64)
+        raise DataError(f"{source}: {filled.columns[row]} is infinite in {months[month]:%Y-%m}")
+    delay = np.array([lags[str(name)] - least for name in filled], dtype=np.int64)
     for row, late in enumerate(delay):
         if late:
             values[row, late:] = values[row, :-late]
@@ -121,11 +121,11 @@ def lagged(
     notes = [(int(known[0]), text)]
     notes += [(int(known[-1]), f"{source}: {name} has no value and is dropped") for name in dropped]
     rows = np.arange(len(months), dtype=np.int64)
-    chosen = np.array([codes.get(str(kept.columns[i]), 0) for i in order], dtype=np.int8)
+    chosen = np.array([codes.get(str(filled.columns[i]), 0) for i in order], dtype=np.int8)
     values = values[order]
     values.setflags(write=False)
     return Vintages(
-        names=tuple(str(kept.columns[i]) for i in order),
+        names=tuple(str(filled.columns[i]) for i in order),
         labels=tuple(labels),
         known=known,
         periods=months.asi8,
@@ -148,7 +148,7 @@ def _renamed(
     source: str,
 ) -> list[Note]:
     """Return a remark for each series that ends where one with the same history begins."""
-    names, told = list(columns), []
+    names, remarks = list(columns), []
     for v in range(1, len(labels)):
         before, after = slice(*spans[v - 1]), slice(*spans[v])
         _, i, j = np.intersect1d(periods[before], periods[after], return_indices=True)
@@ -160,8 +160,8 @@ def _renamed(
                     f"{source}: from {labels[v]} on {names[new]} has the history of {names[old]}, "
                     "which ends; they are two series here: give both columns one name"
                 )
-                told.append((int(month_ends([labels[v]], source)[0]), text))
-    return told
+                remarks.append((int(month_ends([labels[v]], source)[0]), text))
+    return remarks
 
 
 def _alike(a: Floats, b: Floats) -> bool:

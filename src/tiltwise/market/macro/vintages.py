@@ -1,8 +1,8 @@
-"""Macro data as it stood month by month: every vintage, cut by the day it became known.
+"""Macro vintages: every monthly table as published, cut by the day it became known.
 
-A vintage is the whole table (period x series) as one publication showed it, revisions and ragged
-edge included. All vintages lie in one array, one after the other, so that what was known at a day
-is a prefix of it: a cut copies nothing, and a vintage becomes a frame when somebody asks for it.
+A vintage is the whole table (period x series) of one publication, revisions and ragged edge
+included. All vintages lie in one array, one after the other, so that what was known at a day
+is a prefix of it: a cut copies nothing, and a vintage becomes a frame on first use.
 """
 
 import dataclasses
@@ -22,8 +22,8 @@ from tiltwise.market.panel import Cache
 
 Integers = NDArray[np.int64]
 Note = tuple[int, str]  #: the day (ns) from which a remark is known, and the remark
-KEPT = 16  #: frames kept at once; each is about a megabyte
-ANSWERS = 4096  #: what is worked out from single vintages, kept at once; a few kilobytes each
+KEPT = 16  #: frames cached at once; each is about a megabyte
+ANSWERS = 4096  #: results from single vintages cached at once; a few kilobytes each
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -40,10 +40,10 @@ class Vintages:
     levels : read-only (series, rows), NaN where a vintage has no value.
     codes : transformation code of each series in each vintage, 0 where it has none.
     present : whether a series has a value in a vintage, (vintages, series).
-    delay : months by which a series stands lower than its month in `levels`, because its value
+    delay : months by which a series is lower than its month in `levels`, because its value
         was public that much later; all zero in recorded vintages.
     revised : whether the values are those of one late file with a stated lag, so that they carry
-        revisions nobody could know.
+        later revisions.
     remarks : what was dropped, joined or assumed, with the day from which that could be known.
     """
 
@@ -70,7 +70,7 @@ class Vintages:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What was dropped, joined or assumed, in words."""
+        """Remarks on what was dropped, joined or assumed."""
         return tuple(text for _, text in self.remarks)
 
     def asof(self, t: Any) -> "Vintages":
@@ -116,13 +116,13 @@ class Vintages:
         result: pd.DataFrame = self._cache.get(place, lambda: self._resolved(place))
         return result
 
-    def told(self, place: int, key: Hashable, compute: Callable[[], Any]) -> Any:
-        """Return `compute()`, kept under `key` for every cut that has the vintage at `place`.
+    def cached(self, place: int, key: Hashable, compute: Callable[[], Any]) -> Any:
+        """Return `compute()`, cached under `key` for every cut that has the vintage at `place`.
 
-        It must look at nothing but that vintage, which is the same in all cuts.
+        It must use that vintage only, which is the same in all cuts.
         """
-        kept: Cache = self._cache.get("told", lambda: Cache(ANSWERS))
-        return kept.get((place, key), compute)
+        answers: Cache = self._cache.get("answers", lambda: Cache(ANSWERS))
+        return answers.get((place, key), compute)
 
     def _resolved(self, place: int) -> pd.DataFrame:
         start, stop = self.spans[place]
@@ -161,36 +161,36 @@ class Vintages:
         start, stop = self.spans[place]
         has = self.present[place]
         names = [self.names[i] for i in np.flatnonzero(has)]
-        found = hashlib.blake2b(digest_size=16)
-        found.update(repr((self.labels[place], int(self.known[place]), names)).encode())
-        found.update(self.codes[place][has].tobytes() + bytes([self.revised]))
-        found.update(np.ascontiguousarray(self.periods[start:stop]).tobytes())
-        found.update(self._block(place).tobytes())
-        return found.digest()
+        digest = hashlib.blake2b(digest_size=16)
+        digest.update(repr((self.labels[place], int(self.known[place]), names)).encode())
+        digest.update(self.codes[place][has].tobytes() + bytes([self.revised]))
+        digest.update(np.ascontiguousarray(self.periods[start:stop]).tobytes())
+        digest.update(self._block(place).tobytes())
+        return digest.digest()
 
 
-def to_bytes(found: Vintages) -> bytes:
+def to_bytes(vintages: Vintages) -> bytes:
     """Return vintages as a Parquet file: rows as stored, the rest as JSON in its metadata."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     facts = {
-        "labels": found.labels,
-        "known": found.known.tolist(),
-        "spans": found.spans.tolist(),
-        "codes": found.codes.tolist(),
-        "present": np.packbits(found.present, axis=1).tolist(),
-        "delay": found.delay.tolist(),
-        "revised": found.revised,
-        "remarks": found.remarks,
+        "labels": vintages.labels,
+        "known": vintages.known.tolist(),
+        "spans": vintages.spans.tolist(),
+        "codes": vintages.codes.tolist(),
+        "present": np.packbits(vintages.present, axis=1).tolist(),
+        "delay": vintages.delay.tolist(),
+        "revised": vintages.revised,
+        "remarks": vintages.remarks,
     }
-    columns = [pa.array(found.periods.view("datetime64[ns]"), pa.timestamp("ns"))]
-    columns += [pa.array(found.levels[row]) for row in range(len(found.names))]
-    table = pa.Table.from_arrays(columns, names=["period", *found.names])
+    columns = [pa.array(vintages.periods.view("datetime64[ns]"), pa.timestamp("ns"))]
+    columns += [pa.array(vintages.levels[row]) for row in range(len(vintages.names))]
+    table = pa.Table.from_arrays(columns, names=["period", *vintages.names])
     sink = io.BytesIO()
-    told = {"vintages": json.dumps(facts, sort_keys=True)}
+    metadata = {"vintages": json.dumps(facts, sort_keys=True)}
     pq.write_table(
-        table.replace_schema_metadata(told), sink, compression="zstd", use_dictionary=True,
+        table.replace_schema_metadata(metadata), sink, compression="zstd", use_dictionary=True,
         version="2.6",
     )  # fmt: skip
     return sink.getvalue()

@@ -1,4 +1,4 @@
-"""What stands beside prices: cash rates, factor returns and macro data, read from files."""
+"""Readers of cash rates, factor returns and macro data."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -55,7 +55,7 @@ class Macros:
     notes: tuple[str, ...] = ()
 
     def given(self) -> dict[str, Any]:
-        """Return the arguments of `Market.from_frames`: those that were found."""
+        """Return the arguments of `Market.from_frames` that are not None."""
         both = {"macro": self.records, "vintages": self.vintages}
         return {name: value for name, value in both.items() if value is not None}
 
@@ -64,7 +64,7 @@ def read_macros(text: str) -> Macros:
     """Read macro files, separated by commas, whatever their layout; ``sample`` is one of them.
 
     Understood are records (series, period, known, value); the FRED-MD file of one month; the table
-    of all its vintages (columns vintage and date), its codes beside it (a column vintage, no date);
+    of all its vintages (columns vintage and date), its codes (a column vintage, no date);
     and a wide table of daily values that are not revised, known on the next weekday.
 
     Raises
@@ -80,9 +80,9 @@ def read_macros(text: str) -> Macros:
     notes: list[str] = []
     for path in (part.strip() for part in text.split(",")):
         if path == "sample":
-            found, said = sample.macro()
-            notes += said
-            records += [] if found is None else [found]
+            sampled, remarks = sample.macro()
+            notes += remarks
+            records += [] if sampled is None else [sampled]
             continue
         table = files.table(path)
         names = {str(name) for name in table.columns}
@@ -131,24 +131,24 @@ def dated_records(table: pd.DataFrame, lag: int | Mapping[str, int] = 1) -> pd.D
 
 
 def _monthly(
-    found: list[tuple[str, pd.DataFrame]], codes: pd.DataFrame | None, text: str
+    monthly: list[tuple[str, pd.DataFrame]], codes: pd.DataFrame | None, text: str
 ) -> Vintages | None:
-    if len(found) > 1:
+    if len(monthly) > 1:
         raise DataError(
-            f"{found[0][0]} and {found[1][0]} both hold monthly macro tables; name one of them"
+            f"{monthly[0][0]} and {monthly[1][0]} both hold monthly macro tables; name one of them"
         )
-    if not found:
+    if not monthly:
         if codes is not None:
             raise DataError(f"{text}: transformation codes without the table of vintages")
         return None
-    path, table = found[0]
+    path, table = monthly[0]
     if "vintage" in table.columns:
         return fred_md.every_vintage(table, path, codes)
     return fred_md.one_file(table, path)
 
 
 def _daily(table: pd.DataFrame, path: str) -> pd.DataFrame:
-    """Return daily values as records; slower ones have release days that nobody can guess."""
+    """Return daily values as records; DataError for slower ones, whose release days are unknown."""
     steps = table.index.to_series().diff().dt.days
     if steps.median() > 4:
         raise DataError(

@@ -1,4 +1,4 @@
-"""Price files, whatever wrote them, as the keyword arguments of ``Market.from_frames``."""
+"""Readers of price files, as keyword arguments of ``Market.from_frames``."""
 
 import csv
 import gzip
@@ -48,7 +48,7 @@ def read(path: str | os.PathLike[str], *, check: bool = True) -> dict[str, Any]:
 
 
 def table(path: str | os.PathLike[str]) -> pd.DataFrame:
-    """Read a file as the table it is, dates still as they stand; errors as of `read`."""
+    """Read a file as a table with its dates unparsed; errors as of `read`."""
     path = Path(path)
     if not path.exists():
         raise MissingData(f"{path}: no such file")
@@ -56,10 +56,10 @@ def table(path: str | os.PathLike[str]) -> pd.DataFrame:
         raise DataError(f"{path}: not a price file; expected one of {', '.join(SUFFIXES)}")
     if path.stat().st_size == 0:
         raise DataError(f"{path}: the file is empty")
-    found = _parquet(path) if path.name.lower().endswith(".parquet") else _csv(path)
-    if not len(found):
+    contents = _parquet(path) if path.name.lower().endswith(".parquet") else _csv(path)
+    if not len(contents):
         raise DataError(f"{path}: the file is empty: a header, but no rows")
-    return found
+    return contents
 
 
 def _parquet(path: Path) -> pd.DataFrame:

@@ -2,7 +2,7 @@
 
 Understood are wide tables (one column per asset), tables with two header levels (field and asset,
 in either order), long tables (one row per session and asset) and the table of a single asset.
-Rows are never sorted, filled or dropped: what cannot be taken as it stands is an error that names
+Rows are never sorted, filled or dropped: what cannot be used unchanged is an error that names
 the source, the column and the row.
 """
 
@@ -54,12 +54,12 @@ def frames(table: pd.DataFrame, source: str, *, check: bool = True) -> dict[str,
     if check:
         for frame in fields.values():
             _check_dates(frame.index, source)
-    found = _market_frames(fields)
+    arguments = _market_frames(fields)
     if check:
         for name in ("prices", "opens", "raw"):
-            if name in found:
-                _check_prices(found[name], name, source)
-    return found
+            if name in arguments:
+                _check_prices(arguments[name], name, source)
+    return arguments
 
 
 def _plain(name: object) -> str:
@@ -101,13 +101,13 @@ def _fields(table: pd.DataFrame, source: str) -> dict[str, pd.DataFrame]:
 
 def _named(columns: Iterable[Any], source: str) -> dict[Any, str]:
     """Field of each column that holds one; no field may come twice."""
-    found = {name: FIELDS.get(_plain(name), "ignored") for name in columns}
-    found = {name: field for name, field in found.items() if field != "ignored"}
-    for field in set(found.values()):
-        same = [str(name) for name, other in found.items() if other == field]
+    named = {name: FIELDS.get(_plain(name), "ignored") for name in columns}
+    named = {name: field for name, field in named.items() if field != "ignored"}
+    for field in set(named.values()):
+        same = [str(name) for name, other in named.items() if other == field]
         if len(same) > 1:
             raise DataError(f"{source}: {' and '.join(same)} are the same field; keep one")
-    return found
+    return named
 
 
 def dated(table: pd.DataFrame, source: str) -> pd.DataFrame:
@@ -165,12 +165,12 @@ def _from_long(table: pd.DataFrame, asset: Any, source: str) -> dict[str, pd.Dat
         _check_dates(pd.DatetimeIndex(rows), source, str(name))
     union = pd.DatetimeIndex(np.unique(sessions.to_numpy()), name="date")
     cells = union.get_indexer(sessions), column
-    found: dict[str, pd.DataFrame] = {}
+    frames: dict[str, pd.DataFrame] = {}
     for name, field in names.items():
         grid = np.full((len(union), len(order)), np.nan)
         grid[cells] = values[name].to_numpy()
-        found[field] = pd.DataFrame(grid, index=union, columns=pd.Index(order, dtype=object))
-    return found
+        frames[field] = pd.DataFrame(grid, index=union, columns=pd.Index(order, dtype=object))
+    return frames
 
 
 # --- the cells ----------------------------------------------------------------------------------
@@ -179,28 +179,28 @@ def _from_long(table: pd.DataFrame, asset: Any, source: str) -> dict[str, pd.Dat
 def _sessions(labels: pd.Index, source: str) -> pd.DatetimeIndex:
     """Local dates of the labels: midnight, no time zone, nanoseconds, named ``date``."""
     if isinstance(labels, pd.DatetimeIndex):
-        found = labels.tz_localize(None)
+        days = labels.tz_localize(None)
     else:
         # A long table repeats each date for every asset: each is read once.
         code, different = pd.factorize(labels)
         text = pd.Series(different).astype(str).str.strip().str.replace("/", "-")
-        # The local date is what stands before the time: converting the offset away could shift it.
+        # The local date is the part before the time: converting the offset away could shift it.
         day = text.str.extract(r"^(\d{4}-\d{2}-\d{2})(?:[T ].*)?$")[0]
         day = day.fillna(text.str.replace(r"^(\d{4})(\d{2})(\d{2})$", r"\1-\2-\3", regex=True))
         known = pd.DatetimeIndex(pd.to_datetime(day, format="%Y-%m-%d", errors="coerce"))
         # The code of a missing label is -1, the last place.
-        found = pd.DatetimeIndex(np.append(known.to_numpy(), np.datetime64("NaT"))[code])
-    if found.isna().all():
+        days = pd.DatetimeIndex(np.append(known.to_numpy(), np.datetime64("NaT"))[code])
+    if days.isna().all():
         raise DataError(
             f"{source}: no date column: {labels.name!r} starts with {labels[0]!r}; dates are "
             "written 2020-01-31 (or 20200131), in the first column or in one named date"
         )
-    if found.isna().any():
-        row = int(np.flatnonzero(found.isna())[0])
+    if days.isna().any():
+        row = int(np.flatnonzero(days.isna())[0])
         raise DataError(
             f"{source}: {labels[row]!r} in data row {row + 1} is not a date (2020-01-31)"
         )
-    return found.normalize().as_unit("ns").rename("date")
+    return days.normalize().as_unit("ns").rename("date")
 
 
 def _numeric(frame: pd.DataFrame, source: str) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""A replica of the benchmark from candidates: the rows it is fitted on, and the book.
+"""Replica of the benchmark from candidate assets: the fitting window, and the book.
 
 An asset takes part if it still trades and its window began with a price; one that was listed later
 is left out until it has a window of its own. Sessions on which one of those that take part, or the
@@ -23,14 +23,14 @@ MOST_GAPS = 0.05  #: share of a window's returns that may be missing
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Window:
-    """Returns to track with.
+    """Fitting window: returns of the assets and of the benchmark.
 
     Attributes
     ----------
     returns : simple returns (session x asset), none missing.
     benchmark : its returns on the same sessions; None where its own window is not whole.
     left_out : reason by asset.
-    length : returns asked for, those left out included.
+    length : returns required, those left out included.
     trouble : why there is no benchmark; else empty.
     """
 
@@ -66,26 +66,26 @@ def tracking_window(past: Market, rows: int) -> Window:
     assert prices is not None
     base, returns = prices.pct_change(fill_method=None).iloc[1:], recent.returns()
     left_out = _left_out(recent, returns, rows)
-    kept = [a for a in recent.assets if a not in left_out]
+    whole_assets = [a for a in recent.assets if a not in left_out]
     trouble = _short(int(base.notna().sum()), rows)
     if trouble:
-        return Window(returns[kept], None, left_out, rows, f"{past.benchmark} {trouble}")
-    whole = returns[kept].notna().all(axis=1) & base.notna()
-    return Window(returns.loc[whole, kept], base[whole], left_out, rows)
+        return Window(returns[whole_assets], None, left_out, rows, f"{past.benchmark} {trouble}")
+    whole = returns[whole_assets].notna().all(axis=1) & base.notna()
+    return Window(returns.loc[whole, whole_assets], base[whole], left_out, rows)
 
 
 def _left_out(recent: Market, returns: pd.DataFrame, rows: int) -> dict[str, str]:
     counts = returns.notna().to_numpy().sum(axis=0).tolist()
-    found = {}
+    reasons = {}
     for asset, alive, there in zip(recent.assets, recent.alive.tolist(), counts, strict=True):
         reason = _short(there, rows) if alive else "trades no more"
         if reason:
-            found[str(asset)] = reason
-    return found
+            reasons[str(asset)] = reason
+    return reasons
 
 
 def _short(there: int, rows: int) -> str:
-    """Return why so many returns do not fill the window, or nothing."""
+    """Return why the returns do not fill the window; empty if they do."""
     if there >= (1.0 - MOST_GAPS) * rows:
         return ""
     return f"has {there} of {rows} returns"
@@ -106,7 +106,7 @@ def replica(
     goal: Goal | None = None,
     held: pd.Series | None = None,
 ) -> tuple[pd.Series | None, dict[str, Any]]:
-    """Return the book that tracks the benchmark with allowed assets, and what is recorded of it.
+    """Return the book that tracks the benchmark with allowed assets, and its record.
 
     Where there is no whole window of the benchmark, or too few assets for the cap, no book is
     returned and the record's status says why.
@@ -130,10 +130,10 @@ def replica(
         return None, _record(f"{few} than the whole book; {fewest(sparse.cap)} are needed")
     size = min(sparse.holdings or len(own), len(own))
     limits = dataclasses.replace(sparse, holdings=size)
-    found = track(window.returns[own], window.benchmark, limits, goal, held)
-    error = found.tracking_error * math.sqrt(SESSIONS_PER_YEAR)
-    told = _record(found.status, found.kkt, error, float(found.detail["holdings"]))
-    return found.weights.reindex(window.returns.columns, fill_value=0.0), told
+    solution = track(window.returns[own], window.benchmark, limits, goal, held)
+    error = solution.tracking_error * math.sqrt(SESSIONS_PER_YEAR)
+    record = _record(solution.status, solution.kkt, error, float(solution.detail["holdings"]))
+    return solution.weights.reindex(window.returns.columns, fill_value=0.0), record
 
 
 def solved(
@@ -144,20 +144,20 @@ def solved(
     goal: Goal,
     held: pd.Series,
 ) -> tuple[pd.Series | None, dict[str, Any]]:
-    """Return what `replica` does; a book that rests on the rows alone is solved once.
+    """Return `replica`, cached if the book depends on the rows alone.
 
-    Rivals, later starts and other fits ask for the same one again.
+    Baselines, later starts and other fits need the same book again.
 
     Parameters
     ----------
-    past : the market whose newest rows `window` is made of.
-    goal : a book with a tilt or a price of trades rests on more, and is solved every time.
+    past : the market whose newest rows are `window`.
+    goal : a book with a tilt or a price of trades depends on more, and is solved every time.
     """
     if goal.objective != "tracking" or goal.tilt or goal.trade_price:
         return replica(window, allowed, sparse, goal, held if goal.trade_price else None)
     key = ("replica", window.length, allowed, sparse, goal.around_mean)
-    weights, told = past.cached(key, lambda: replica(window, allowed, sparse, goal))
-    return weights, dict(told)
+    weights, record = past.cached(key, lambda: replica(window, allowed, sparse, goal))
+    return weights, dict(record)
 
 
 def _record(

@@ -1,4 +1,4 @@
-"""What a sparse book may hold and what it minimises, laid out as arrays.
+"""Constraints and objective of a sparse book, as arrays.
 
 The limits of a holding are semicontinuous: no weight, or one between a floor and a cap.
 """
@@ -28,7 +28,7 @@ _TINY = 1e-9  #: weight below which a proportion means nothing
 
 @dataclasses.dataclass(frozen=True)
 class Sparse:
-    """How few holdings, and how they are found.
+    """Cardinality constraint, and the search method.
 
     Attributes
     ----------
@@ -49,7 +49,7 @@ class Sparse:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Goal:
-    """What is minimised.
+    """Objective to minimise.
 
     Attributes
     ----------
@@ -78,7 +78,7 @@ AS_WRITTEN = Goal(objective="mean_variance", risk_aversion=1.0, l1=0.01)
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Replica(Allocation):
-    """Weights with their proof.
+    """Weights with the proof of their optimality.
 
     Attributes
     ----------
@@ -94,7 +94,7 @@ class Replica(Allocation):
 
 
 class Task(NamedTuple):
-    """A problem with what is needed to report on it."""
+    """Problem with the data to report on a solution."""
 
     assets: pd.Index
     problem: Problem
@@ -119,12 +119,12 @@ class Task(NamedTuple):
     def settled(self, members: NDArray[np.int64], status: str, floor: float) -> Replica:
         """Return the proved best book of these members."""
         problem = self.problem._replace(floor=floor)
-        found = proved(problem, members)
+        solution = proved(problem, members)
         x = np.zeros(len(self.assets))
-        inside = np.clip(found.x, floor, problem.cap)
+        inside = np.clip(solution.x, floor, problem.cap)
         x[members] = np.where(inside > _DUST, inside, 0.0)
-        kept, duals = x[members] > 0.0, found.multipliers
-        return self.report(x, status, (found.kkt, np.append(duals[:-1][kept], duals[-1])))
+        positive, duals = x[members] > 0.0, solution.multipliers
+        return self.report(x, status, (solution.kkt, np.append(duals[:-1][positive], duals[-1])))
 
 
 def check(sparse: Sparse, n: int) -> int:
@@ -161,7 +161,7 @@ def check(sparse: Sparse, n: int) -> int:
 
 
 def fewest(cap: float) -> int:
-    """Return how many holdings a cap needs to add up to one."""
+    """Return the fewest holdings at the cap that sum to one."""
     return math.ceil(1.0 / cap - _SLACK)
 
 
@@ -219,7 +219,7 @@ def task(
 
 
 def _refuse(goal: Goal, benchmark: pd.Series | None, held: pd.Series | None) -> None:
-    """Raise for a goal that cannot be meant."""
+    """Raise for invalid settings of the goal."""
     if goal.objective not in OBJECTIVES:
         raise StrategyError(f"objective={goal.objective!r} is not one of {', '.join(OBJECTIVES)}")
     if goal.objective == "tracking" and goal.l1 != 0.0:

@@ -1,4 +1,4 @@
-"""Tracking a benchmark with a few of its assets.
+"""Sparse index tracking: a benchmark in a few of its assets.
 
 With returns R (period x asset) and the benchmark's r::
 
@@ -121,16 +121,16 @@ def track(
         An unknown name, more holdings than assets, or a price of ``|w|_1`` for tracking.
     """
     sparse = sparse or Sparse()
-    asked = task(returns, benchmark, sparse, goal or Goal(), held)
-    size = check(sparse, len(asked.assets))
+    setup = task(returns, benchmark, sparse, goal or Goal(), held)
+    size = check(sparse, len(setup.assets))
     try:
         if sparse.method == "rounded":
-            return _rounded(asked, sparse)
-        found = _books(asked, sparse, [size])[size]
-        status = OPTIMAL if _exact(sparse, len(asked.assets)) else LOCAL
-        return asked.settled(np.flatnonzero(found), status, sparse.floor)
+            return _rounded(setup, sparse)
+        book = _books(setup, sparse, [size])[size]
+        status = OPTIMAL if _exact(sparse, len(setup.assets)) else LOCAL
+        return setup.settled(np.flatnonzero(book), status, sparse.floor)
     except (StrategyError, np.linalg.LinAlgError) as failure:
-        return _fallback(asked, failure)
+        return _fallback(setup, failure)
 
 
 def frontier(
@@ -151,24 +151,24 @@ def frontier(
         searched.
     """
     sparse = dataclasses.replace(sparse or Sparse(), holdings=None)
-    asked = task(returns, benchmark, sparse, goal or Goal(), held)
-    n = check(sparse, len(asked.assets))
+    setup = task(returns, benchmark, sparse, goal or Goal(), held)
+    n = check(sparse, len(setup.assets))
     exact = _exact(sparse, n)
     if sizes is None:
         sizes = range(1, n + 1) if exact else [k for k in SIZES if k <= n]
     for k in sizes:
         if not 1 <= k <= n:
             raise StrategyError(f"a size of {k} must be from 1 to the {n} assets given")
-    books = _books(asked, sparse, [k for k in sizes if k >= fewest(sparse.cap)])
+    books = _books(setup, sparse, [k for k in sizes if k >= fewest(sparse.cap)])
     status = OPTIMAL if exact else LOCAL
     proofs: dict[bytes, Replica] = {}
-    found: dict[int, Replica] = {}
+    replicas: dict[int, Replica] = {}
     for k, book in books.items():
         members = np.flatnonzero(book)
         if members.tobytes() not in proofs:
-            proofs[members.tobytes()] = asked.settled(members, status, sparse.floor)
-        found[k] = proofs[members.tobytes()]
-    return _table(sorted(set(sizes)), found, sparse.cap, asked.assets)
+            proofs[members.tobytes()] = setup.settled(members, status, sparse.floor)
+        replicas[k] = proofs[members.tobytes()]
+    return _table(sorted(set(sizes)), replicas, sparse.cap, setup.assets)
 
 
 def tracking_labels(
@@ -182,12 +182,12 @@ def tracking_labels(
     Parameters and errors are those of `track`.
     """
     sparse = Sparse(cap=cap, floor=0.0)
-    asked = task(returns, benchmark, sparse, Goal(), None)
-    check(sparse, len(asked.assets))
-    found = proved(asked.problem, np.arange(len(asked.assets)))
-    weights = pd.Series(np.clip(found.x, 0.0, cap), index=asked.assets)
-    duals = pd.Series(found.multipliers[:-1], index=asked.assets)
-    return Labels(weights, weights > threshold, found.kkt, duals, float(found.multipliers[-1]))
+    setup = task(returns, benchmark, sparse, Goal(), None)
+    check(sparse, len(setup.assets))
+    best = proved(setup.problem, np.arange(len(setup.assets)))
+    weights = pd.Series(np.clip(best.x, 0.0, cap), index=setup.assets)
+    duals = pd.Series(best.multipliers[:-1], index=setup.assets)
+    return Labels(weights, weights > threshold, best.kkt, duals, float(best.multipliers[-1]))
 
 
 def _exact(sparse: Sparse, n: int) -> bool:
@@ -195,32 +195,32 @@ def _exact(sparse: Sparse, n: int) -> bool:
     return sparse.method == "exact" or (sparse.method == "auto" and n <= EXACT)
 
 
-def _books(asked: Task, sparse: Sparse, sizes: Sequence[int]) -> dict[int, Floats]:
+def _books(setup: Task, sparse: Sparse, sizes: Sequence[int]) -> dict[int, Floats]:
     """Return the book of each size, ascending; a larger size is never worse."""
     if not sizes:
         return {}
-    if _exact(sparse, len(asked.assets)):
-        books = best_subsets(asked.problem, min(sizes), max(sizes)).books
+    if _exact(sparse, len(setup.assets)):
+        books = best_subsets(setup.problem, min(sizes), max(sizes)).books
         return {k: books[k] for k in sorted(sizes)}
     out: dict[int, Floats] = {}
     last: Floats | None = None
     for k in sorted(sizes):
-        book = search(asked.problem, k, last, sparse.kicks, sparse.seed)
-        if last is None or asked.problem.value(book) < asked.problem.value(last):
+        book = search(setup.problem, k, last, sparse.kicks, sparse.seed)
+        if last is None or setup.problem.value(book) < setup.problem.value(last):
             last = book
         out[k] = last
     return out
 
 
 def _table(
-    sizes: Sequence[int], found: Mapping[int, Replica], cap: float, assets: pd.Index
+    sizes: Sequence[int], replicas: Mapping[int, Replica], cap: float, assets: pd.Index
 ) -> Frontier:
     """Return the frontier as frames; a size that the cap does not allow has gaps."""
     few = f"infeasible: the cap {cap:g} needs {fewest(cap)} holdings"
     rows: list[dict[str, Any]] = []
     weights = np.full((len(sizes), len(assets)), np.nan)
     for row, k in enumerate(sizes):
-        replica = found.get(k)
+        replica = replicas.get(k)
         if replica is None:
             rows.append({"tracking_error": np.nan, "objective": np.nan, "holdings": 0,
                          "kkt": np.nan, "status": few})  # fmt: skip
@@ -232,21 +232,21 @@ def _table(
     return Frontier(pd.DataFrame(rows, allowed), pd.DataFrame(weights, allowed, assets))
 
 
-def _rounded(asked: Task, sparse: Sparse) -> Replica:
+def _rounded(setup: Task, sparse: Sparse) -> Replica:
     """Return the best book of any number of holdings, small weights removed."""
-    loose = asked.settled(np.arange(len(asked.assets)), ROUNDED, 0.0)
-    kept = rounded(loose.weights, sparse.floor, sparse.cap, sparse.holdings)
-    if np.allclose(kept, loose.weights, rtol=0.0, atol=1e-12):
+    loose = setup.settled(np.arange(len(setup.assets)), ROUNDED, 0.0)
+    weights = rounded(loose.weights, sparse.floor, sparse.cap, sparse.holdings)
+    if np.allclose(weights, loose.weights, rtol=0.0, atol=1e-12):
         return loose
-    return asked.report(kept.to_numpy(), ROUNDED, None)
+    return setup.report(weights.to_numpy(), ROUNDED, None)
 
 
-def _fallback(asked: Task, failure: Exception) -> Replica:
+def _fallback(setup: Task, failure: Exception) -> Replica:
     """Return constrained regression on all assets, or equal weights; the status says why."""
-    n = len(asked.assets)
+    n = len(setup.assets)
     try:
         status = f"{FALLBACK}: constrained regression on all {n} assets, because {failure}"
-        return asked.settled(np.arange(n), status, 0.0)
+        return setup.settled(np.arange(n), status, 0.0)
     except (StrategyError, np.linalg.LinAlgError) as again:
         status = f"{FALLBACK}: equal weights of all {n} assets, because {again}"
-        return asked.report(np.full(n, 1.0 / n), status, None)
+        return setup.report(np.full(n, 1.0 / n), status, None)
