@@ -3,9 +3,10 @@
 from typing import Any
 
 from tiltwise.cli import console
-from tiltwise.market import quality, sample, store
+from tiltwise.market import quality, sample
 from tiltwise.market.market import Market
-from tiltwise.market.readers import files
+from tiltwise.market.readers import files, store_folder
+from tiltwise.market.store import Store
 
 
 def examine(path: str, calendar: str) -> Any:
@@ -15,8 +16,8 @@ def examine(path: str, calendar: str) -> Any:
         return quality.quality(sample.frames(rest), calendar=calendar)
     if kind == "synthetic" and rest.isdigit():
         return quality.quality(Market.synthetic(int(rest)), calendar=calendar)
-    if store.is_store(path):
-        return quality.quality(store.Store(path).read(), calendar=calendar)
+    if store_folder.is_store(path):
+        return quality.quality(Store(path).read(), calendar=calendar)
     return quality.quality(files.read(path, check=False), calendar=calendar)
 
 

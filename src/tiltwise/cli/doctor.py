@@ -8,8 +8,8 @@ import sys
 import time
 from typing import Any
 
-from tiltwise import __version__
 from tiltwise.cli import console
+from tiltwise.version import __version__
 
 EXTRAS = {
     "research": ("arch", "optuna", "skfolio", "sklearn", "statsmodels", "xgboost"),
