@@ -90,17 +90,18 @@ class Market:
 
     @classmethod
     def open(cls, path: str | os.PathLike[str], **given: Any) -> "Market":
-        """Read a store folder, a wide CSV or Parquet file, or a long OHLCV table.
+        """Read a store, a wide CSV or Parquet file, a long OHLCV table, or another of `PROVIDERS`.
 
         `given` overrides arguments of `from_frames`, such as ``benchmark="SPY"``; ``macro`` may
         also be text, the files that `companions.read_macros` reads.
         """
-        from tiltwise.market.readers import companions, files, store_folder
+        from tiltwise.market.readers import companions, files, providers
 
         if isinstance(given.get("macro"), str | os.PathLike):
             text = os.fspath(given.pop("macro"))
             given |= companions.read_macros(text).given()
-        frames = store_folder.read(path) if store_folder.is_store(path) else files.read(path)
+        found = providers.provider_of(os.fspath(path))
+        frames = found[0].read(found[1]) if found else files.read(path)
         try:
             return cls.from_frames(**{**frames, **given})
         except DataError as error:
