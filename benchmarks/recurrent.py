@@ -25,8 +25,8 @@ from typing import Any
 import numpy as np
 from harness import arguments, interleave, peer, record
 
-from tiltwise.models.forecasters.recurrent import PUBLISHED, SLOPE, TINY, layers, shapes
 from tiltwise.models.forecasters.recurrent_keras import Course, Network, batches
+from tiltwise.models.forecasters.recurrent_network import PUBLISHED, SLOPE, TINY, layers, shapes
 
 ROWS, FEATURES, TARGETS, BATCH, RATE = 196, 135, 12, 32, 1e-3
 COUNT = 10_496_264

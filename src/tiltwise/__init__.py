@@ -7,6 +7,8 @@ else follows from that sentence. Names are loaded on first use, so importing the
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from tiltwise.version import __version__ as __version__
+
 if TYPE_CHECKING:
     from tiltwise.backtest.costs import Costs
     from tiltwise.backtest.result import Backtest
@@ -22,8 +24,6 @@ if TYPE_CHECKING:
     from tiltwise.research.search.sweep import compare
     from tiltwise.research.search.tune import tune
     from tiltwise.strategy import Decision, Strategy
-
-__version__ = "0.1.0"
 
 _HOME = {
     "audit": "lookahead.auditor",

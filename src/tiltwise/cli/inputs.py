@@ -32,6 +32,7 @@ def market(
     """Return the market that ``--data`` and its companions name, with remarks on what they lack."""
     from tiltwise.market.market import Market
     from tiltwise.market.readers import companions
+    from tiltwise.market.readers.providers import forms, provider_of
 
     given: dict[str, Any] = {}
     if macro:
@@ -47,25 +48,16 @@ def market(
         given["calendar"] = calendar
     if benchmark:
         given["benchmark"] = benchmark
-    kind, _, rest = data.partition(":")
-    if kind == "sample" and rest:
-        return Market.sample(rest, **given)
-    if kind == "synthetic" and rest:
-        if not rest.isdigit():
-            raise UsageError(f"--data synthetic:SEED needs a whole number, not {rest!r}")
-        if given:
-            raise UsageError("--data synthetic:SEED brings its own benchmark, rates and calendar")
-        return Market.synthetic(int(rest))
-    if kind == "french" and rest and Path(rest).exists():
-        from tiltwise.market.factor_funds import read_factor_funds
-
-        return Market.from_frames(**{**read_factor_funds(rest), **given})
-    if not Path(data).exists():
-        raise MissingData(
-            f"{data}: there is no such file or store; --data takes a store, a CSV or Parquet "
-            "file, french:FILE of the Kenneth French library, sample:stocks, sample:factors or "
-            "synthetic:SEED"
-        )
+    source = provider_of(data)
+    if source is None:
+        raise MissingData(f"{data}: there is no such file or store; --data takes {forms()}")
+    provider, rest = source
+    if provider.needs and not provider.accepts(rest):
+        raise UsageError(f"--data {provider.forms[0]} needs {provider.needs}, not {rest!r}")
+    if provider.complete and given:
+        raise UsageError(f"--data {provider.forms[0]} brings its own benchmark, rates and calendar")
+    if provider.prefix:
+        return Market.from_frames(**{**provider.read(rest), **given})
     opened = Market.open(data, **given)
     if not benchmark and opened.benchmark is None and DEFAULT_BENCHMARK in opened.assets:
         return Market.open(data, **given, benchmark=DEFAULT_BENCHMARK)
@@ -74,13 +66,18 @@ def market(
 
 def label(data: str) -> str:
     """Return how results name the data: without folders, since those differ by machine."""
-    if data.startswith("french:"):
-        return f"french:{Path(data).name}"
+    from tiltwise.market.readers.providers import prefixed
+
+    provider = prefixed(data)
+    if provider and provider.file:
+        return f"{provider.prefix}:{Path(data).name}"
     return data if ":" in data and not Path(data).exists() else Path(data).name
 
 
 def universe(recipe: type[Any], data: str, market: Any, asked: str | None) -> tuple[str, ...]:
     """Return the assets to hold: those asked for, the recipe's own, or all of a sample."""
+    from tiltwise.market.readers.providers import prefixed
+
     if asked == "all":
         return tuple(market.assets)
     if asked:
@@ -89,7 +86,8 @@ def universe(recipe: type[Any], data: str, market: Any, asked: str | None) -> tu
     known = {*market.assets, market.benchmark}
     if own and set(own) <= known:
         return own
-    if data.startswith(("sample:", "synthetic:")) or not own:
+    provider = prefixed(data)
+    if not own or (provider and not provider.file):
         return tuple(market.assets)
     absent = [a for a in own if a not in known]
     raise UsageError(

@@ -1,5 +1,7 @@
 """The performance metrics: one definition each, one table, and the summary drawn from it.
 
+A line of the table has the unit, heading and label too: a new metric is its function and a line.
+
 A metric is called with returns and answers a number::
 
     from tiltwise.evaluate.metrics import METRICS, sharpe
@@ -13,81 +15,19 @@ NaN. The definitions stand in `tiltwise.kernels.path_metrics` and `tiltwise.eval
 
 import dataclasses
 import math
-from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from tiltwise.errors import DataError
 from tiltwise.evaluate import traded_path as of_book
+from tiltwise.evaluate.metric import ACTIVE, Metric, Number
 from tiltwise.evaluate.returns import Returns, path
 from tiltwise.evaluate.significance import inference
 from tiltwise.evaluate.traded_path import Measurable, TradedPath
 from tiltwise.kernels import path_metrics as of_path
 from tiltwise.kernels.path_metrics import PATH_METRICS, FloatArray, Path
 from tiltwise.ledger import Ledger
-
-Unit = Literal["share", "share a year", "ratio", "periods", "years", "count", "probability"]
-
-
-@dataclasses.dataclass(frozen=True)
-class Metric:
-    """A performance number: its meaning and unit, callable on returns.
-
-    Attributes
-    ----------
-    name : str
-        Key in every table and file.
-    function : callable
-        Definition: of a `Path`, or of a `TradedPath` where `needs_book`.
-    unit : str
-        Unit of the value.
-    annual : bool
-        Whether it depends on the number of periods per year.
-    needs_benchmark : bool
-        Whether it compares with a benchmark.
-    needs_book : bool
-        Whether it needs holdings or costs and so comes only from a backtest.
-    """
-
-    name: str
-    function: Callable[[Any], float]
-    unit: Unit
-    annual: bool = False
-    needs_benchmark: bool = False
-    needs_book: bool = False
-
-    @property
-    def definition(self) -> str:
-        """The definition in a sentence."""
-        return (self.function.__doc__ or "").strip()
-
-    def __call__(
-        self,
-        returns: Returns,
-        periods_per_year: float | None = None,
-        *,
-        benchmark: Returns | None = None,
-        rf: Returns | None = None,
-        rf_annual: float | None = None,
-    ) -> float:
-        """Measure simple returns per period; arguments are those of `evaluate.returns.path`.
-
-        Raises
-        ------
-        DataError
-            If the input is unfit, the frequency ambiguous, or the benchmark or book missing.
-        """
-        if self.needs_book:
-            raise DataError(f"{self.name} needs holdings and costs: call summary on a backtest")
-        if self.needs_benchmark and benchmark is None:
-            raise DataError(f"{self.name} compares with a benchmark: pass benchmark=")
-        if not self.annual and periods_per_year is None and rf_annual is None:
-            periods_per_year = 1.0  # the value does not depend on it
-        return self.function(
-            path(returns, periods_per_year, benchmark=benchmark, rf=rf, rf_annual=rf_annual)
-        )
 
 
 def _sharpe_moments(p: Path) -> tuple[float, int, float, float]:
@@ -108,89 +48,92 @@ def _min_track_record_years(p: Path) -> float:
     return inference.min_track_record(per_period, 0.0, skewness, kurtosis_) / p.periods
 
 
-total_return = Metric("total_return", of_path.total_return, "share")
-cagr = Metric("cagr", of_path.cagr, "share a year", annual=True)
-ann_volatility = Metric("ann_volatility", of_path.ann_volatility, "share a year", annual=True)
-sharpe = Metric("sharpe", of_path.sharpe, "ratio", annual=True)
-sortino = Metric("sortino", of_path.sortino, "ratio", annual=True)
-calmar = Metric("calmar", of_path.calmar, "ratio", annual=True)
-max_drawdown = Metric("max_drawdown", of_path.max_drawdown, "share")
-max_drawdown_duration = Metric("max_drawdown_duration", of_path.max_drawdown_duration, "periods")
-ulcer_index = Metric("ulcer_index", of_path.ulcer_index, "share")
-skew = Metric("skew", of_path.skew, "ratio")
-kurtosis = Metric("kurtosis", of_path.kurtosis, "ratio")
-var_95 = Metric("var_95", of_path.var_95, "share")
-cvar_95 = Metric("cvar_95", of_path.cvar_95, "share")
-tail_ratio = Metric("tail_ratio", of_path.tail_ratio, "ratio")
-omega = Metric("omega", of_path.omega, "ratio")
-win_rate = Metric("win_rate", of_path.win_rate, "share")
-profit_factor = Metric("profit_factor", of_path.profit_factor, "ratio")
-best_day = Metric("best_day", of_path.best_day, "share")
-worst_day = Metric("worst_day", of_path.worst_day, "share")
-beta = Metric("beta", of_path.beta, "ratio", needs_benchmark=True)
-alpha = Metric("alpha", of_path.alpha, "share a year", annual=True, needs_benchmark=True)
-r_squared = Metric("r_squared", of_path.r_squared, "ratio", needs_benchmark=True)
-tracking_error = Metric(
-    "tracking_error", of_path.tracking_error, "share a year", annual=True, needs_benchmark=True
-)
-information_ratio = Metric(
-    "information_ratio", of_path.information_ratio, "ratio", annual=True, needs_benchmark=True
-)
-up_capture = Metric("up_capture", of_path.up_capture, "ratio", needs_benchmark=True)
-down_capture = Metric("down_capture", of_path.down_capture, "ratio", needs_benchmark=True)
-turnover_one_way = Metric(
-    "turnover_one_way", of_book.turnover_one_way, "share a year", annual=True, needs_book=True
-)
-turnover_two_way = Metric(
-    "turnover_two_way", of_book.turnover_two_way, "share a year", annual=True, needs_book=True
-)
-cost_drag = Metric("cost_drag", of_book.cost_drag, "share a year", annual=True, needs_book=True)
-avg_holdings = Metric("avg_holdings", of_book.avg_holdings, "count", needs_book=True)
-gross_sharpe = Metric("gross_sharpe", of_book.gross_sharpe, "ratio", annual=True, needs_book=True)
-psr = Metric("psr", _psr, "probability")
-min_track_record_years = Metric(
-    "min_track_record_years", _min_track_record_years, "years", annual=True
-)
+METRICS: dict[str, Metric] = {}
+"""Every metric by name, in the order of the summary."""
 
-METRICS: dict[str, Metric] = {
-    metric.name: metric
-    for metric in (
-        total_return,
-        cagr,
-        ann_volatility,
-        sharpe,
-        sortino,
-        calmar,
-        max_drawdown,
-        max_drawdown_duration,
-        ulcer_index,
-        skew,
-        kurtosis,
-        var_95,
-        cvar_95,
-        tail_ratio,
-        omega,
-        win_rate,
-        profit_factor,
-        best_day,
-        worst_day,
-        beta,
-        alpha,
-        r_squared,
-        tracking_error,
-        information_ratio,
-        up_capture,
-        down_capture,
-        turnover_one_way,
-        turnover_two_way,
-        cost_drag,
-        avg_holdings,
-        gross_sharpe,
-        psr,
-        min_track_record_years,
+
+def _listed(metric: Metric) -> Metric:
+    METRICS[metric.name] = metric
+    return metric
+
+
+# fmt: off
+total_return = _listed(Metric(
+    "total_return", "share", "Return", "Total return", of_path.total_return))
+cagr = _listed(Metric(
+    "cagr", "share a year", "Return", "Growth a year (CAGR)", of_path.cagr, annual=True))
+ann_volatility = _listed(Metric(
+    "ann_volatility", "share a year", "Risk", "Volatility a year",
+    of_path.ann_volatility, annual=True))
+sharpe = _listed(Metric(
+    "sharpe", "ratio", "Return for risk", "Sharpe ratio", of_path.sharpe, annual=True))
+sortino = _listed(Metric(
+    "sortino", "ratio", "Return for risk", "Sortino ratio", of_path.sortino, annual=True))
+calmar = _listed(Metric(
+    "calmar", "ratio", "Return for risk", "Calmar ratio", of_path.calmar, annual=True, last=True))
+max_drawdown = _listed(Metric(
+    "max_drawdown", "share", "Risk", "Maximum drawdown", of_path.max_drawdown))
+max_drawdown_duration = _listed(Metric(
+    "max_drawdown_duration", "periods", "Risk", "Longest drawdown, sessions",
+    of_path.max_drawdown_duration))
+ulcer_index = _listed(Metric("ulcer_index", "share", "Risk", "Ulcer index", of_path.ulcer_index))
+skew = _listed(Metric("skew", "ratio", "Risk", "Skewness", of_path.skew, last=True))
+kurtosis = _listed(Metric(
+    "kurtosis", "ratio", "Risk", "Excess kurtosis", of_path.kurtosis, last=True))
+var_95 = _listed(Metric(
+    "var_95", "share", "Risk", "Value at risk 95 %, daily", of_path.var_95, fine=True))
+cvar_95 = _listed(Metric(
+    "cvar_95", "share", "Risk", "Expected shortfall 95 %, daily", of_path.cvar_95, fine=True))
+tail_ratio = _listed(Metric(
+    "tail_ratio", "ratio", "Risk", "Tail ratio", of_path.tail_ratio, last=True))
+omega = _listed(Metric(
+    "omega", "ratio", "Return for risk", "Omega ratio", of_path.omega, last=True))
+win_rate = _listed(Metric(
+    "win_rate", "share", "Return", "Sessions that gained", of_path.win_rate, last=True))
+profit_factor = _listed(Metric(
+    "profit_factor", "ratio", "Return", "Profit factor", of_path.profit_factor, last=True))
+best_day = _listed(Metric("best_day", "share", "Return", "Best session", of_path.best_day))
+worst_day = _listed(Metric("worst_day", "share", "Return", "Worst session", of_path.worst_day))
+beta = _listed(Metric("beta", "ratio", ACTIVE, "Beta", of_path.beta))
+alpha = _listed(Metric("alpha", "share a year", ACTIVE, "Alpha a year", of_path.alpha, annual=True))
+r_squared = _listed(Metric("r_squared", "ratio", ACTIVE, "R squared", of_path.r_squared))
+tracking_error = _listed(Metric(
+    "tracking_error", "share a year", ACTIVE, "Tracking error a year",
+    of_path.tracking_error, annual=True))
+information_ratio = _listed(Metric(
+    "information_ratio", "ratio", ACTIVE, "Information ratio",
+    of_path.information_ratio, annual=True))
+up_capture = _listed(Metric("up_capture", "ratio", ACTIVE, "Up capture", of_path.up_capture))
+down_capture = _listed(Metric(
+    "down_capture", "ratio", ACTIVE, "Down capture", of_path.down_capture))
+turnover_one_way = _listed(Metric(
+    "turnover_one_way", "share a year", "Trading", "Turnover a year, one-way",
+    of_book.turnover_one_way, annual=True, needs_book=True))
+turnover_two_way = _listed(Metric(
+    "turnover_two_way", "share a year", "Trading", "Turnover a year, two-way",
+    of_book.turnover_two_way, annual=True, needs_book=True))
+cost_drag = _listed(Metric(
+    "cost_drag", "share a year", "Trading", "Cost drag a year",
+    of_book.cost_drag, annual=True, needs_book=True, fine=True))
+avg_holdings = _listed(Metric(
+    "avg_holdings", "count", "Trading", "Holdings, average", of_book.avg_holdings, needs_book=True))
+gross_sharpe = _listed(Metric(
+    "gross_sharpe", "ratio", "Return for risk", "Sharpe ratio before costs",
+    of_book.gross_sharpe, annual=True, needs_book=True))
+psr = _listed(Metric("psr", "probability", "Luck and search", "Probabilistic Sharpe ratio", _psr))
+min_track_record_years = _listed(Metric(
+    "min_track_record_years", "years", "Luck and search", "Minimum track record",
+    _min_track_record_years, annual=True, last=True))
+# fmt: on
+
+COUNTED: dict[str, Number] = {
+    number.name: number
+    for number in (
+        Number("dsr", "probability", "Luck and search", "Deflated Sharpe ratio"),
+        Number("pbo", "probability", "Luck and search", "Probability of overfitting"),
     )
 }
-"""Every metric by name, in the order of the summary."""
+"""The numbers that `summary` adds from a count of trials."""
 
 
 def metrics_of(
@@ -299,7 +242,7 @@ def _counted(backtest: Any, table: pd.DataFrame, seed: int, ledger: Ledger) -> p
     from tiltwise.evaluate.significance.selection import selection
 
     found = selection(run_of(backtest, table, seed=seed), ledger)
-    index = pd.Index(["dsr", "pbo"], name="metric")
+    index = pd.Index(list(COUNTED), name="metric")
     return pd.DataFrame({"value": [found.dsr, found.pbo]}, index=index).reindex(
         columns=["value", "low", "high"]
     )

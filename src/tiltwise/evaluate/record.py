@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tiltwise import __version__
 from tiltwise.ledger import Run
+from tiltwise.version import __version__
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -14,10 +14,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from tiltwise.kernels.arrays import Floats
+from tiltwise.market.cache import Cache
 from tiltwise.market.macro.vintages import KEPT, Vintages
 from tiltwise.market.market import Market
 from tiltwise.market.nodes import Nodes
-from tiltwise.market.panel import Cache, Panel
+from tiltwise.market.panel import Panel
 
 STYLES = ("noise", "mirror", "silence")
 GROUPS = ("prices", "volumes", "benchmark", "rates", "factors", "macro")

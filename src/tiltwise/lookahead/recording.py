@@ -4,8 +4,9 @@ import dataclasses
 from collections.abc import Callable, Hashable
 from typing import Any
 
+from tiltwise.market.cache import Cache
 from tiltwise.market.market import Market
-from tiltwise.market.panel import Cache, Panel
+from tiltwise.market.panel import Panel
 
 
 @dataclasses.dataclass(frozen=True)

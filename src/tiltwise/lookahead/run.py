@@ -18,8 +18,8 @@ from tiltwise.lookahead.recording import Recorder
 from tiltwise.lookahead.report import Finding
 from tiltwise.lookahead.strategies import Stepped
 from tiltwise.lookahead.subjects import Answer, Panelled, Subject, looks_like_weights
+from tiltwise.market.cache import Cache
 from tiltwise.market.market import Market
-from tiltwise.market.panel import Cache
 
 MOST_STEPS = 40  # cuts of a strategy: each costs about as much as three decisions
 SHARE_OF_LOOP = 0.2  # cuts of a strategy for each decision of a backtest

@@ -16,6 +16,7 @@ from tiltwise.errors import DataError, MissingData
 from tiltwise.kernels.arrays import Floats
 from tiltwise.market import panel as panels
 from tiltwise.market.assembly import assemble
+from tiltwise.market.cache import Cache
 from tiltwise.market.macro.vintages import Vintages
 from tiltwise.market.nodes import Arrays, Nodes, key_of
 from tiltwise.market.panel import Panel
@@ -89,20 +90,18 @@ class Market:
 
     @classmethod
     def open(cls, path: str | os.PathLike[str], **given: Any) -> "Market":
-        """Read a store folder, a wide CSV or Parquet file, or a long OHLCV table.
+        """Read a store, a wide CSV or Parquet file, a long OHLCV table, or another of `PROVIDERS`.
 
         `given` overrides arguments of `from_frames`, such as ``benchmark="SPY"``; ``macro`` may
         also be text, the files that `companions.read_macros` reads.
         """
-        from tiltwise.market import store
-        from tiltwise.market.readers import companions, files
+        from tiltwise.market.readers import companions, files, providers
 
         if isinstance(given.get("macro"), str | os.PathLike):
             text = os.fspath(given.pop("macro"))
             given |= companions.read_macros(text).given()
-        if store.is_store(path) and not given:
-            return store.Store(path).read()
-        frames = store.Store(path).read().frames() if store.is_store(path) else files.read(path)
+        found = providers.provider_of(os.fspath(path))
+        frames = found[0].read(found[1]) if found else files.read(path)
         try:
             return cls.from_frames(**{**frames, **given})
         except DataError as error:
@@ -338,7 +337,7 @@ class Market:
 
     def keeping(self, folder: str | os.PathLike[str]) -> "Market":
         """Return the same market with its nodes cached in `folder`."""
-        panel = dataclasses.replace(self._panel, nodes=Nodes(folder), cache=panels.Cache())
+        panel = dataclasses.replace(self._panel, nodes=Nodes(folder), cache=Cache())
         return Market(panel, self._first, self._stop)
 
     def frames(self) -> dict[str, Any]:

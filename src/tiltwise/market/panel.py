@@ -4,10 +4,8 @@ import dataclasses
 import functools
 import hashlib
 import json
-import threading
-from collections import OrderedDict
-from collections.abc import Callable, Hashable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,36 +14,13 @@ from numpy.typing import NDArray
 from tiltwise.calendar import Calendar
 from tiltwise.errors import DataError, MissingData
 from tiltwise.kernels.arrays import Floats
+from tiltwise.market.cache import Cache
+from tiltwise.market.macro.vintages import Vintages
 from tiltwise.market.nodes import Nodes
-
-if TYPE_CHECKING:
-    from tiltwise.market.macro.vintages import Vintages
 
 FIELDS = ("prices", "opens", "raw", "volumes")
 ALIVE_SESSIONS = 5
 RATE_DAYS = 92  #: for which the last cash rate holds: a quarterly one, published late
-
-
-class Cache:
-    """Least-recently-used results, shared by all cuts of one panel and by threads."""
-
-    def __init__(self, size: int = 512) -> None:
-        self._size = size
-        self._items: OrderedDict[Hashable, Any] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def get(self, key: Hashable, compute: Callable[[], Any]) -> Any:
-        """Return what is stored under `key`, computing it outside the lock if absent."""
-        with self._lock:
-            if key in self._items:
-                self._items.move_to_end(key)
-                return self._items[key]
-        value = compute()
-        with self._lock:
-            self._items[key] = value
-            while len(self._items) > self._size:
-                self._items.popitem(last=False)
-        return value
 
 
 def freeze(values: Any) -> Floats:
@@ -83,7 +58,7 @@ class Panel:
     factors: pd.DataFrame | None = None
     macro: pd.DataFrame | None = None
     sectors: Mapping[str, str] | None = None
-    vintages: "Vintages | None" = None
+    vintages: Vintages | None = None
     cache: Cache = dataclasses.field(default_factory=Cache)
     nodes: Nodes = dataclasses.field(default_factory=Nodes)
 

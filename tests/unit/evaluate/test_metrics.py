@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from typing import get_args
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,7 @@ from hypothesis.extra import numpy as hnp
 
 from tiltwise.errors import DataError
 from tiltwise.evaluate import metrics
+from tiltwise.evaluate.metric import Group, Unit
 from tiltwise.evaluate.metrics import METRICS, metrics_of, summary
 from tiltwise.evaluate.returns import active, path, periods_in_year
 from tiltwise.evaluate.significance.inference import psr
@@ -346,6 +348,10 @@ def test_table_is_complete() -> None:
         assert metric.name == name
         assert metric.definition.endswith(".")
         assert getattr(metrics, name) is metric
+        assert callable(metric.function)
+        assert metric.label
+        assert metric.unit in get_args(Unit)
+        assert metric.group in get_args(Group)
 
 
 # --- laws

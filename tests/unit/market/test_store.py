@@ -8,10 +8,11 @@ import pandas as pd
 import pytest
 
 from tiltwise.errors import DataError, MissingData
-from tiltwise.market import store as stores
 from tiltwise.market.macro import fred_md
 from tiltwise.market.market import Market
-from tiltwise.market.store import Store, is_store
+from tiltwise.market.readers import store_folder
+from tiltwise.market.readers.store_folder import is_store
+from tiltwise.market.store import FRAMES, Store
 
 DATES = pd.bdate_range("2024-03-04", periods=12, unit="ns", name="date")
 
@@ -85,7 +86,7 @@ def test_fields_that_are_absent_stay_absent(tmp_path: Path, changes: dict[str, A
     Store(tmp_path).write(written)
     assert Store(tmp_path).read() == written
     fields = {line["field"] for line in Store(tmp_path).manifest()["parts"]}
-    assert fields == set(stores.FRAMES) - set(changes)
+    assert fields == set(FRAMES) - set(changes)
 
 
 def test_a_cut_is_stored_as_what_it_shows(tmp_path: Path) -> None:
@@ -148,17 +149,17 @@ def test_a_reader_follows_a_writer_that_overtakes_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     Store(tmp_path).write(market())
-    manifest = Store.manifest
+    manifest = store_folder.manifest
     calls = []
 
-    def overtaken(self: Store) -> dict[str, Any]:
-        found = manifest(self)
+    def overtaken(path: Path) -> dict[str, Any]:
+        found = manifest(path)
         calls.append(found)
         if len(calls) == 1:
             Store(tmp_path).write(market(5))
         return found
 
-    monkeypatch.setattr(Store, "manifest", overtaken)
+    monkeypatch.setattr(store_folder, "manifest", overtaken)
     assert Store(tmp_path).read() == market(5)
 
 

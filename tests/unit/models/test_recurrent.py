@@ -10,12 +10,11 @@ import pytest
 from tiltwise.errors import DataError, MissingData, StrategyError
 from tiltwise.models.forecasters import recurrent_keras
 from tiltwise.models.forecasters.contract import Scaling
-from tiltwise.models.forecasters.recurrent import (
+from tiltwise.models.forecasters.recurrent import Recurrent, RecurrentForecast
+from tiltwise.models.forecasters.recurrent_network import (
     PUBLISHED,
     SMALL,
     Architecture,
-    Recurrent,
-    RecurrentForecast,
     forward,
     layers,
     shapes,

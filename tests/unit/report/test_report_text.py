@@ -33,17 +33,19 @@ def test_slug():
     assert text.slug("Sweeps of doubt: 1 & 2") == "sweeps-of-doubt-1-2"
 
 
-def test_every_metric_of_the_summary_has_a_label_and_a_unit_that_fits():
-    """The report's table of labels may not fall behind `evaluate`."""
+def test_a_line_of_the_table_is_all_that_a_report_needs(monkeypatch):
+    """Label, heading and format of a metric come from the table of `evaluate`."""
+    from tiltwise.evaluate.metric import Metric
     from tiltwise.evaluate.metrics import METRICS
+    from tiltwise.kernels.path_metrics import worst_day
 
-    shares = {"share", "fine"}
-    for name, metric in METRICS.items():
-        label, unit = next(group[name] for group in metrics.GROUPS.values() if name in group)
-        assert label
-        assert (unit in shares) == metric.unit.startswith("share"), name
-        if not metric.unit.startswith("share"):
-            assert unit == metric.unit, name
+    added = Metric("deepest", "share", "Return", "Deepest session", worst_day, fine=True)
+    monkeypatch.setitem(METRICS, "deepest", added)
+    assert metrics.label("deepest") == "Deepest session"
+    assert metrics.show("deepest", 0.01234) == metrics.percent(0.01234, 2)
+    assert metrics.grouped(["deepest", "win_rate", "cagr"]) == {
+        "Return": ["cagr", "deepest", "win_rate"]  # the last line of the summary, not of the group
+    }
 
 
 def test_unknown_metrics_are_shown_under_other():

@@ -8,8 +8,8 @@ import pandas as pd
 from tiltwise.claims.engine.card import Card
 from tiltwise.claims.engine.folds import Fold, calendar_folds
 from tiltwise.errors import MissingData
+from tiltwise.market.cache import Cache
 from tiltwise.market.market import Market
-from tiltwise.market.panel import Cache
 
 MEAN = "MEAN"
 

@@ -101,17 +101,18 @@ def data_revisions(
 
 def quality_of(path: str, calendar: str) -> "QualityReport":
     """Return the quality report of a store, file or sample."""
-    from tiltwise.market import quality, sample, store
+    from tiltwise.market import quality, sample
     from tiltwise.market.market import Market
-    from tiltwise.market.readers import files
+    from tiltwise.market.readers import files, store_folder
+    from tiltwise.market.store import Store
 
     kind, _, rest = path.partition(":")
     if kind == "sample" and rest:
         return quality.quality(sample.frames(rest), calendar=calendar)
     if kind == "synthetic" and rest.isdigit():
         return quality.quality(Market.synthetic(int(rest)), calendar=calendar)
-    if store.is_store(path):
-        return quality.quality(store.Store(path).read(), calendar=calendar)
+    if store_folder.is_store(path):
+        return quality.quality(Store(path).read(), calendar=calendar)
     return quality.quality(files.read(path, check=False), calendar=calendar)
 
 

@@ -10,9 +10,9 @@ from typing import Annotated, Any
 
 import typer
 
-from tiltwise import __version__
 from tiltwise.cli import console
 from tiltwise.cli.options import Json, Quiet
+from tiltwise.version import __version__
 
 EXTRAS = {
     "research": ("arch", "optuna", "skfolio", "sklearn", "statsmodels", "xgboost"),

@@ -18,7 +18,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from tiltwise.kernels.arrays import Floats
-from tiltwise.market.panel import Cache
+from tiltwise.market.cache import Cache
 
 Integers = NDArray[np.int64]
 Note = tuple[int, str]  #: the day (ns) from which a remark is known, and the remark

@@ -11,7 +11,13 @@ import numpy as np
 
 from tiltwise.kernels.arrays import Floats
 from tiltwise.models.forecasters.contract import peer
-from tiltwise.models.forecasters.recurrent import SLOPE, TINY, Architecture, Weights, forward
+from tiltwise.models.forecasters.recurrent_network import (
+    SLOPE,
+    TINY,
+    Architecture,
+    Weights,
+    forward,
+)
 from tiltwise.models.forecasters.stopping import Stopping
 
 NETWORKS = 2  #: compiled networks kept

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import pandas as pd
 
+from tiltwise.evaluate.metrics import METRICS
 from tiltwise.report.components import series
 from tiltwise.report.components.text import escape, number, percent
 from tiltwise.report.run import metrics
@@ -63,8 +64,6 @@ def metric_table(summary: pd.DataFrame, ci: float) -> str:
 
 def _definitions(summary: pd.DataFrame) -> str:
     """What each metric means, in the words of the function that computed it."""
-    from tiltwise.evaluate.metrics import METRICS  # compiles kernels: only when a page is made
-
     terms = "".join(
         f"<div><dt>{escape(metrics.label(name))}</dt>"
         f"<dd>{escape(METRICS[name].definition)} <code>{escape(name)}</code></dd></div>"

@@ -2,87 +2,36 @@
 
 import math
 from collections.abc import Iterable
-from typing import Literal
+from typing import get_args
 
+from tiltwise.evaluate.metric import Group, Number
+from tiltwise.evaluate.metrics import COUNTED, METRICS
 from tiltwise.report.components.text import GAP, number, percent
-
-Unit = Literal["share", "fine", "ratio", "periods", "years", "count", "probability"]
-
-GROUPS: dict[str, dict[str, tuple[str, Unit]]] = {
-    "Return": {
-        "total_return": ("Total return", "share"),
-        "cagr": ("Growth a year (CAGR)", "share"),
-        "best_day": ("Best session", "share"),
-        "worst_day": ("Worst session", "share"),
-        "win_rate": ("Sessions that gained", "share"),
-        "profit_factor": ("Profit factor", "ratio"),
-    },
-    "Risk": {
-        "ann_volatility": ("Volatility a year", "share"),
-        "max_drawdown": ("Maximum drawdown", "share"),
-        "max_drawdown_duration": ("Longest drawdown, sessions", "periods"),
-        "ulcer_index": ("Ulcer index", "share"),
-        "var_95": ("Value at risk 95 %, daily", "fine"),
-        "cvar_95": ("Expected shortfall 95 %, daily", "fine"),
-        "skew": ("Skewness", "ratio"),
-        "kurtosis": ("Excess kurtosis", "ratio"),
-        "tail_ratio": ("Tail ratio", "ratio"),
-    },
-    "Return for risk": {
-        "sharpe": ("Sharpe ratio", "ratio"),
-        "sortino": ("Sortino ratio", "ratio"),
-        "gross_sharpe": ("Sharpe ratio before costs", "ratio"),
-        "calmar": ("Calmar ratio", "ratio"),
-        "omega": ("Omega ratio", "ratio"),
-    },
-    "Against the benchmark": {
-        "beta": ("Beta", "ratio"),
-        "alpha": ("Alpha a year", "share"),
-        "r_squared": ("R squared", "ratio"),
-        "tracking_error": ("Tracking error a year", "share"),
-        "information_ratio": ("Information ratio", "ratio"),
-        "up_capture": ("Up capture", "ratio"),
-        "down_capture": ("Down capture", "ratio"),
-    },
-    "Trading": {
-        "turnover_one_way": ("Turnover a year, one-way", "share"),
-        "turnover_two_way": ("Turnover a year, two-way", "share"),
-        "cost_drag": ("Cost drag a year", "fine"),
-        "avg_holdings": ("Holdings, average", "count"),
-    },
-    "Luck and search": {
-        "psr": ("Probabilistic Sharpe ratio", "probability"),
-        "dsr": ("Deflated Sharpe ratio", "probability"),
-        "pbo": ("Probability of overfitting", "probability"),
-        "min_track_record_years": ("Minimum track record", "years"),
-    },
-}
-"""Known metrics by group: label and unit. Others are shown under the heading "Other" as ratios."""
 
 
 def grouped(names: Iterable[str]) -> dict[str, list[str]]:
-    """The given metrics by group, in the order of `GROUPS`; empty groups are left out."""
+    """The given metrics by group, in the order of `Group`; empty groups are left out."""
     left = list(dict.fromkeys(names))
-    groups = {title: [name for name in known if name in left] for title, known in GROUPS.items()}
-    placed = {name for members in groups.values() for name in members}
-    groups["Other"] = [name for name in left if name not in placed]
+    known = sorted((n for n in map(_number, left) if n is not None), key=_place)
+    groups = {title: [n.name for n in known if n.group == title] for title in get_args(Group)}
+    groups["Other"] = [name for name in left if _number(name) is None]
     return {title: members for title, members in groups.items() if members}
 
 
 def label(name: str) -> str:
     """Name of a metric as a reader sees it."""
-    known = _lookup(name)
-    return known[0] if known else name.replace("_", " ").capitalize()
+    known = _number(name)
+    return known.label if known else name.replace("_", " ").capitalize()
 
 
 def show(name: str, value: float) -> str:
     """Value of a metric in its unit."""
-    known = _lookup(name)
-    unit = known[1] if known else "ratio"
-    if unit == "share":
-        return percent(value, 1 if abs(value) < 10.0 else 0)
-    if unit == "fine":
+    known = _number(name)
+    unit = known.unit if known else "ratio"
+    if known and known.fine:
         return percent(value, 2)
+    if unit in ("share", "share a year"):
+        return percent(value, 1 if abs(value) < 10.0 else 0)
     if unit == "periods":
         return number(value, 0)
     if unit in ("years", "count"):
@@ -91,5 +40,10 @@ def show(name: str, value: float) -> str:
     return number(value, 3 if unit == "probability" else 2)
 
 
-def _lookup(name: str) -> tuple[str, Unit] | None:
-    return next((known[name] for known in GROUPS.values() if name in known), None)
+def _number(name: str) -> Number | None:
+    return METRICS.get(name) or COUNTED.get(name)
+
+
+def _place(known: Number) -> tuple[bool, int]:
+    """Place within a group: that of the summary, those marked last behind the others."""
+    return known.last, [*METRICS, *COUNTED].index(known.name)
