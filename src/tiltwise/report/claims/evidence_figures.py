@@ -19,20 +19,20 @@ POINTS = 2500
 COMPONENTS = 10
 """Components that a scree plot shows at most."""
 CONTRAST = 1.7
-"""Colours reach this multiple of the largest number, so that text stays legible on all of them."""
+"""End of the colour scale over the largest number; keeps text legible on every colour."""
 COLORS = (SERIES[0], SERIES[6], SERIES[2])
 
 
 def scree(record: Record, reference: str) -> Figure:
-    """Shares of variance by component, mean and range over the training windows."""
+    """Scree plot: variance share by component, mean and range over the training windows."""
     sets = {"Sectors": record}
     if "with_market" in record:
         sets[f"With {reference}"] = record["with_market"]
     traces: list[Trace] = []
     choices = []
-    for name, found in sets.items():
+    for name, panel in sets.items():
         first = len(traces)
-        traces += _scree(found)
+        traces += _scree(panel)
         choices.append(Choice(name, {}, tuple(range(first, len(traces)))))
     windows, k = record["windows"], record["factors"]
     first_window = percent(windows[0]["cumulative"][k - 1], 2)
@@ -82,16 +82,19 @@ def _span(middle: pd.Series, low: pd.Series, high: pd.Series) -> dict[str, Any]:
 
 
 def quantiles(record: Mapping[str, Sequence[Sequence[float]]], shapes: Record) -> Figure:
-    """Observed against normal quantiles of standardised residuals, by kind of residual."""
+    """Q-Q plot of standardised residuals against a normal, by kind of residual."""
     traces: list[Trace] = []
     choices = []
-    for name, (normal, seen) in record.items():
+    for name, (normal, observed) in record.items():
         ends = [normal[0], normal[-1]]
         rule = line(values(ends), ends, "Normal", "@muted", width=1.2, dash="dash")
-        traces += [_dots(normal, seen, f"{name.capitalize()} PCA"), {**rule, "hoverinfo": "skip"}]
+        traces += [
+            _dots(normal, observed, f"{name.capitalize()} PCA"),
+            {**rule, "hoverinfo": "skip"},
+        ]
         choices.append(Choice(name.capitalize(), {}, (len(traces) - 2, len(traces) - 1)))
     lead = next(iter(record))
-    told = shapes[lead]["pooled"]
+    pooled = shapes[lead]["pooled"]
     farthest = max(abs(record[lead][1][0]), abs(record[lead][1][-1]))
     return Figure(
         key="quantiles",
@@ -102,10 +105,10 @@ def quantiles(record: Mapping[str, Sequence[Sequence[float]]], shapes: Record) -
             "yaxis": {"title": {"text": "Residual, standard deviations"}, "zeroline": True},
             "hovermode": "closest",
         },
-        alt=f"The largest of {number(told['values'], 0)} {lead} residuals lies "
+        alt=f"The largest of {number(pooled['values'], 0)} {lead} residuals lies "
         f"{number(farthest, 1)} standard deviations out; excess kurtosis "
-        f"{number(told['excess_kurtosis'], 1)}.",
-        caption=f"{number(told['values'], 0)} {lead} residuals, each over its asset's standard "
+        f"{number(pooled['excess_kurtosis'], 1)}.",
+        caption=f"{number(pooled['values'], 0)} {lead} residuals, each over its asset's standard "
         f"deviation; all extremes are drawn, the middle is thinned. A normal would lie on the "
         f"line; these reach {number(farthest, 1)} deviations.",
         height=330,
@@ -143,7 +146,7 @@ def lags(records: Sequence[Record]) -> Figure:
         "hovertemplate": "%{y:.4f}",
     }
     clear = [r for r in records if r["low"] > 0.0 or r["high"] < 0.0]
-    told = ", ".join(str(r["lag"]) for r in clear) or "none"
+    clear_lags = ", ".join(str(r["lag"]) for r in clear) or "none"
     first = records[0]
     return Figure(
         key="lags",
@@ -155,16 +158,16 @@ def lags(records: Sequence[Record]) -> Figure:
         },
         alt=f"Mean rank correlation {number(first['value'], 3)} one session later, interval "
         f"{number(first['low'], 3)} to {number(first['high'], 3)}; intervals without zero at lags: "
-        f"{told}.",
+        f"{clear_lags}.",
         caption="Mean daily rank correlation, across assets, of today's fixed-PCA residual with "
         "the return of one later session; bars are 90 % intervals. Above zero is momentum, below "
-        f"is reversal. Intervals without zero at lags: {told}.",
+        f"is reversal. Intervals without zero at lags: {clear_lags}.",
         height=300,
     )
 
 
 def heatmap(cells: Sequence[Record], variant: str, title: str, largest: float) -> Figure:
-    """Sharpe ratios of a grid of noises, drawn on the ratio of the two; one trace a signal."""
+    """Heat map of Sharpe ratios by noise and noise ratio; one trace a signal."""
     own = [c for c in cells if c["variant"] == variant]
     signals = list(dict.fromkeys(c["signal"] for c in own))
     ratios = sorted({c["ratio"]: c["half_life"] for c in own}.items())

@@ -67,14 +67,14 @@ RATIOS = frozenset(
 )
 COUNTS = frozenset({"windows", "embargo", "grown_100"})
 FINE = frozenset({"mae"})
-"""Shares so small that a tenth of a percent hides a difference."""
+"""Shares shown with two decimals of a percent."""
 POINTS = 2500
 """Sessions above which a path is thinned before it is drawn."""
 MOST_TRIALS = 200
 
 
 def show(metric: str, value: float) -> str:
-    """A number in the unit of its metric."""
+    """Value in the unit of its metric."""
     if metric in COUNTS:
         return number(value, 0)
     return number(value) if metric in RATIOS else percent(value, 2 if metric in FINE else 1)
@@ -88,7 +88,7 @@ def span(metric: str, low: float, high: float) -> str:
 
 
 def waterfall(system: str, record: Record) -> Figure:
-    """Dots from the published number down to the corrected one, with their intervals."""
+    """Waterfall from the published number to the corrected one, with 90 % intervals."""
     steps = record["steps"]
     metrics = list(steps[0]["numbers"])
     traces: list[Trace] = []
@@ -122,32 +122,32 @@ def _ticks(metric: str) -> str:
 
 
 def _fall(steps: Sequence[Record], metric: str) -> list[Trace]:
-    """Dashed line at the published number, and the dots."""
-    found = [step["numbers"][metric] for step in steps]
+    """Traces of one metric: dashed line at the published number, dots with intervals."""
+    estimates = [step["numbers"][metric] for step in steps]
     labels = [step["label"] for step in steps]
-    told = [
+    hover = [
         f"<b>{plot_text(step['label'])}</b> {show(metric, e['value'])}"
         + (f"<br>{span(metric, e['low'], e['high'])}" if math.isfinite(e["low"]) else "")
-        for step, e in zip(steps, found, strict=True)
+        for step, e in zip(steps, estimates, strict=True)
     ]
-    rule = _rule(found[0]["value"], labels, METRICS[metric], "@muted", "dash")
+    rule = _rule(estimates[0]["value"], labels, METRICS[metric], "@muted", "dash")
     rule["showlegend"] = False
     colors = ["@muted", "@loss", *["@gross"] * (len(steps) - 3), "@accent"]
     dots: Trace = {
         "type": "scatter",
         "mode": "markers",
-        "x": values(e["value"] for e in found),
+        "x": values(e["value"] for e in estimates),
         "y": labels,
         "name": METRICS[metric],
-        "text": told,
+        "text": hover,
         "hovertemplate": "%{text}<extra></extra>",
         "showlegend": False,
         "marker": {"color": colors, "size": 9, "line": {"width": 0}},
         "error_x": {
             "type": "data",
             "symmetric": False,
-            "array": values(e["high"] - e["value"] for e in found),
-            "arrayminus": values(e["value"] - e["low"] for e in found),
+            "array": values(e["high"] - e["value"] for e in estimates),
+            "arrayminus": values(e["value"] - e["low"] for e in estimates),
             "color": "@zero",
             "thickness": 2,
             "width": 0,
@@ -176,7 +176,7 @@ def _fall_alt(steps: Sequence[Record], metric: str) -> str:
 
 
 def grid(system: str, record: Record, years: float) -> Figure:
-    """Sharpe ratio of every cell of a grid, by signal, against luck."""
+    """Sharpe ratios of the cells of a grid, by signal, and the expected best without skill."""
     cells, ceiling = record["cells"], record["ceiling"]
     labels = list(dict.fromkeys(cell["label"] for cell in cells))
     signals = list(dict.fromkeys(cell["signal"] for cell in cells))
@@ -208,7 +208,7 @@ def grid(system: str, record: Record, years: float) -> Figure:
 
 def _dots(cells: Sequence[Record], name: str, color: str) -> Trace:
     ringed = [bool(cell["claims"]) for cell in cells]
-    told = [
+    hover = [
         f"<b>{plot_text(c['label'])}, {plot_text(name)}</b><br>Sharpe ratio "
         f"{number(c['points']['sharpe'])}, total return {percent(c['points']['total_return'])}"
         for c in cells
@@ -219,7 +219,7 @@ def _dots(cells: Sequence[Record], name: str, color: str) -> Trace:
         "x": values(cell["points"]["sharpe"] for cell in cells),
         "y": [cell["label"] for cell in cells],
         "name": plot_text(name.capitalize()),
-        "text": told,
+        "text": hover,
         "hovertemplate": "%{text}<extra></extra>",
         "line": {"color": color, "width": 0},
         "marker": {
@@ -232,7 +232,7 @@ def _dots(cells: Sequence[Record], name: str, color: str) -> Trace:
 
 
 def luck(system: str, card: Record) -> Figure:
-    """Sharpe ratio that the best of N shows without skill, with the claims at their N."""
+    """Expected best Sharpe ratio of N rules without skill, and the claims at their N."""
     years, grids = card["years"], {g["id"]: g for g in card["grids"]}
     counts = sorted({round(1.12**k) for k in range(int(math.log(MOST_TRIALS, 1.12)) + 2)})
     curve = line(

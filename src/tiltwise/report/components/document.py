@@ -1,4 +1,4 @@
-"""One HTML file from sections: markup, style, data and the Plotly bundle, nothing fetched."""
+"""HTML document of a page: markup, style, data and the Plotly bundle in one file."""
 
 import json
 from collections.abc import Iterable, Sequence

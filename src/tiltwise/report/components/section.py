@@ -1,4 +1,4 @@
-"""What a page is made of: sections of text, tables and figures, in any number and order."""
+"""Parts of a page: sections of text, tables and figures, in any number and order."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -22,10 +22,10 @@ class Choice:
 
 @dataclass(frozen=True)
 class Figure:
-    """A Plotly figure and the words around it. All texts are plain and are escaped by the page.
+    """Plotly figure with title, caption and alternative text, all plain and escaped by the page.
 
-    `key` is unique in a page and made of ``a-z 0-9 -``. `alt` says in one sentence what a reader
-    who cannot see the plot should know. Colours are roles of `tiltwise.report.components.theme`.
+    `key` is unique in a page and made of ``a-z 0-9 -``. `alt` describes the plot in one sentence
+    for readers who cannot see it. Colours are roles of `tiltwise.report.components.theme`.
     Texts inside `data` pass through `tiltwise.report.components.text.plot_text`, since Plotly reads
     them as markup.
     """

@@ -1,4 +1,4 @@
-"""Figures of factor regimes: when they were, what they are made of, what a cost of jumping does."""
+"""Figures of factor regimes: states through time, feature weights, centroids, jump penalties."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -21,7 +21,7 @@ CALM, STRESS = 0, 1
 
 
 def ribbons(active: pd.DataFrame, states: Mapping[str, pd.DataFrame]) -> Figure:
-    """Cumulative active return of each factor above its known regimes, one row for each case.
+    """Cumulative active return of each factor above its filtered regimes, one row for each case.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ def ribbons(active: pd.DataFrame, states: Mapping[str, pd.DataFrame]) -> Figure:
         choices.append(Choice(factor, {}, (len(traces), len(traces) + 1)))
         traces += [curve, _ribbon(table)]
     cases = list(next(iter(states.values())).columns)
-    told = "; ".join(
+    shares = "; ".join(
         f"{factor} {percent(float(table[cases[0]].mean()), 0)}" for factor, table in states.items()
     )
     return Figure(
@@ -50,10 +50,10 @@ def ribbons(active: pd.DataFrame, states: Mapping[str, pd.DataFrame]) -> Figure:
             "yaxis": {"domain": [0.3, 1.0], "tickformat": ",.0%", "zeroline": True},
             "yaxis2": {"domain": [0.0, 0.24], "type": "category", "showgrid": False},
         },
-        alt=f"Share of sessions known as stress, {cases[0]}: {told}.",
+        alt=f"Share of sessions known as stress, {cases[0]}: {shares}.",
         caption="Above: sum of daily returns less the market's. Below, a row for each case: "
         "stress is filled, as known after each close and before any later one. "
-        f"Share of sessions in stress, {cases[0]}: {told}.",
+        f"Share of sessions in stress, {cases[0]}: {shares}.",
         height=400,
         choices=tuple(choices),
     )
@@ -81,7 +81,7 @@ def _ribbon(table: pd.DataFrame) -> Trace:
 
 
 def importance(weights: pd.DataFrame) -> Figure:
-    """Share of each feature's weight (feature x factor), at the last fit."""
+    """Heat map of feature weights as shares (feature x factor), last fit."""
     shares = weights / weights.sum()
     shown = shares.iloc[::-1]
     means = shares.mean(axis=1)
@@ -133,7 +133,7 @@ def centroids(centers: Mapping[str, pd.DataFrame]) -> Figure:
             mark = {"color": color, "size": 9}
             traces.append(_points(values(shown[state]), names, label, mark, "%{y}: %{x:.2f}"))
     apart = {f: (t[STRESS] - t[CALM]).abs().idxmax() for f, t in centers.items()}
-    told = "; ".join(f"{factor} {feature}" for factor, feature in apart.items())
+    farthest = "; ".join(f"{factor} {feature}" for factor, feature in apart.items())
     rows = max(map(len, centers.values()))
     return Figure(
         key="centroids",
@@ -144,9 +144,9 @@ def centroids(centers: Mapping[str, pd.DataFrame]) -> Figure:
             "yaxis": {"type": "category", "showgrid": True},
             "hovermode": "closest",
         },
-        alt=f"States lie farthest apart in: {told}.",
+        alt=f"States lie farthest apart in: {farthest}.",
         caption="Mean of each scaled feature in the sessions of each state, last fit. Farthest "
-        f"apart: {told}.",
+        f"apart: {farthest}.",
         height=120 + 20 * rows,
         wide=False,
         choices=tuple(choices),
@@ -166,7 +166,7 @@ def _points(x: list[Any], y: list[Any], name: str, marker: Mapping[str, Any], fo
 
 
 def sweep(table: pd.DataFrame, key: str, title: str, caption: str, form: str = ".2f") -> Figure:
-    """Lines of a measure over costs of jumping (cost x factor), and their mean."""
+    """Lines of a measure by jump penalty (cost x factor), and their mean."""
     x = [float(cost) for cost in table.index]
     traces = [
         _marked(line(x, table[name], str(name), color, width=1.3, form=form))
@@ -201,12 +201,12 @@ def _marked(trace: Trace) -> Trace:
 def sensitivity(table: pd.DataFrame, factor: str) -> Figure:
     """Sharpe ratio of one factor's strategy with its interval (cost, kept) x value, low, high."""
     traces = []
-    kept = sorted(set(table.index.get_level_values("kept")))
-    for n, (many, color) in enumerate(zip(kept, colors(len(kept)), strict=True)):
-        part = table.xs(many, level="kept")
-        # Points of one cost stand beside each other, so that their intervals can be told apart.
-        x = [float(cost) * 1.06 ** (n - (len(kept) - 1) / 2) for cost in part.index]
-        trace = _marked(line(values(x), part["sharpe"], f"{many:g} features", color, width=1.0))
+    sizes = sorted(set(table.index.get_level_values("kept")))
+    for n, (size, color) in enumerate(zip(sizes, colors(len(sizes)), strict=True)):
+        part = table.xs(size, level="kept")
+        # Points of one cost are set apart, so that their intervals do not overlap.
+        x = [float(cost) * 1.06 ** (n - (len(sizes) - 1) / 2) for cost in part.index]
+        trace = _marked(line(values(x), part["sharpe"], f"{size:g} features", color, width=1.0))
         trace["error_y"] = {
             "type": "data",
             "symmetric": False,
@@ -220,7 +220,7 @@ def sensitivity(table: pd.DataFrame, factor: str) -> Figure:
     costs = [float(c) for c in sorted(set(table.index.get_level_values("cost")))]
     sure = int(((table["low"] > 0.0) | (table["high"] < 0.0)).sum())
     least, most = table["sharpe"].min(), table["sharpe"].max()
-    told = (
+    summary = (
         f"Between {number(least)} and {number(most)} over {len(table)} settings; {sure} intervals "
         "leave out zero"
     )
@@ -232,8 +232,8 @@ def sensitivity(table: pd.DataFrame, factor: str) -> Figure:
             "xaxis": {"type": "log", "title": {"text": "Cost of a jump"}, "tickvals": costs},
             "yaxis": {"zeroline": True},
         },
-        alt=f"{told}.",
-        caption=f"Long-short {factor} against the market, net; bars are 90 % intervals. {told}.",
+        alt=f"{summary}.",
+        caption=f"Long-short {factor} against the market, net; bars are 90 % intervals. {summary}.",
         height=320,
         wide=False,
     )
@@ -248,13 +248,13 @@ def growth(returns: pd.DataFrame) -> Figure:
         rows = series.thin(path.to_numpy(), POINTS)
         traces.append(line(dates(path.index[rows]), path.iloc[rows], name, color, form=".3f"))
         ends.append(f"{name} {number(float(path.iloc[-1]))}")
-    told = ", ".join(ends)
+    values_at_end = ", ".join(ends)
     return Figure(
         key="singles",
         title="Each factor long or short by its regime",
         data=tuple(traces),
         layout={"xaxis": DATE_AXIS, "yaxis": {"minor": {"showgrid": False}}},
-        alt=f"One unit became: {told}.",
+        alt=f"One unit became: {values_at_end}.",
         caption="Growth of one unit, net of costs; no cash rate.",
         height=340,
     )

@@ -1,4 +1,4 @@
-"""How each metric of a summary is named, grouped and formatted."""
+"""Labels, groups and number formats of the metrics of a summary."""
 
 import math
 from collections.abc import Iterable
@@ -61,7 +61,7 @@ GROUPS: dict[str, dict[str, tuple[str, Unit]]] = {
 
 
 def grouped(names: Iterable[str]) -> dict[str, list[str]]:
-    """The given metrics by group, in the order of `GROUPS`; empty groups are left out."""
+    """Metrics by group, in the order of `GROUPS`; empty groups are left out."""
     left = list(dict.fromkeys(names))
     groups = {title: [name for name in known if name in left] for title, known in GROUPS.items()}
     placed = {name for members in groups.values() for name in members}
@@ -70,7 +70,7 @@ def grouped(names: Iterable[str]) -> dict[str, list[str]]:
 
 
 def label(name: str) -> str:
-    """Name of a metric as a reader sees it."""
+    """Label of a metric on the page."""
     known = _lookup(name)
     return known[0] if known else name.replace("_", " ").capitalize()
 
