@@ -1,4 +1,4 @@
-"""The page says in words what its record holds."""
+"""Evidence page: texts, tables and figures follow from the record."""
 
 import copy
 import re

@@ -1,4 +1,4 @@
-"""Numbers and names as a reader sees them, and the table of metric labels."""
+"""Formatting of numbers and texts, and the table of metric labels."""
 
 import math
 
@@ -34,7 +34,7 @@ def test_slug():
 
 
 def test_every_metric_of_the_summary_has_a_label_and_a_unit_that_fits():
-    """The report's table of labels may not fall behind `evaluate`."""
+    """Every metric of `evaluate` has a label in the report."""
     from tiltwise.evaluate.metrics import METRICS
 
     shares = {"share", "fine"}

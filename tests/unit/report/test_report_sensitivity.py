@@ -1,4 +1,4 @@
-"""The sections of doubt: every number shown is in the evidence, in words and in the drawing."""
+"""Sections on sensitivity, simple rules and trials: texts and figures follow from the results."""
 
 import dataclasses
 import math
