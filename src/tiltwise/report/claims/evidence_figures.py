@@ -5,17 +5,13 @@ from typing import Any
 
 import pandas as pd
 
-from tiltwise.report.components import series
 from tiltwise.report.components.section import Choice, Figure, Trace
 from tiltwise.report.components.text import number, percent, plot_text
 from tiltwise.report.components.theme import SERIES
-from tiltwise.report.components.traces import bars, dates, line, values
-from tiltwise.report.run.holdings_figures import DATE_AXIS
+from tiltwise.report.components.traces import DATE_AXIS, bars, line, thinned_line, values, whiskers
 
 Record = Mapping[str, Any]
 
-POINTS = 2500
-"""Sessions above which a path is thinned before it is drawn."""
 COMPONENTS = 10
 """Components that a scree plot shows at most."""
 CONTRAST = 1.7
@@ -64,21 +60,10 @@ def _scree(record: Record) -> list[Trace]:
     added["mode"] = "lines+markers"
     added["marker"] = {"color": "@accent", "size": 6}
     for trace, table in ((single, shares), (added, whole)):
-        trace["error_y"] = _span(table.mean(), table.min(), table.max())
+        bounds = zip(table.mean(), table.min(), table.max(), strict=True)
+        trace["error_y"] = whiskers(bounds, "@zero", 1.5, 3)
     rule = line(x, [record["claimed"]] * len(x), "Claimed", "@muted", width=1, dash="dash")
     return [single, added, {**rule, "hoverinfo": "skip"}]
-
-
-def _span(middle: pd.Series, low: pd.Series, high: pd.Series) -> dict[str, Any]:
-    return {
-        "type": "data",
-        "symmetric": False,
-        "array": values(high - middle),
-        "arrayminus": values(middle - low),
-        "color": "@zero",
-        "thickness": 1.5,
-        "width": 3,
-    }
 
 
 def quantiles(record: Mapping[str, Sequence[Sequence[float]]], shapes: Record) -> Figure:
@@ -132,17 +117,16 @@ def _dots(x: Sequence[float], y: Sequence[float], name: str) -> Trace:
 
 def lags(records: Sequence[Record]) -> Figure:
     """Rank correlation of residuals with later returns, by lag."""
-    middle, low, high = (pd.Series([r[k] for r in records]) for k in ("value", "low", "high"))
     x = [str(r["lag"]) for r in records]
     dots = {
         "type": "scatter",
         "mode": "markers",
         "x": x,
-        "y": values(middle),
+        "y": values(r["value"] for r in records),
         "name": "Rank correlation",
         "showlegend": False,
         "marker": {"color": "@accent", "size": 9},
-        "error_y": {**_span(middle, low, high), "thickness": 2, "width": 0},
+        "error_y": whiskers(((r["value"], r["low"], r["high"]) for r in records), "@zero", 2),
         "hovertemplate": "%{y:.4f}",
     }
     clear = [r for r in records if r["low"] > 0.0 or r["high"] < 0.0]
@@ -245,13 +229,11 @@ def growth(paths: Mapping[str, pd.Series]) -> Figure:
     """Growth of one unit: as written dotted, corrected in the same colour, and the market."""
     traces = []
     for n, (name, path) in enumerate(paths.items()):
-        rows = series.thin(path.to_numpy(dtype=float), POINTS)
         market = n == len(paths) - 1
         written = not market and n % 2 == 0
         color = "@benchmark" if market else COLORS[n // 2 % len(COLORS)]
         look = {"dash": "dot", "width": 1.3} if written else {"width": 1.8}
-        x = dates(path.index[rows])
-        traces.append(line(x, path.iloc[rows], name, color, form=".3f", **look))
+        traces.append(thinned_line(path, name, color, form=".3f", **look))
     ends = ", ".join(f"{name} {number(float(path.iloc[-1]))}" for name, path in paths.items())
     return Figure(
         key="growth",

@@ -7,12 +7,10 @@ from typing import Any
 import pandas as pd
 
 from tiltwise.evaluate.significance.overfitting import noise_ceiling
-from tiltwise.report.components import series
 from tiltwise.report.components.section import Choice, Figure, Trace
 from tiltwise.report.components.text import number, percent, plot_text, slug
 from tiltwise.report.components.theme import SERIES
-from tiltwise.report.components.traces import dates, line, values
-from tiltwise.report.run.holdings_figures import DATE_AXIS
+from tiltwise.report.components.traces import DATE_AXIS, line, thinned_line, values, whiskers
 
 Record = Mapping[str, Any]
 
@@ -68,8 +66,6 @@ RATIOS = frozenset(
 COUNTS = frozenset({"windows", "embargo", "grown_100"})
 FINE = frozenset({"mae"})
 """Shares shown with two decimals of a percent."""
-POINTS = 2500
-"""Sessions above which a path is thinned before it is drawn."""
 MOST_TRIALS = 200
 
 
@@ -143,15 +139,7 @@ def _fall(steps: Sequence[Record], metric: str) -> list[Trace]:
         "hovertemplate": "%{text}<extra></extra>",
         "showlegend": False,
         "marker": {"color": colors, "size": 9, "line": {"width": 0}},
-        "error_x": {
-            "type": "data",
-            "symmetric": False,
-            "array": values(e["high"] - e["value"] for e in estimates),
-            "arrayminus": values(e["value"] - e["low"] for e in estimates),
-            "color": "@zero",
-            "thickness": 2,
-            "width": 0,
-        },
+        "error_x": whiskers(((e["value"], e["low"], e["high"]) for e in estimates), "@zero", 2),
     }
     return [rule, dots]
 
@@ -314,10 +302,9 @@ def growth(system: str, paths: Mapping[str, pd.Series]) -> Figure:
     traces = []
     colors = [SERIES[n] for n in (6, 8, 7, 1, 9, 2)]
     for n, (name, path) in enumerate(paths.items()):
-        rows = series.thin(path.to_numpy(dtype=float), POINTS)
         last = n == len(paths) - 1
         color = "@benchmark" if last else colors[n % len(colors)]
-        traces.append(line(dates(path.index[rows]), path.iloc[rows], name, color, form=".3f"))
+        traces.append(thinned_line(path, name, color, form=".3f"))
     ends = ", ".join(f"{name} {number(float(path.iloc[-1]))}" for name, path in paths.items())
     return Figure(
         key=slug(f"{system}-growth"),

@@ -9,9 +9,8 @@ import pandas as pd
 
 from tiltwise.report.components.section import Choice, Figure, Trace
 from tiltwise.report.components.text import number, percent
-from tiltwise.report.components.traces import dates, line, values
+from tiltwise.report.components.traces import DATE_AXIS, dates, line, values
 from tiltwise.report.regimes.figures import CALM, STRESS, colors
-from tiltwise.report.run.holdings_figures import DATE_AXIS
 
 STATES = ((CALM, "Calm", "@gain"), (STRESS, "Stress", "@loss"))
 DOTS = 900

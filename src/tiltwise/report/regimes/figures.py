@@ -9,11 +9,8 @@ from tiltwise.report.components import series
 from tiltwise.report.components.section import Choice, Figure, Trace
 from tiltwise.report.components.text import number, percent, plot_text
 from tiltwise.report.components.theme import SERIES
-from tiltwise.report.components.traces import dates, line, values
-from tiltwise.report.run.holdings_figures import DATE_AXIS
+from tiltwise.report.components.traces import DATE_AXIS, dates, line, thinned_line, values, whiskers
 
-POINTS = 2500
-"""Sessions above which a path is thinned before it is drawn."""
 ROW_BLOCK = 1500
 """Columns of a ribbon at most; a column in stress has a session in stress."""
 
@@ -32,9 +29,7 @@ def ribbons(active: pd.DataFrame, states: Mapping[str, pd.DataFrame]) -> Figure:
     choices = []
     for factor, table in states.items():
         path = active[factor].reindex(table.index).fillna(0.0).cumsum()
-        rows = series.thin(path.to_numpy(), POINTS)
-        x = dates(path.index[rows])
-        curve = line(x, path.iloc[rows], f"{factor} less market", "@accent", form=".1%", width=1.8)
+        curve = thinned_line(path, f"{factor} less market", "@accent", form=".1%", width=1.8)
         choices.append(Choice(factor, {}, (len(traces), len(traces) + 1)))
         traces += [curve, _ribbon(table)]
     cases = list(next(iter(states.values())).columns)
@@ -207,15 +202,8 @@ def sensitivity(table: pd.DataFrame, factor: str) -> Figure:
         # Points of one cost are set apart, so that their intervals do not overlap.
         x = [float(cost) * 1.06 ** (n - (len(sizes) - 1) / 2) for cost in part.index]
         trace = _marked(line(values(x), part["sharpe"], f"{size:g} features", color, width=1.0))
-        trace["error_y"] = {
-            "type": "data",
-            "symmetric": False,
-            "array": values(part["high"] - part["sharpe"]),
-            "arrayminus": values(part["sharpe"] - part["low"]),
-            "color": color,
-            "thickness": 1.4,
-            "width": 0,
-        }
+        bounds = zip(part["sharpe"], part["low"], part["high"], strict=True)
+        trace["error_y"] = whiskers(bounds, color, 1.4)
         traces.append(trace)
     costs = [float(c) for c in sorted(set(table.index.get_level_values("cost")))]
     sure = int(((table["low"] > 0.0) | (table["high"] < 0.0)).sum())
@@ -245,8 +233,7 @@ def growth(returns: pd.DataFrame) -> Figure:
     ends: list[str] = []
     for name, color in zip(returns.columns, colors(returns.shape[1]), strict=True):
         path = series.growth(returns[name].dropna())
-        rows = series.thin(path.to_numpy(), POINTS)
-        traces.append(line(dates(path.index[rows]), path.iloc[rows], name, color, form=".3f"))
+        traces.append(thinned_line(path, name, color, form=".3f"))
         ends.append(f"{name} {number(float(path.iloc[-1]))}")
     values_at_end = ", ".join(ends)
     return Figure(

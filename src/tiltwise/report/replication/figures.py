@@ -6,11 +6,8 @@ from tiltwise.report.components import series
 from tiltwise.report.components.section import Choice, Figure, Trace
 from tiltwise.report.components.text import NONE, number, percent, plot_text
 from tiltwise.report.components.theme import SERIES
-from tiltwise.report.components.traces import bars, dates, line, values
-from tiltwise.report.run.holdings_figures import DATE_AXIS
+from tiltwise.report.components.traces import DATE_AXIS, POINTS, bars, dates, line, values
 
-POINTS = 2500
-"""Sessions above which a path is thinned before it is drawn."""
 PERCENT = {"tickformat": ",.0%"}
 
 

@@ -8,7 +8,7 @@ from tiltwise.report.components import series
 from tiltwise.report.components.section import Figure, Trace
 from tiltwise.report.components.text import number, percent
 from tiltwise.report.components.theme import SERIES
-from tiltwise.report.components.traces import area, bars, dates, line
+from tiltwise.report.components.traces import DATE_AXIS, area, bars, dates, line
 
 ROWS = 1200
 """Sessions above which stacked weights are drawn at even steps."""
@@ -26,8 +26,6 @@ _ZERO = {
     "line": {"color": "@page", "width": 2},
 }
 """Gap between the longs and the shorts of a stack."""
-
-DATE_AXIS = {"type": "date", "hoverformat": "%d %b %Y"}
 
 
 def weights(held: pd.DataFrame) -> Figure:

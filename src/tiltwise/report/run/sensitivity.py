@@ -8,7 +8,7 @@ import numpy as np
 
 from tiltwise.report.components.section import Figure, Section, Trace
 from tiltwise.report.components.text import escape, number, plot_text
-from tiltwise.report.components.traces import bars, line, values
+from tiltwise.report.components.traces import bars, line, values, whiskers
 from tiltwise.report.run import sensitivity_text
 from tiltwise.report.run.sensitivity_text import FigureText
 
@@ -212,15 +212,7 @@ def _dots(
             "symbol": symbol,
             "line": {"width": 2, "color": color},
         },
-        "error_y": {
-            "type": "data",
-            "symmetric": False,
-            "array": values(p.high - p.sharpe for p in points),
-            "arrayminus": values(p.sharpe - p.low for p in points),
-            "color": color,
-            "thickness": 1.3,
-            "width": 0,
-        },
+        "error_y": whiskers(((p.sharpe, p.low, p.high) for p in points), color, 1.3),
     }
 
 

@@ -13,13 +13,10 @@ from tiltwise.report.components.document import document
 from tiltwise.report.components.section import Choice, Figure, Section, Trace
 from tiltwise.report.components.text import NONE, escape, number, percent, plot_text
 from tiltwise.report.components.theme import SERIES, sheet
-from tiltwise.report.components.traces import dates, line
-from tiltwise.report.run.holdings_figures import DATE_AXIS
+from tiltwise.report.components.traces import DATE_AXIS, POINTS, dates, line
 from tiltwise.research.lineup import EQUAL, HELD
 from tiltwise.research.systems import Systems
 
-POINTS = 2500
-"""Sessions above which a path is thinned before it is drawn."""
 SHARES = ("cagr", "ann_volatility", "max_drawdown", "tracking_error")
 OWN = {
     "cagr": "CAGR",
