@@ -134,7 +134,7 @@ def lags(records: Sequence[Record]) -> Figure:
     first = records[0]
     return Figure(
         key="lags",
-        title="What a residual foretells",
+        title="Rank correlation of residuals with later returns",
         data=(dots,),
         layout={
             "xaxis": {"type": "category", "title": {"text": "Sessions later"}},

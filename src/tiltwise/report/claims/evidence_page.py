@@ -26,7 +26,7 @@ def render(record: Record) -> str:
     """One HTML file; the same record gives the same bytes."""
     footer = (
         "<p>This page is one file and fetches nothing. Every number on it was computed from the "
-        "files beside it. Plots: plotly.js, MIT licence.</p>"
+        "files in its folder. Plots: plotly.js, MIT licence.</p>"
     )
     sections = [
         Section("Three questions", html="".join(map(_answer, record["answers"]))),
@@ -55,7 +55,7 @@ def _header(record: Record) -> str:
     warned = f'<ul class="notes" aria-label="Notes">{notes}</ul>' if notes else ""
     return (
         f'<header><p class="recipe">Evidence</p><h1>{TITLE}</h1><p class="subtitle">What its '
-        "source asked, answered on walk-forward tests, with an interval each.</p>"
+        "source claims, measured on walk-forward tests, with an interval each.</p>"
         f"{tables.facts(facts)}{warned}"
         f'<dl class="tiles" aria-label="Key numbers">{"".join(_tiles(record))}</dl></header>'
     )
@@ -84,7 +84,7 @@ def _tiles(record: Record) -> list[str]:
         tiles.append(tables.tile(label, _show(lead), (_span(lead), answer["answer"]), drawing))
     for best in (b for b in record["best"] if b["variant"] in ("first", "head")):
         label = f"Best of {best['cells']}"
-        luck = (f"luck alone: {number(best['ceiling'])}", VARIANTS[best["variant"]])
+        luck = (f"no skill: {number(best['ceiling'])}", VARIANTS[best["variant"]])
         tiles.append(tables.tile(label, number(best["sharpe"]), luck))
     return tiles
 
@@ -135,7 +135,7 @@ def _factors(record: Record) -> Section:
     lead = (
         f"“More than {percent(scree['claimed'], 0)} with {scree['factors']} factors” {verdict} in "
         f"every training window: the smallest share is {percent(scree['smallest'])}, and the "
-        f"window that needs most needs {scree['fewest']}. Excess kurtosis of what is left: "
+        f"window that needs most needs {scree['fewest']}. Excess kurtosis of the residuals: "
         f"{number(shapes['fixed']['pooled']['excess_kurtosis'], 1)}."
     )
     return Section(
@@ -157,7 +157,8 @@ def _noises(record: Record) -> Section:
         figures.heatmap(cells, "corrected-set", "Corrected", largest),
     )
     return Section(
-        "Two noises, one ratio",
+        "Noise ratios",
+        anchor="two-noises-one-ratio",
         lead=_ratio_lead(record["ratios"]),
         figures=maps,
         after=evidence_tables.ratios(record["ratios"]),
@@ -198,7 +199,7 @@ def _strategies(record: Record) -> Section:
         "Static and adaptive",
         lead="Fixed, rolling and filtered loadings side by side, each with both signals.",
         html=f"{evidence_tables.comparison(record['results'])}"
-        f'<div class="luck"><h3>The best, beside luck</h3><ul>{items}</ul></div>',
+        f'<div class="luck"><h3>The best, and the best without skill</h3><ul>{items}</ul></div>',
         figures=(figures.growth(record["growth"]),),
     )
 
@@ -219,7 +220,7 @@ def _rules() -> str:
         "or from the window before it. Intervals are those of a stationary block bootstrap over "
         "test sessions; of a difference of Sharpe ratios, from its HAC error.</p>"
         "<p>A rank correlation is that of today's residuals, across assets, with returns of a "
-        "later session. Residuals are made of the same closes as the next return, so noise in a "
+        "later session. Residuals use the same closes as the next return, so noise in a "
         "close looks like reversal; the row with a session's delay leaves that noise out.</p>"
         "<p>Value at risk and expected shortfall are daily, at 95&nbsp;%. Turnover is two-way, a "
         "session. Costs are the year's sum, as a share of capital.</p>"

@@ -244,7 +244,7 @@ def luck(system: str, card: Record) -> Figure:
     trials = max((row["trials"] for row in card["rows"]), default=1)
     return Figure(
         key=slug(f"{system}-luck"),
-        title="What luck alone would show",
+        title="Expected best without skill",
         data=(curve, *marks),
         layout={
             "xaxis": {
@@ -258,7 +258,7 @@ def luck(system: str, card: Record) -> Figure:
         alt=f"The best of N unrelated rules without skill shows in {_years(years)} a "
         f"Sharpe ratio of {ceilings} configurations.",
         caption=f"Expected best annual Sharpe ratio of N unrelated rules without skill in "
-        f"{_years(years)}. Claims stand at the size of the grid they were picked from, "
+        f"{_years(years)}. Claims are at the size of the grid they were picked from, "
         f"corrected ones at the {trials} trials counted in the ledger.",
         height=320,
         wide=True,

@@ -12,20 +12,20 @@ from tiltwise.report.claims.figures import METRICS, show, span
 from tiltwise.report.components import tables
 from tiltwise.report.components.document import document
 from tiltwise.report.components.section import Section
-from tiltwise.report.components.text import NONE, escape, number, percent
+from tiltwise.report.components.text import NONE, escape, number, percent, slug
 from tiltwise.report.components.theme import sheet
 
 Record = Mapping[str, Any]
 
-RULES = """<p><b>Reproduced</b> asks whether the source's own arithmetic, defects included, gives
+RULES = """<p><b>Reproduced</b>: the source's own arithmetic, defects included, gives
 the source's number on the source's assets and period, within the tolerance of the claim card.</p>
-<p><b>Survives</b> asks the corrected variant. A boast of money made survives if its 90&nbsp;%
+<p><b>Survives</b> is judged on the corrected variant. A claim of profit survives if its 90&nbsp;%
 interval lies above zero and its deflated Sharpe ratio reaches 95&nbsp;%. An advantage of one rule
 over another survives if its interval lies above zero. Any other number survives if the corrected
 interval holds it.</p>
 <p>On substitutes for the source's assets, and on a shorter period, numbers are shown but nothing is
-called reproduced. Where a source names no data, only what follows from arithmetic can be told. The
-deflated Sharpe ratio counts every trial that the ledger holds of the same
+called reproduced. Where a source names no data, only what follows from arithmetic can be
+tested. The deflated Sharpe ratio counts every trial that the ledger holds of the same
 recipe and assets. A cell that the source leaves open is its best one.</p>
 <p class="disclaimer">For research only. Not investment advice. The results are hypothetical: they
 were computed on past prices, and no such trades were made.</p>"""
@@ -37,7 +37,7 @@ def render(cards: Sequence[Record]) -> str:
     for card in cards:
         prefix = f"{card['system'].replace('_', ' ').capitalize()}: " if len(cards) > 1 else ""
         sections += _sections(card, prefix)
-    sections.append(Section("How it is judged", html=RULES))
+    sections.append(Section("Verdict rules", html=RULES, anchor="how-it-is-judged"))
     footer = (
         "<p>This page is one file and fetches nothing. Every number but the claimed ones was "
         "computed. Plots: plotly.js, MIT licence.</p>"
@@ -87,7 +87,9 @@ def _tiles(cards: Sequence[Record], rows: Sequence[Record]) -> list[str]:
         tiles.append(tables.tile("Best Sharpe claimed", number(best["claimed"]), details))
     ceilings = [g["ceiling"] for card in cards for g in card["grids"]]
     tiles.append(
-        tables.tile("Luck alone", number(max(ceilings)), ("best of the largest grid,", "no skill"))
+        tables.tile(
+            "Noise ceiling", number(max(ceilings)), ("best of the largest grid,", "no skill")
+        )
     )
     tiles.append(
         tables.tile("Trials counted", str(trials), (f"{tried} cells of grids", "and every step"))
@@ -97,7 +99,7 @@ def _tiles(cards: Sequence[Record], rows: Sequence[Record]) -> list[str]:
 
 def _boasts(rows: Sequence[Record]) -> str:
     known = [r["survives"] for r in rows if r["skill"] and r["survives"] is not None]
-    return f"{sum(known)} of {len(known)} boasts of skill"
+    return f"{sum(known)} of {len(known)} claims of skill"
 
 
 def _share(label: str, verdicts: Sequence[bool | None], more: str = "") -> str:
@@ -121,12 +123,13 @@ def _sections(card: Record, prefix: str) -> list[Section]:
         "step called one simulator on, every number comes from the same simulator.",
     )
     grids = Section(
-        f"{prefix}All that was tried",
+        f"{prefix}All trials",
+        anchor=slug(f"{prefix}All that was tried"),
         figures=(
             *(figures.grid(system, g, card["years"]) for g in card["grids"] if g["cells"]),
             figures.luck(system, card),
         ),
-        lead="A result picked from a grid must be seen beside the rest of it.",
+        lead="A result picked from a grid is shown with the rest of the grid.",
     )
     folds = Section(f"{prefix}Folds", html=_fold_table(card), lead=_fold_lead(card))
     simple = Section(

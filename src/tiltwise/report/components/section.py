@@ -45,7 +45,8 @@ class Figure:
 class Section:
     """A part of the page under one heading: lead, then `html`, then figures, then `after`.
 
-    `title` and `lead` are plain text. `html` and `after` are trusted markup: whoever makes them
+    `title` and `lead` are plain text; `anchor` is the identifier of the heading, by default a slug
+    of the title. `html` and `after` are trusted markup: whoever makes them
     has escaped what came from outside.
     """
 
@@ -54,3 +55,4 @@ class Section:
     figures: tuple[Figure, ...] = ()
     lead: str = ""
     after: str = ""
+    anchor: str = ""

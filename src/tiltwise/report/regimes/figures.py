@@ -101,7 +101,7 @@ def importance(weights: pd.DataFrame) -> Figure:
     }
     return Figure(
         key="importance",
-        title="Which features tell the regime",
+        title="Feature weights",
         data=(heat,),
         layout={
             "xaxis": {"type": "category", "showline": False, "ticks": ""},
@@ -132,7 +132,7 @@ def centroids(centers: Mapping[str, pd.DataFrame]) -> Figure:
     rows = max(map(len, centers.values()))
     return Figure(
         key="centroids",
-        title="What calm and stress look like",
+        title="Centroids of calm and stress",
         data=tuple(traces),
         layout={
             "xaxis": {"zeroline": True, "showgrid": True, "title": {"text": "Scaled feature"}},

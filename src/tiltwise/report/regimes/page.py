@@ -72,14 +72,16 @@ def render(study: RegimeEvidence) -> str:
     sections = [
         Section("Regimes", figures=(figures.ribbons(study.active, study.states),)),
         Section(
-            "What tells them",
+            "Features and centroids",
+            anchor="what-tells-them",
             figures=(figures.importance(study.weights), figures.centroids(study.centers)),
         ),
         _crises(study),
         _singles(study),
         _costs(study),
         Section(
-            "What they rest on",
+            "Diagnostics",
+            anchor="what-they-rest-on",
             figures=(
                 diagnostics.losses(study.losses),
                 diagnostics.conditions(study.conditions),
@@ -248,7 +250,7 @@ def _costs(study: RegimeEvidence) -> Section:
     return Section(
         "Cost of a jump",
         lead=f"More cost, fewer shifts: the mean fell in {falls} of {len(mean) - 1} steps of the "
-        "grid. The Sharpe ratios show what choosing the cost by them would be choosing among.",
+        "grid. The Sharpe ratios show the range that a choice of the cost by them selects from.",
         figures=(
             figures.sweep(shifts, "shifts", "Shifts a year by cost", SHIFTS),
             figures.sweep(sharpes, "sharpes", "Sharpe ratio by cost", SHARPE),
@@ -268,8 +270,8 @@ def _rules() -> str:
         "<p>The placebo trades the same positions at other times, rotated by a year or more: its p "
         "is the share of rotations that do as well. Rotations are spaced by how long positions "
         "last, so a slow strategy has few of them and no small p.</p>"
-        "<p>Events are named with hindsight and choose nothing. Best-of-many numbers are not "
-        "corrected here.</p>"
+        "<p>Events are named with hindsight and are used for no choice. Best-of-many numbers are "
+        "not corrected here.</p>"
         '<p class="disclaimer">For research only. Not investment advice. The results are '
         "hypothetical: they were computed on past prices, and no such trades were made.</p>"
     )

@@ -26,7 +26,7 @@ DRAWN = (
 )
 """Tables that `render` needs."""
 STYLES = ("claims", "evidence", "replication")
-BOOKS = "How the books came about, month by month"
+BOOKS = "Solver status of the monthly books"
 REGRESSION = "Constrained regression on all assets, by sessions fitted"
 TARGET = (0.02, 0.04)
 
@@ -46,23 +46,28 @@ def render(
         _path(stored, benchmark),
         _held(stored),
         Section(
-            "What told it so",
+            "Classifier",
             figures=_classifier_figures(stored),
             after=_skill(stored["classifier"]),
+            anchor="what-told-it-so",
         ),
         Section(
-            "What could be had",
+            "Feasible targets",
+            anchor="what-could-be-had",
             html=table(stored["targets"], "Published targets", "targets"),
             figures=(own.frontier(stored["frontier"], *TARGET),),
             after=table(stored["frontier"], "By number of holdings allowed")
             + table(stored["windows"], REGRESSION),
         ),
         Section(
-            "Beside it",
-            html=table(stored["metrics"], "The replica and its rivals, after costs", "rivals"),
+            "Baselines",
+            anchor="beside-it",
+            html=table(stored["metrics"], "The replica and its baselines, after costs", "rivals"),
             after=table(stored["risk"].T, "Momentum risk") + _notes(stored["notes"]),
         ),
-        Section("What it chose from", html=table(stored["listed"], "Funds", "funds")),
+        Section(
+            "Universe", html=table(stored["listed"], "Funds", "funds"), anchor="what-it-chose-from"
+        ),
         Section(
             "Monitoring",
             html=table(
@@ -88,7 +93,8 @@ def _path(stored: Mapping[str, pd.DataFrame], benchmark: str) -> Section:
         [benchmark],
     )
     return Section(
-        "How close it came",
+        "Tracking",
+        anchor="how-close-it-came",
         figures=(
             figures.growth(daily["net"], daily["gross"], base, benchmark),
             own.rolling(stored["rolling"]),
@@ -103,7 +109,8 @@ def _held(stored: Mapping[str, pd.DataFrame]) -> Section:
     parts = stored["attribution"]
     caption = "Active return by part: a year, and linked over the whole period"
     return Section(
-        "What it held",
+        "Holdings",
+        anchor="what-it-held",
         figures=(
             holdings_figures.weights(stored["held"]),
             holdings_figures.concentration(stored["held"]),

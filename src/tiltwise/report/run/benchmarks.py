@@ -7,7 +7,7 @@ from tiltwise.evaluate.active import NUMBERS
 from tiltwise.evaluate.fees import words
 from tiltwise.report.components import tables
 from tiltwise.report.components.section import Section
-from tiltwise.report.components.text import escape, number, percent
+from tiltwise.report.components.text import escape, number, percent, slug
 
 if TYPE_CHECKING:
     from tiltwise.research.robustness.benchmarks import Benchmarks
@@ -78,7 +78,7 @@ def hurdle(benchmarks: "Benchmarks") -> Section:
         )
     ]
     head = ("Book", "Sharpe ratio", "90 % interval", "Volatility a year")
-    table = tables.table(head, rows, "The two books that a run has to beat", "plain")
+    table = tables.table(head, rows, "Benchmark and equal weights", "plain")
     p = f"p = {number(books.sharpe_p, 3)}" if math.isfinite(books.sharpe_p) else "nothing to test"
     lead = (
         f"Sharpe ratio of {market} less that of {equal}: {number(books.sharpe, signed=True)} "
@@ -88,7 +88,8 @@ def hurdle(benchmarks: "Benchmarks") -> Section:
     )
     note = "The test of the difference is that of Ledoit and Wolf (2008); intervals are 90 %."
     after = f'<p class="aside">{escape(note)}</p>'
-    return Section(f"Hurdle: {market} or {equal}", table, (), lead, after)
+    title, anchor = f"{market} and equal weights", slug(f"Hurdle: {market} or {equal}")
+    return Section(title, table, (), lead, after, anchor)
 
 
 def fees(benchmarks: "Benchmarks") -> Section:

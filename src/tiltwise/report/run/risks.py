@@ -16,16 +16,16 @@ if TYPE_CHECKING:
 
 RUIN = "ruin"
 NOTE = (
-    "Limits are conventions, printed so that they can be argued with. Intervals are 90 %. A month "
+    "Limits are conventions. Intervals are 90 %. A month "
     "that returns -100 % or less is ruin. Margin is called where equity falls below 25 % of the "
-    "longs and 30 % of the shorts. Correlation in the worst months is set beside what normal "
+    "longs and 30 % of the shorts. Correlation in the worst months is compared with what normal "
     "returns of one constant covariance show when their worst months are chosen in the same way."
 )
 
 
 def section(register: "Register") -> Section:
     """Return the section: ruin in words, the register, and style loadings where known."""
-    head = ("Risk", "What stands for it", "Value", "90 % interval", "Held against", "Verdict")
+    head = ("Risk", "Measure", "Value", "90 % interval", "Limit", "Verdict")
     rows, last = [], ""
     for reading in register.readings:
         rows.append([_risk(reading.risk, last), *_cells(reading)])
@@ -46,8 +46,7 @@ def lead(register: "Register") -> str:
     lost = f"{counts[RUIN]} of ruin, " if counts[RUIN] else ""
     return (
         f"{total}{lost}{counts['watch']} beyond their limit, {counts['within']} within it, "
-        f"{counts['told']} without a limit, and {counts['limitation']} that say what was not "
-        "measured."
+        f"{counts['told']} without a limit, and {counts['limitation']} not measured."
     )
 
 
@@ -67,12 +66,12 @@ def styles(exposure: "Style") -> str:
     head = ("Style", "Loading", "90 % interval", "", "t", "p", "Made of")
     names = map(str, exposure.table.index[1:])
     rows = [[escape(name), *_loading(exposure, name, number)] for name in names]
-    rows.append(["left, a year", *_loading(exposure, "alpha", percent)])
+    rows.append(["alpha, a year", *_loading(exposure, "alpha", percent)])
     caption = f"Excess return by style: {exposure.source}"
     note = (
         f"{exposure.rows} sessions, {exposure.since} to {exposure.until}; the styles explain "
         f"{percent(exposure.r2, 0)} of the variance. Standard errors are those of Newey and West "
-        f"with {exposure.lags} lags. A loading says what moved together, not why."
+        f"with {exposure.lags} lags. A loading measures co-movement, not cause."
     )
     return tables.table(head, rows, caption, "styles") + f'<p class="aside">{escape(note)}</p>'
 

@@ -39,8 +39,8 @@ def section(robustness: "Robustness") -> Section:
     drawn = [draw(curve, own, span) for curve, draw in curves if curve is not None]
     if robustness.rotation is not None:
         drawn.append(_rotation(robustness.rotation))
-    lead = sensitivity_text.LEAD if drawn else "No assumption could be moved."
-    return Section("Doubt", "", tuple(drawn), lead, _notes(robustness))
+    lead = sensitivity_text.LEAD if drawn else "No assumption could be varied."
+    return Section("Sensitivity", "", tuple(drawn), lead, _notes(robustness), anchor="doubt")
 
 
 def _delay(curve: "Curve", own: float, span: Range) -> Figure:
@@ -83,7 +83,7 @@ def _end(end: float, last: float, sharpe: float) -> list[Trace]:
         "textposition": "top right" if end < 0.8 * last else "top left",
         "textfont": {"color": "@loss", "size": 12},
         "marker": {"color": "@loss", "size": 9, "symbol": "diamond", "line": {"width": 0}},
-        "hovertemplate": "nothing is left at %{x:.1f} bps<extra></extra>",
+        "hovertemplate": "break-even at %{x:.1f} bps<extra></extra>",
         "showlegend": False,
     }
     if end <= last:

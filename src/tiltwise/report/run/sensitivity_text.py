@@ -11,9 +11,9 @@ if TYPE_CHECKING:
     from tiltwise.research.robustness.sensitivity import CostCurve, Curve
 
 LEAD = (
-    "One assumption is moved at a time. Dots are annual Sharpe ratios after costs, bars their 90 % "
-    "intervals, and the dotted line is the run as it is. Upright scales are alike, but for delay 0 "
-    "and high costs where they go beyond. Nothing is chosen here, so none of it is a trial."
+    "One assumption varies at a time. Dots are annual Sharpe ratios after costs, bars their 90 % "
+    "intervals; the dotted line is the run itself. Vertical scales are equal, except where delay 0 "
+    "or high costs exceed them. No setting is selected here, so none of these counts as a trial."
 )
 SLIGHT = 0.1
 """Difference of Sharpe ratios treated as none."""
@@ -39,24 +39,24 @@ def delay(curve: "Curve") -> FigureText:
     change = f"from {number(first.sharpe)} at {_sessions(first)} to {number(last.sharpe)} at"
     change += f" {_sessions(last)}"
     if first.sharpe <= 0.0:
-        sentences.append(f"No delay that can be traded leaves a reward ({change}).")
+        sentences.append(f"No tradable delay has a positive Sharpe ratio ({change}).")
     elif last.sharpe <= 0.0:
-        sentences.append(f"All of it rests on acting at once: it goes {change}.")
+        sentences.append(f"The result depends on immediate fills: it goes {change}.")
     elif last.sharpe < first.sharpe - SLIGHT:
-        sentences.append(f"Waiting costs {number(first.sharpe - last.sharpe)}: it goes {change}.")
+        sentences.append(f"Delay costs {number(first.sharpe - last.sharpe)}: it goes {change}.")
     else:
-        sentences.append(f"It does not need quick fills: it goes {change}.")
+        sentences.append(f"It does not depend on fast fills: it goes {change}.")
     return FigureText(alt, " ".join([*sentences, "Filled at closes."]))
 
 
 def _ahead(ahead: "Point", first: "Point") -> str:
     gap = ahead.sharpe - first.sharpe
-    text = f"Delay 0 (open circle) earns the returns it was decided on, {number(ahead.sharpe)}"
+    text = f"Delay 0 (open circle) looks ahead and cannot be traded; its {number(ahead.sharpe)} is"
     if gap > max(SLIGHT, 0.5 * abs(first.sharpe)):
-        return f"{text}: no money could, and it is {number(gap)} above the first delay that can."
+        return f"{text} {number(gap)} above the first tradable delay."
     if gap < -SLIGHT:
-        return f"{text}: no money could, and it is {number(-gap)} below the first delay that can."
-    return f"{text}: no money could, and here it would hardly help ({number(gap, signed=True)})."
+        return f"{text} {number(-gap)} below the first tradable delay."
+    return f"{text} close to the first tradable delay ({number(gap, signed=True)})."
 
 
 def cost(curve: "CostCurve") -> FigureText:
@@ -69,12 +69,12 @@ def cost(curve: "CostCurve") -> FigureText:
     alt = f"Sharpe ratio by cost per side, {span}."
     if curve.break_even is not None:
         end = number(curve.break_even, 1 if curve.break_even < 100 else 0)
-        alt += f" Nothing is left at {end} bps."
-        text = f"It falls {span}; at {end} bps per side nothing is left."
+        alt += f" Break-even at {end} bps."
+        text = f"It falls {span}; the break-even is {end} bps per side."
     elif first.mean <= 0.0:
-        text = f"There is nothing for costs to eat: it goes {span}."
+        text = f"The mean is not positive before costs: it goes {span}."
     else:
-        text = f"It goes {span}; no cost below 900 bps eats it up."
+        text = f"It goes {span}; the break-even is not below 900 bps."
     turns = f"The book is turned over {number(first.turnover, 1)} times a year (two-way)."
     return FigureText(alt, f"{text} {turns} Impact, borrow and financing stay as given.")
 
@@ -85,11 +85,13 @@ def fill(curve: "Curve") -> FigureText:
     ratios = [point.sharpe for point in curve.points]
     spread = max(ratios) - min(ratios)
     if spread <= SLIGHT:
-        text = f"Where orders fill hardly matters: {number(spread)} between best and worst."
+        text = f"The fill price hardly matters: {number(spread)} between best and worst."
     else:
         best = max(curve.points, key=lambda point: point.sharpe)
-        text = f"Where orders fill is worth {number(spread)}; best at the {_plain(best)}."
-    return FigureText(alt, f"{text} The close that was decided on is the optimistic convention.")
+        text = f"The fill price changes it by {number(spread)}; best at the {_plain(best)}."
+    return FigureText(
+        alt, f"{text} A fill at the close of the decision is the optimistic convention."
+    )
 
 
 def start(curve: "Curve") -> FigureText:
@@ -101,10 +103,10 @@ def start(curve: "Curve") -> FigureText:
         f"{len(ratios)} starts within {number(curve.points[-1].setting, 0)} sessions, measured on "
     )
     text += f"the sessions that all share: {number(low)} to {number(high)}"
-    luck = "luck of the start does not explain the result"
+    remark = "the start date does not explain the result"
     if high - low > SLIGHT:
-        luck = f"the luck of the start is worth up to {number(high - low)}"
-    return FigureText(alt, f"{text}; {luck}.")
+        remark = f"the start date changes it by up to {number(high - low)}"
+    return FigureText(alt, f"{text}; {remark}.")
 
 
 def rotation(placebo: "Placebo") -> FigureText:
@@ -115,16 +117,16 @@ def rotation(placebo: "Placebo") -> FigureText:
         f"Sharpe ratios of {total} rotations of the decisions; the real one, "
         f"{number(placebo.real)}, is reached by {beaten} of them, p = {number(placebo.p_value, 3)}."
     )
-    text = f"The same decisions, made a year or more too early or too late: {beaten} of {total} "
+    text = f"The same decisions, shifted in time by a year or more: {beaten} of {total} "
     text += f"rotations did as well as this run (p = {number(placebo.p_value, 3)}). "
     floor = 1.0 / (1 + total)
     if placebo.p_value <= 0.05:
-        text += "The timing of its decisions is more than luck"
-        text += "." if placebo.real > 0.0 else ", but costs and losses leave nothing of it."
+        text += "The timing of its decisions is significant at 5 %"
+        text += "." if placebo.real > 0.0 else ", but its Sharpe ratio is not positive."
     elif floor > 0.05:
-        text += f"With so few that count as different, p could not be below {number(floor, 2)}."
+        text += f"With so few distinct rotations, p cannot be below {number(floor, 2)}."
     else:
-        text += "What it earned need not come from the timing of its decisions."
+        text += "The timing of its decisions is not significant at 5 %."
     return FigureText(alt, text)
 
 

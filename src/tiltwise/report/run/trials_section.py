@@ -25,7 +25,7 @@ def against(robustness: "Robustness") -> Section:
     """Section of paired differences to the benchmark and to simple rules."""
     frame = robustness.against
     if frame.empty:
-        return Section("Against simple rules", lead="The run could be compared with nothing.")
+        return Section("Against simple rules", lead="There is no baseline to compare with.")
     head = (
         *("Against", "Its Sharpe", "Difference", "90 % interval", "", "p"),
         *("Mean a year", "90 % interval", "Years needed"),
@@ -55,7 +55,7 @@ def _verdict(robustness: "Robustness") -> str:
     frame = robustness.against
     ratio, p = frame["sharpe"].to_numpy(dtype=float), frame["sharpe_p"].to_numpy(dtype=float)
     above, surprising = ratio > 0, p < SURPRISING
-    text = f"Its Sharpe ratio is above that of {_count(above, ' rivals')}"
+    text = f"Its Sharpe ratio is above that of {_count(above, ' baselines')}"
     if above.any():
         text += f", clearly (p below 5 %) above that of {_count(above & surprising)}"
     if (~above).any():
@@ -117,7 +117,7 @@ def _tiles(selection: "Selection") -> list[str]:
             ("clusters that move", "together") if many else alone,
         ),
         tables.tile(
-            "Deflated Sharpe", percent(selection.dsr), ("chance that skill is", "above zero")
+            "Deflated Sharpe", percent(selection.dsr), ("probability that", "skill is above zero")
         ),
         tables.tile(
             "Overfitting, PBO",
@@ -130,7 +130,7 @@ def _tiles(selection: "Selection") -> list[str]:
             ("trials on: deflated", "ratio below 95 %"),
         ),
         tables.tile(
-            "Luck alone", number(selection.noise_ceiling), ("Sharpe of the best", "of N, no skill")
+            "Noise ceiling", number(selection.noise_ceiling), ("expected best of N,", "no skill")
         ),
     ]
 
@@ -140,15 +140,15 @@ def _meaning(selection: "Selection") -> str:
     tried = "This is the only trial" if n == 1 else f"{n} trials are"
     text = f"{tried} on record for this recipe and these assets. "
     if math.isnan(selection.dsr):
-        return f"{text}The record is too short to say what the Sharpe ratio is worth."
+        return f"{text}The record is too short to deflate the Sharpe ratio."
     if selection.dsr >= SURE:
-        text += "The Sharpe ratio stands: once deflated, the chance that skill is above zero is "
-        text += f"{percent(selection.dsr)}, and 95 % are asked for"
+        text += "The deflated Sharpe ratio passes: the probability that skill is above zero is "
+        text += f"{percent(selection.dsr)}, and 95 % are required"
         if math.isfinite(selection.fails_at):
-            text += f"; it would no longer from {number(selection.fails_at, 0)} trials on"
+            text += f"; it fails from {number(selection.fails_at, 0)} trials on"
         return f"{text}."
-    text += "The Sharpe ratio does not stand: once deflated, the chance that skill is above zero "
-    text += f"is {percent(selection.dsr)}, below the 95 % asked for"
+    text += "The deflated Sharpe ratio fails: the probability that skill is above zero "
+    text += f"is {percent(selection.dsr)}, below the 95 % required"
     return f"{text}, even as a single trial." if n == 1 else f"{text}."
 
 
@@ -166,7 +166,7 @@ def _grid(grid: "Grid") -> str:
     ]
     table = tables.table(("", "Sharpe ratio", "90 % interval"), rows, "Best and average", "plain")
     text = f"Trials on this data and period; the best is {best or 'like the rest'}. The gap is "
-    return f'{table}<p class="aside">{escape(text)}the reward for choosing after the fact.</p>'
+    return f'{table}<p class="aside">{escape(text)}the bias of choosing after the fact.</p>'
 
 
 def _p(value: float) -> str:

@@ -46,8 +46,13 @@ def render(systems: Systems, data: str) -> str:
     """
     sections = [
         Section("Growth", figures=(growth(systems.returns),)),
-        Section("How sure", figures=(intervals(systems.table),), html=_beaten(systems)),
-        Section("The table", html=_tables(systems), after=_remarks(systems)),
+        Section(
+            "Sharpe ratios",
+            figures=(intervals(systems.table),),
+            html=_beaten(systems),
+            anchor="how-sure",
+        ),
+        Section("Results", html=_tables(systems), after=_remarks(systems), anchor="the-table"),
     ]
     footer = "<p>This page is one file and fetches nothing. Plots: plotly.js, MIT licence.</p>"
     head = f"<style>{sheet('claims', 'evidence')}</style>{_header(systems, data)}"
@@ -69,8 +74,8 @@ def growth(returns: pd.DataFrame) -> Figure:
         title="Growth of one unit",
         data=tuple(traces),
         layout={"xaxis": DATE_AXIS, "yaxis": {"type": "log", "minor": {"showgrid": False}}},
-        alt=f"Most was made by {_words(last.index[0])}: {number(last.iloc[0])} out of one; least "
-        f"by {_words(last.index[-1])}: {number(last.iloc[-1])}.",
+        alt=f"Highest final value: {_words(last.index[0])}, {number(last.iloc[0])}; lowest: "
+        f"{_words(last.index[-1])}, {number(last.iloc[-1])}.",
         caption="Net of costs, the same sessions in every line.",
         height=460,
         choices=(Choice("Log"), Choice("Linear", {"yaxis.type": "linear"})),
@@ -154,7 +159,7 @@ def _cell(value: float, name: str) -> str:
 def _beaten(systems: Systems) -> str:
     sentences = systems.snooped.words if systems.snooped else ()
     items = "".join(f"<li>{escape(_words(text))}</li>" for text in sentences)
-    return f'<ul aria-label="What beats what">{items}</ul>' if items else ""
+    return f'<ul aria-label="Tests for data snooping">{items}</ul>' if items else ""
 
 
 def _remarks(systems: Systems) -> str:
