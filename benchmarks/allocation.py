@@ -1,11 +1,11 @@
-"""How long does a small allocation take, beside general modelling libraries?
+"""Time of a small allocation, against general modelling libraries.
 
 Question: eleven assets, long only, capped at 30 %, fully invested; a new covariance and mean on
 each call. Unit of work: one solve, Python call included.
 
 - `kernel` is `kernels.qp.solve` on arrays, its optimality check included; cvxpy solves the same
   quadratic programme, rebuilt on each call (as user code does) or with parameters (DPP). skfolio
-  stands beside it as the whole call that a user makes, estimating moments from 500 rows.
+  is timed as the whole call of a user, who estimates moments from 500 rows.
 - `max_sharpe` and `minimum_variance` are the functions on frames, timed with the moments included
   like skfolio's answers to the same questions.
   `arrays` is minimum variance by `numpy.cov` and the kernel.
@@ -93,7 +93,7 @@ def make_parametrised(cvxpy):
 
 
 def gaps(moments, answers):
-    """How far each candidate's worst value is above the best one, relative."""
+    """Gap of each candidate's worst value to the best one, relative."""
     out = dict.fromkeys(answers, 0.0)
     for sigma, slope in moments:
         values = {}
@@ -108,7 +108,7 @@ def gaps(moments, answers):
 
 
 def books(args, returns):
-    """The whole question from returns to weights: ours against skfolio."""
+    """Complete calls from returns to weights: ours against skfolio."""
     limits, turn = Limits(upper=CAP), itertools.cycle(returns)
     within, nothing = budget(), np.zeros(ASSETS)
     arrays = itertools.cycle([np.ascontiguousarray(r.to_numpy().T) for r in returns])

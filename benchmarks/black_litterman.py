@@ -1,4 +1,4 @@
-"""How long does a Black-Litterman book at a tracking-error target take?
+"""Time of a Black-Litterman book at a tracking-error target.
 
 Question: seven assets, a new covariance and six new views on each call; long only, fully invested.
 Unit of work: from prior and views to weights with a tracking error of 2 % a year.
@@ -11,7 +11,7 @@ Unit of work: from prior and views to weights with a tracking error of 2 % a yea
 - "cvxpy, same search" looks for the scale too, with scipy's brentq; it shows that both find the
   same book. `differences` are the largest of weights to it, and of tracking errors to the target.
 
-A second record is risk parity beside skfolio and SLSQP, moments given to ours and to SLSQP.
+A second record is risk parity against skfolio and SLSQP, moments given to ours and to SLSQP.
 
     .venv/bin/python benchmarks/black_litterman.py --date 2026-01-31
 """

@@ -1,8 +1,8 @@
-"""How often do the 90 % bootstrap intervals of `summary` contain the truth, and what do they cost?
+"""Coverage and time of the 90 % bootstrap intervals of `summary`.
 
 Unit of work for coverage: one simulated daily history of a portfolio and its benchmark. Processes:
 AR(1) returns, GARCH(1,1) returns, and both together; truths come from four million simulated days.
-Unit of work for time: 2,000 draws of all metrics of ten years of daily returns beside a benchmark,
+Unit of work for time: 2,000 draws of all metrics of ten years of daily returns with a benchmark,
 on one thread; arch draws one Sharpe ratio only, from as many resamples.
 """
 
@@ -54,7 +54,7 @@ def simulate(
 def histories(
     rng: np.random.Generator, shape: tuple[int, int], process: tuple[float, float, float]
 ) -> Iterator[Path]:
-    """Portfolios that add a steady difference (IR 0.4) to a benchmark (Sharpe 0.63)."""
+    """Portfolios that add a constant difference (IR 0.4) to a benchmark (Sharpe 0.63)."""
     market = 0.0004 + 0.01 * simulate(rng, shape, process)
     active = 0.0001 + 0.004 * simulate(rng, shape, process)
     for one, other in zip(market, active, strict=True):

@@ -1,4 +1,4 @@
-"""How long does tuning the inclusion classifier take, against scikit-learn's grid search?
+"""Time of tuning the inclusion classifier, against scikit-learn's grid search.
 
 The unit of work is a search on three folds of months and a final fit, with XGBoost on one thread a
 fit and two fits at a time: ours reads the numbers of rounds off one booster, `GridSearchCV` fits
@@ -32,7 +32,7 @@ PART = {
 
 
 def table() -> tuple[pd.DataFrame, pd.Series]:
-    """Rows of which a third is told by three of twenty features."""
+    """Rows with labels of which a third follows from three of twenty features."""
     rng = np.random.default_rng(0)
     months = pd.bdate_range("2010-01-29", periods=MONTHS, freq="BME")
     index = pd.MultiIndex.from_product([months, range(ASSETS)], names=["date", "asset"])

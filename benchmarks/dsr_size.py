@@ -1,4 +1,4 @@
-"""How often does the deflated Sharpe ratio of the best of N trials without skill exceed .95?
+"""Size and power of the deflated Sharpe ratio at .95 for the best of N trials.
 
 Unit of work: one search. N trials of daily returns over some years are simulated, the one with the
 highest Sharpe ratio is taken, and its deflated ratio is computed as the product does: from N, the
@@ -9,7 +9,7 @@ trial has a true annual Sharpe ratio, and counts where it is the one taken and p
 Size is not 5 %, because the hurdle is the expected maximum and the maximum of independent trials
 scatters less than one trial does. Where all trials share a correlation r, each search has a common
 luck of variance r that the variance over trials does not show; the floor does. The limit for a
-long history is printed beside what was measured: the same search among N normal draws with
+long history is printed with the measured size: the same search among N normal draws with
 correlation r.
 """
 

@@ -1,4 +1,4 @@
-"""Run candidates interleaved in one process, and append their medians to results.jsonl.
+"""Interleaved timing of candidates in one process; medians are appended to results.jsonl.
 
 The machine is shared, so the ratios count and not the milliseconds: the candidates take turns, and
 a disturbance therefore hits all of them alike.

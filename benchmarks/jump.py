@@ -1,4 +1,4 @@
-"""How long do jump models take, against the reference package jumpmodels?
+"""Time of jump models, against the reference package jumpmodels.
 
 Units of work, on invented features with two persistent regimes, 20 features a row:
 

@@ -1,4 +1,4 @@
-"""How long do the random-walk regression innovations of a whole panel take, against its peers?
+"""Time of the random-walk regression innovations of a panel, against peer libraries.
 
 Unit of work: from y (T, N) and x (T, 3) to the innovation of every asset on every row, for each of
 G pairs (delta, noise); P0 = I, start at zero. Three sizes: a universe of sector ETFs with one pair,

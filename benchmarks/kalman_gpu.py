@@ -1,4 +1,4 @@
-"""Where does the JAX engine of the Kalman grid pay, if anywhere: processor, graphics card?
+"""Time of the JAX engine of the Kalman grid on processor and graphics card, against numba.
 
 Unit of work: `kernels.kalman.filter.grid`, from y (T, N) and x (T, 3) in memory to the innovations
 of every asset on every row for G pairs (delta, noise), back in memory as numpy. Engines: numba with

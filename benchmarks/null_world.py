@@ -1,4 +1,4 @@
-"""How long does a complete null test take, and a walk-forward inside it?
+"""Time of a complete null test and of a walk-forward inside it.
 
 Unit of work: 200 null worlds of nine sample stocks with ten years to trade, in each of which the
 best of 100 configurations of residual momentum is chosen by its Sharpe ratio after costs: 20,000

@@ -1,4 +1,4 @@
-"""How long does an epoch of the published recurrent network take, against torch?
+"""Time of an epoch of the published recurrent network, against torch.
 
 The unit of work is one pass over 196 windows of 12 months and 135 features, 12 targets, in batches
 of 32, of the network with 10,496,264 parameters: LSTM with recurrent dropout .8, normalisation,

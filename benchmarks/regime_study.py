@@ -1,10 +1,10 @@
-"""How long does the published tuning protocol take, all of it?
+"""Time of the complete published tuning protocol of factor regimes.
 
 Unit of work: out-of-sample paths of six factors over a grid of 20 costs and 3 numbers of features,
 refitted every month on 12 years: 360 sparse fits a month, 64,800 in 15 years. ``--months`` are run
 on one thread and scaled to 180; ``--months 180`` scales nothing. No peer takes part: the reference
-package alone, at its speed in jump.py, needs more than a day. Processor seconds are recorded beside
-the clock, since the machine is shared.
+package alone, at its speed in jump.py, needs more than a day. Processor seconds are recorded with
+those of the clock, since the machine is shared.
 """
 
 import argparse

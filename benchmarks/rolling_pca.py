@@ -1,4 +1,4 @@
-"""How long does the strictly-past rolling PCA of a panel take, against its peers?
+"""Time of the strictly past rolling PCA of a panel, against peer libraries.
 
 Unit of work: from returns (T, N) to the residual of every row on three components of the 60 rows
 before it. T is 3500 for 9 sector ETFs and for 500 stocks.

@@ -1,4 +1,4 @@
-"""How long does it take to turn target weights into an equity curve, against its peers?
+"""Time from target weights to an equity curve, against peer libraries.
 
 Unit of work: 5000 sessions of 11 assets, target weights once a month or every day, 2 bps per side,
 drift in between, orders filled at the close they were decided on (what all peers can do). One panel

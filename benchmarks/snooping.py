@@ -1,4 +1,4 @@
-"""Do the tests for data snooping hold their size, and what do they find?
+"""Size and power of the tests for data snooping.
 
 Unit of work: one panel of T days of a benchmark and N trials. Without skill all have the same mean;
 with skill one trial is better by the given annual Sharpe ratio of its difference. Printed are the

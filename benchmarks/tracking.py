@@ -1,4 +1,4 @@
-"""How long does it take to track an index with a few of its assets, and how close is the answer?
+"""Time and optimality gap of tracking an index with a few of its assets.
 
 Questions: (1) at most five of eleven assets; (2) the best error of every number of holdings, eleven
 and fifteen assets; (3) twenty of two hundred. Weights add up to one, each is zero or from 0.5 % to
@@ -12,7 +12,7 @@ and fifteen assets; (3) twenty of two hundred. Weights add up to one, each is ze
 - In (3), SCIP stops after ten seconds; `relax and round` solves without the limit of holdings
   (Clarabel), keeps the twenty largest and solves again.
 
-The gap is how much larger a candidate's tracking error is than the best one found, relative.
+The gap is how much larger a candidate's tracking error is than the best one, relative.
 
     .venv/bin/python -m benchmarks.tracking --date 2026-01-31
 """
@@ -68,7 +68,7 @@ def scip(cvxpy, returns, benchmark, k, **settings):
 
 
 def relaxed(cvxpy, returns, benchmark, k):
-    """Without a limit of holdings; then the k largest alone."""
+    """Solve without a limit of holdings, then for the k largest alone."""
     root = np.linalg.cholesky(arrays(returns, benchmark).hessian).T
     kept = np.arange(returns.shape[1])
     for _ in range(2):
@@ -161,7 +161,7 @@ def mixed_integer():
 
 
 def compare(args, name, answers, given, base, more):
-    """Time the answers, and how far each is from the best of them on each problem."""
+    """Time the candidates and measure the gap of each to the best, on each problem."""
     errors = pd.DataFrame({a: [error(*g, call(g)) for g in given] for a, call in answers.items()})
     gaps = (errors.div(errors.min(axis=1), axis=0) - 1.0).max()
     turns = {a: itertools.cycle(given) for a in answers}

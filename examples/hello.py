@@ -1,4 +1,4 @@
-"""Ten lines from real prices to an honest Sharpe ratio and today's orders."""
+"""Backtest, metrics with intervals and today's orders of residual momentum on sample data."""
 
 from tiltwise import Market, Simulator, propose, summary, walk_forward
 from tiltwise.recipes.residual_momentum import ResidualMomentum

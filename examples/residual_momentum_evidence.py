@@ -60,7 +60,7 @@ for answer in record["answers"]:
 
 # %% [markdown]
 # ## The best of many
-# A Sharpe ratio picked from a grid stands beside what the best of so many shows without skill.
+# The best Sharpe ratio of a grid is compared with the expected best of as many without skill.
 
 # %%
 for best in record["best"]:

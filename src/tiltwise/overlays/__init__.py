@@ -1,8 +1,8 @@
-"""Strategies that wrap a strategy: they change how much is held, not what is believed.
+"""Overlays: strategies that wrap other strategies and change how much is held.
 
-An overlay has `parts` and learns nothing. After a close, each part is asked first, with its own
-model and its own window; the overlay's `decide` is then given the parts' decisions where another
-strategy is given its model. So a part behaves exactly as it would alone, and overlays nest::
+An overlay has `parts` and learns nothing. After a close, each part decides first, with its own
+model and its own window; the overlay's `decide` then takes the parts' decisions in the place of a
+model. A part therefore behaves exactly as it would alone, and overlays nest::
 
     TurnoverLimit(FractionalKelly(ResidualMomentum(), 0.25), 0.08)
 

@@ -1,4 +1,4 @@
-"""Several strategies in one book."""
+"""Overlay that averages several strategies in one book."""
 
 import dataclasses
 
@@ -31,7 +31,7 @@ class Blend(Rescaling):
         self._join(self.parts)
 
     def decide(self, model: Answers, past: Market, held: pd.Series) -> Decision:
-        """Average; evidence is numbered by part."""
+        """Return the weighted mean of the parts; evidence is numbered by part."""
         evidence = numbered(model)
         if all_hold(self, model, past):
             return Decision.hold(evidence)

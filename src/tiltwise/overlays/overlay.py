@@ -1,4 +1,4 @@
-"""What overlays have in common: their parts, and what they say of them."""
+"""Base classes of overlays, and checks of their parts and fields."""
 
 from typing import Any
 
@@ -12,10 +12,10 @@ Answers = tuple[Decision, ...]
 
 
 class Overlay(Strategy):
-    """A strategy made of strategies; universe and decision sessions are those of its parts."""
+    """Strategy made of strategies; universe and decision sessions are those of its parts."""
 
     def _join(self, parts: tuple[Strategy, ...], window: int | None = None) -> None:
-        """Take over the parts' universe and sessions; `window` returns are looked back upon."""
+        """Take over the parts' universe and sessions, with a lookback of `window` returns."""
         if not parts:
             raise StrategyError(f"{self.name} needs at least one strategy to wrap")
         other = next((p for p in parts if p.decide_on != parts[0].decide_on), None)
@@ -37,7 +37,7 @@ class Overlay(Strategy):
 
 
 class Rescaling(Overlay):
-    """An overlay that ignores `held`, so that it answers many sessions if its parts do."""
+    """Overlay that ignores `held`, so that it decides many sessions if its parts do."""
 
     def decide_many(
         self, model: tuple[Decisions, ...], past: Market, dates: pd.DatetimeIndex
@@ -61,7 +61,7 @@ def numbered(answers: Answers) -> dict[str, Any]:
 
 
 def all_hold(overlay: Overlay, answers: Answers, past: Market) -> bool:
-    """Return whether all parts hold; refuse that only some do."""
+    """Return whether all parts hold; raise `StrategyError` if only some do."""
     parts = zip(overlay.parts, answers, strict=True)
     holding = [part.name for part, answer in parts if answer.weights is None]
     if holding and len(holding) < len(answers):
@@ -88,6 +88,6 @@ def check_positive(overlay: Overlay, *fields: str) -> None:
 
 
 def check_window(overlay: Overlay, window: int) -> None:
-    """Raise `StrategyError` for a window without a deviation: fewer than two sessions."""
+    """Raise `StrategyError` for a window of fewer than two sessions."""
     if window < 2:
         raise StrategyError(f"{overlay.name}: window={window} must be at least 2 sessions")

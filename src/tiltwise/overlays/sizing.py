@@ -1,4 +1,4 @@
-"""How much of a book is held: leverage, volatility, Kelly."""
+"""Overlays that scale a book: leverage, volatility target, Kelly fraction."""
 
 import abc
 import dataclasses
@@ -29,23 +29,23 @@ class Leverage(Rescaling):
     multiple: float = 2.0
 
     def __post_init__(self) -> None:
-        """Refuse a multiple that turns the book around."""
+        """Refuse a multiple that is not positive."""
         check_positive(self, "multiple")
         self._join((self.strategy,))
 
     def decide(self, model: Answers, past: Market, held: pd.Series) -> Decision:
-        """Multiply."""
+        """Return the weights times `multiple`."""
         (answer,) = model
         return scaled(self, answer, self.multiple)
 
 
 class Sized(Rescaling):
-    """An overlay that scales the book by what its own recent returns would have been.
+    """Base of overlays that scale a book by recent returns of its current weights.
 
     Attributes
     ----------
-    window : sessions looked back upon.
-    gross : most that the absolute weights may sum to.
+    window : sessions of the returns.
+    gross : upper bound on the sum of absolute weights.
     """
 
     window: int
@@ -56,7 +56,7 @@ class Sized(Rescaling):
         """Return the scale, at least zero, from excess returns of today's book, newest last."""
 
     def decide(self, model: Answers, past: Market, held: pd.Series) -> Decision:
-        """Scale as wanted, up to `gross`; what holds and what is empty stays so."""
+        """Scale the weights, up to `gross`; a hold and an empty book stay as they are."""
         (answer,) = model
         if answer.weights is None or not answer.weights.any():
             return scaled(self, answer, 1.0 if answer.weights is not None else math.nan)
@@ -82,7 +82,7 @@ class VolatilityTarget(Sized):
     gross: float = 1.0
 
     def __post_init__(self) -> None:
-        """Refuse numbers that are no target or window."""
+        """Refuse targets, bounds and windows out of range."""
         check_positive(
             self, "target", "gross", *(["halflife"] if self.halflife is not None else [])
         )
@@ -90,7 +90,7 @@ class VolatilityTarget(Sized):
         self._join((self.strategy,), self.window)
 
     def wanted(self, path: Floats) -> float:
-        """Return target over volatility; without any volatility there is no bound."""
+        """Return target over volatility; infinite at zero volatility."""
         volatility = self._volatility(path)
         return self.target / volatility if volatility else math.inf
 
@@ -109,8 +109,7 @@ class FractionalKelly(Sized):
     With x the returns of today's weights over the last `window` sessions in excess of cash, the
     leverage of fastest growth is ``mean(x) / var(x)``; the book is scaled by `fraction` of it, at
     least zero (a book that lost is not turned around) and such that the sum of absolute weights is
-    at most `gross`. The mean of a year of returns is mostly noise: the fraction and the cap are
-    what keeps this sane.
+    at most `gross`. The mean of a year of returns is mostly noise, hence the fraction and the cap.
 
     Source: Kelly, 1956; MacLean, Ziemba, Blazenko, Growth versus security, 1992.
     """
@@ -121,7 +120,7 @@ class FractionalKelly(Sized):
     gross: float = 1.0
 
     def __post_init__(self) -> None:
-        """Refuse more than full Kelly, which only adds risk."""
+        """Refuse a fraction above full Kelly."""
         check_positive(self, "fraction", "gross")
         if self.fraction > 1:
             raise StrategyError(f"{self.name}: fraction={self.fraction} is above full Kelly (1)")
@@ -129,7 +128,7 @@ class FractionalKelly(Sized):
         self._join((self.strategy,), self.window)
 
     def wanted(self, path: Floats) -> float:
-        """Return the fraction of mean over variance; what never lost has no bound."""
+        """Return the fraction of mean over variance; infinite for a gain without variance."""
         mean, variance = float(path.mean()), float(path.var(ddof=1))
         if variance > 0:
             return max(self.fraction * mean / variance, 0.0)
@@ -160,7 +159,7 @@ class AdaptiveLeverage(Rescaling):
     window: int = 252
 
     def __post_init__(self) -> None:
-        """Refuse bounds that leave nothing, and evidence without its usual level."""
+        """Refuse empty bounds, and evidence without a usual level."""
         check_positive(self, "most", *(["usual"] if self.usual is not None else []))
         if not 0.0 <= self.least <= self.most:
             raise StrategyError(f"{self.name}: least={self.least} must lie between 0 and most")
@@ -170,7 +169,7 @@ class AdaptiveLeverage(Rescaling):
         self._join((self.strategy,), self.window)
 
     def decide(self, model: Answers, past: Market, held: pd.Series) -> Decision:
-        """Scale by usual over level."""
+        """Scale the weights by usual over current level."""
         (answer,) = model
         usual, what = self.usual, self.by
         if self.by == "volatility":
@@ -184,5 +183,5 @@ class AdaptiveLeverage(Rescaling):
         assert usual is not None
         wanted = usual / level if level > 0.0 and not math.isnan(usual) else 1.0
         scale = min(max(wanted, self.least), self.most)
-        told = {f"{self.name}.level": level, f"{self.name}.of": what}
-        return scaled(self, Decision(answer.weights, {**answer.evidence, **told}), scale)
+        measured = {f"{self.name}.level": level, f"{self.name}.of": what}
+        return scaled(self, Decision(answer.weights, {**answer.evidence, **measured}), scale)

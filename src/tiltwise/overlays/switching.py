@@ -1,4 +1,4 @@
-"""When to trade, and which strategy: by schedule, shock and regime."""
+"""Overlays that trade on a schedule or a volatility shock, or switch strategies by regime."""
 
 import dataclasses
 
@@ -24,8 +24,8 @@ from tiltwise.strategy import Decision, Decisions, Strategy
 class Triggered(Overlay):
     """Trade when the schedule says so, and on a day on which the market turns wild; else hold.
 
-    The market turns wild on the session whose last `fast` returns first have more than `trigger`
-    times the volatility of the last `slow`. The strategy must decide on every session that may
+    A shock is the first session whose last `fast` returns have more than `trigger` times the
+    volatility of the last `slow`. The strategy must decide on every session that may
     trigger: give it ``decide_on=DAILY``. Weekly and quarterly trading is a strategy's `decide_on`.
     """
 
@@ -36,7 +36,7 @@ class Triggered(Overlay):
     slow: int = 126
 
     def __post_init__(self) -> None:
-        """Refuse windows that are no faster and slower."""
+        """Refuse a `slow` window that is not longer than `fast`."""
         check_positive(self, "trigger")
         check_window(self, self.fast)
         if self.slow <= self.fast:
@@ -44,7 +44,7 @@ class Triggered(Overlay):
         self._join((self.strategy,), self.slow + 1)
 
     def decide(self, model: Answers, past: Market, held: pd.Series) -> Decision:
-        """Pass the decision on, or hold."""
+        """Return the part's decision on a due session, else a hold."""
         (answer,) = model
         fast, slow = (past.feature(realised, window=w) for w in (self.fast, self.slow))
         ratio = (fast / slow).reindex(past.dates[-2:])
@@ -55,8 +55,8 @@ class Triggered(Overlay):
             "trigger": now > self.trigger and not before > self.trigger,
         }
         why = next((name for name, due in reasons.items() if due), "hold")
-        told = {**answer.evidence, f"{self.name}.ratio": now, f"{self.name}.why": why}
-        return Decision.hold(told) if why == "hold" else Decision(answer.weights, told)
+        evidence = {**answer.evidence, f"{self.name}.ratio": now, f"{self.name}.why": why}
+        return Decision.hold(evidence) if why == "hold" else Decision(answer.weights, evidence)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,14 +81,14 @@ class RegimeSwitch(Overlay):
     warmup: int | None = 504
 
     def __post_init__(self) -> None:
-        """Refuse a single part, and a model that there is not."""
+        """Refuse a single part, and an unknown model."""
         if len(self.parts) < 2 or self.needs < 2:
             raise StrategyError(f"{self.name} needs two strategies to switch between, and rows")
         self._rule()
         self._join(self.parts)
 
     def decide(self, model: Answers, past: Market, held: pd.Series) -> Decision:
-        """Return the decision of the part whose state it is."""
+        """Return the decision of the part that belongs to the likeliest state."""
         return self._chosen(model, past, self._rule().probabilities(past, past.dates[-1:]).iloc[0])
 
     def decide_many(
@@ -104,14 +104,14 @@ class RegimeSwitch(Overlay):
 
     def _chosen(self, answers: Answers, past: Market, known: pd.Series) -> Decision:
         state = int(known.to_numpy().argmax())
-        told = {
+        evidence = {
             **numbered(answers),
             f"{self.name}.state": state,
             f"{self.name}.probability": float(known.iloc[state]),
         }
         if all_hold(self, answers, past):
-            return Decision.hold(told)
-        return Decision(answers[state].weights, told)
+            return Decision.hold(evidence)
+        return Decision(answers[state].weights, evidence)
 
     def _rule(self) -> RegimeRule:
         return RegimeRule(self.model, len(self.parts), self.against, self.relearn, self.needs)

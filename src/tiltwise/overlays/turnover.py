@@ -1,4 +1,4 @@
-"""How much is traded at once."""
+"""Overlay that limits the turnover of a session."""
 
 import dataclasses
 import math
@@ -31,13 +31,13 @@ class TurnoverLimit(Overlay):
     window: int = 63
 
     def __post_init__(self) -> None:
-        """Refuse a cap that never trades."""
+        """Refuse a cap or window out of range."""
         check_positive(self, "cap")
         check_window(self, self.window)
         self._join((self.strategy,), self.window)
 
     def decide(self, model: Answers, past: Market, held: pd.Series) -> Decision:
-        """Go part of the way."""
+        """Return the book moved towards the target by at most the room left."""
         (answer,) = model
         name = f"{self.name}.turnover"
         if answer.weights is None:

@@ -1,6 +1,6 @@
-"""One file per published system, readable as its paper.
+"""Recipes: one file per published system, with its equations, source and departures.
 
-A strategy is found by being in this folder, or is named as ``path/to/file.py:Class``.
+A strategy is any in this folder, or named as ``path/to/file.py:Class``.
 """
 
 import importlib
@@ -20,11 +20,11 @@ _FILES: dict[str, Path] = {}  # by module name, those that `module` has loaded
 
 def discover() -> dict[str, type[Strategy]]:
     """Return every strategy in this folder by its name in lower snake case."""
-    found: dict[str, type[Strategy]] = {}
+    recipes: dict[str, type[Strategy]] = {}
     for file in pkgutil.iter_modules(__path__):
         for recipe in _strategies(importlib.import_module(f"{__name__}.{file.name}")):
-            found[snake(recipe.__name__)] = recipe
-    return dict(sorted(found.items()))
+            recipes[snake(recipe.__name__)] = recipe
+    return dict(sorted(recipes.items()))
 
 
 def load(name: str) -> type[Strategy]:
@@ -41,9 +41,9 @@ def load(name: str) -> type[Strategy]:
         return _from_file(name)
     place = f"{__name__}.{name}"
     if name.isidentifier() and importlib.util.find_spec(place):
-        found = _strategies(importlib.import_module(place))
-        if len(found) == 1:
-            return found[0]
+        strategies = _strategies(importlib.import_module(place))
+        if len(strategies) == 1:
+            return strategies[0]
     recipes = discover()
     if name not in recipes:
         raise MissingData(
@@ -71,7 +71,7 @@ def _strategies(home: ModuleType) -> list[type[Strategy]]:
 
 
 def module(path: Path) -> ModuleType:
-    """Return a file of Python as a module; it need not be installed.
+    """Return a Python file as a module; it need not be installed.
 
     Raises
     ------
@@ -85,14 +85,14 @@ def module(path: Path) -> ModuleType:
     spec = importlib.util.spec_from_file_location(f"strategy_{path.stem}", path)
     assert spec is not None
     assert spec.loader is not None
-    found = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = found
+    loaded = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = loaded
     try:
-        spec.loader.exec_module(found)
+        spec.loader.exec_module(loaded)
     except Exception as error:
         raise StrategyError(f"{path} does not run: {type(error).__name__}: {error}") from error
     _FILES[spec.name] = path.resolve()
-    return found
+    return loaded
 
 
 def files() -> dict[str, Path]:
@@ -104,9 +104,9 @@ def _from_file(name: str) -> type[Strategy]:
     """Return a strategy class from a file."""
     text, _, wanted = name.partition(".py")
     path = Path(f"{text}.py")
-    found = {recipe.__name__: recipe for recipe in _strategies(module(path))}
-    chosen = wanted.lstrip(":") or (next(iter(found)) if len(found) == 1 else "")
-    if chosen not in found:
-        have = ", ".join(found) or "no strategy at all (a class that subclasses Strategy)"
-        raise MissingData(f"{path} has no strategy {chosen or '(name one after a colon)'}: {have}")
-    return found[chosen]
+    strategies = {recipe.__name__: recipe for recipe in _strategies(module(path))}
+    chosen = wanted.lstrip(":") or (next(iter(strategies)) if len(strategies) == 1 else "")
+    if chosen not in strategies:
+        names = ", ".join(strategies) or "no strategy at all (a class that subclasses Strategy)"
+        raise MissingData(f"{path} has no strategy {chosen or '(name one after a colon)'}: {names}")
+    return strategies[chosen]

@@ -45,7 +45,7 @@ class DynamicLoadings(Strategy):
     decide_on: Schedule = DAILY
 
     def __post_init__(self) -> None:
-        """Refuse words that name no variant, and a cap that no whole book meets."""
+        """Refuse unknown variants, and a cap that no fully invested book meets."""
         for field, known in (("factors", SOURCES), ("noises", METHODS)):
             if getattr(self, field) not in known:
                 raise StrategyError(f"{field}={getattr(self, field)!r} is not one of {known}")
@@ -53,10 +53,10 @@ class DynamicLoadings(Strategy):
             raise StrategyError(f"embargo={self.embargo} must not be negative")
         n = len(self.universe)
         if n and not n * self.cap >= 1.0:
-            told = (
+            message = (
                 f"cap={self.cap:g} of {n} assets adds up to {n * self.cap:g}, not to a whole book"
             )
-            raise InfeasibleError(f"{told}: it must be at least {1.0 / n:.4g}")
+            raise InfeasibleError(f"{message}: it must be at least {1.0 / n:.4g}")
 
     def fit(self, past: Market) -> FactorModel:
         """Learn on all rows but the newest, as many as the embargo."""
@@ -71,11 +71,11 @@ class DynamicLoadings(Strategy):
         """Return the best books of the assets that trade, row by row of one pass of the filter."""
         known = model.expectations(past, dates)
         limits = Limits(upper=self.cap)
-        found = [max_sharpe(e.mean, e.covariance, e.cash, limits) for e in known]
+        results = [max_sharpe(e.mean, e.covariance, e.cash, limits) for e in known]
         columns = past.prices.columns
         weights, expected = (
             pd.DataFrame([x.reindex(columns) for x in table], dates, columns)
-            for table in ([f.weights for f in found], [e.mean for e in known])
+            for table in ([f.weights for f in results], [e.mean for e in known])
         )
-        status = pd.Series([f.status for f in found], dates)
+        status = pd.Series([f.status for f in results], dates)
         return Decisions(weights.fillna(0.0), {"expected": expected, "status": status})

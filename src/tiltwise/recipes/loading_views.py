@@ -38,6 +38,6 @@ class LoadingViews(DynamicLoadings):
         whole = (
             e.covariance.reindex(index=columns, columns=columns) * SESSIONS_PER_YEAR for e in known
         )
-        found = books(whole, views, means.notna(), Aim(self.target))
-        solved = {"status": found.status, "tracking_error": found.tracking_error}
-        return Decisions(found.weights, {"expected": means, **solved})
+        result = books(whole, views, means.notna(), Aim(self.target))
+        solved = {"status": result.status, "tracking_error": result.tracking_error}
+        return Decisions(result.weights, {"expected": means, **solved})

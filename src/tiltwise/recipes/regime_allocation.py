@@ -32,7 +32,7 @@ from tiltwise.strategy import Decision, Decisions, Strategy
 
 @dataclasses.dataclass(frozen=True)
 class ViewBook(Strategy):
-    """From views to a book, however the views were learned."""
+    """Book of factor views at a target tracking error; subclasses learn the views."""
 
     universe: tuple[str, ...] = FACTOR_FUNDS
     against: str | None = None  # what factors are compared with; None: the benchmark of the data
@@ -60,11 +60,11 @@ class ViewBook(Strategy):
         columns = past.prices.columns
         alive = pd.DataFrame(past.alive_rows(), past.dates, columns).loc[dates]
         aim = Aim(self.target, self.risk_aversion, self.tau, self.market(past))
-        found = books(covariances, views.loc[dates], alive, aim)
-        told = {"view": views, "stress": stress}
-        evidence = {k: v.reindex(index=dates, columns=columns) for k, v in told.items()}
-        solved = {"status": found.status, "tracking_error": found.tracking_error}
-        return Decisions(found.weights, {**evidence, **solved})
+        result = books(covariances, views.loc[dates], alive, aim)
+        tables = {"view": views, "stress": stress}
+        evidence = {k: v.reindex(index=dates, columns=columns) for k, v in tables.items()}
+        solved = {"status": result.status, "tracking_error": result.tracking_error}
+        return Decisions(result.weights, {**evidence, **solved})
 
     def market(self, past: Market) -> str:
         """Return what factors are compared with."""

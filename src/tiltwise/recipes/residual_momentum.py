@@ -53,7 +53,7 @@ class ResidualMomentum(Strategy):
     decide_on: Schedule = DAILY
 
     def __post_init__(self) -> None:
-        """Refuse words that name no variant, and numbers that mean nothing."""
+        """Refuse unknown variants and numbers out of range."""
         for field, known in CHOICES.items():
             if getattr(self, field) not in known:
                 raise StrategyError(f"{field}={getattr(self, field)!r} is not one of {known}")
@@ -100,11 +100,11 @@ class ResidualMomentum(Strategy):
     def _residuals(self, model: ResidualFactors, past: Market, last: int) -> Any:
         """Return at least the last residuals, in the scale asked for."""
         if self.residual == "rolling":
-            wanted = len(past) - 1 if self.scale == "recent" else min(last, len(past) - 1)
-            found = loadings.rolling_residuals(past, model, self.window, wanted)
+            rows = len(past) - 1 if self.scale == "recent" else min(last, len(past) - 1)
+            residuals = loadings.rolling_residuals(past, model, self.window, rows)
         elif self.residual == "fixed":
-            found = loadings.fixed_residuals(past, model)
+            residuals = loadings.fixed_residuals(past, model)
         else:
             forecast = self.scale == "forecast"
-            found = loadings.innovations(past, model, model.ratio, standardised=forecast)
-        return loadings.recent_scores(found) if self.scale == "recent" else found
+            residuals = loadings.innovations(past, model, model.ratio, standardised=forecast)
+        return loadings.recent_scores(residuals) if self.scale == "recent" else residuals

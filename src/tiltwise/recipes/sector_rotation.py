@@ -41,7 +41,7 @@ class SectorRotation(Strategy):
     decide_on: Schedule = MONTHLY
 
     def __post_init__(self) -> None:
-        """Refuse settings that make no book, and words that name no variant."""
+        """Refuse settings of the rotation out of range, and unknown variants."""
         self._rotation()
         require(self.model, self.features)
         if len(self.universe) == 1:
@@ -57,13 +57,13 @@ class SectorRotation(Strategy):
     def decide(self, model: MonthAhead, past: Market, held: pd.Series) -> Decision:
         """Return the book of the newest month end, over the assets that trade."""
         alive = past.alive
-        told = model.forecast(past).reindex(past.prices.columns).where(alive)
-        known = told.dropna()
-        weights = pd.Series(0.0, told.index)
+        forecast = model.forecast(past).reindex(past.prices.columns).where(alive)
+        known = forecast.dropna()
+        weights = pd.Series(0.0, forecast.index)
         if len(known):
             weights.update(self._rotation().exposures(known.to_frame(past.now).T).iloc[0])
         evidence = {
-            "forecast": told,
+            "forecast": forecast,
             "gross": float(weights.sum()),
             "fallback": not (known > 0.0).any(),
             **model.evidence(past),

@@ -50,7 +50,7 @@ class SparseReplication(Strategy):
     decide_on: Schedule = MONTHLY
 
     def __post_init__(self) -> None:
-        """Refuse words that name nothing, and limits that no whole book keeps."""
+        """Refuse unknown variants, and limits that no fully invested book meets."""
         words = {"select": SELECTIONS, "grid": tuple(GRIDS), "forecast": NAMES}
         for field, known in words.items():
             if getattr(self, field) not in known:
@@ -77,13 +77,14 @@ class SparseReplication(Strategy):
         """Return the best book of the candidates."""
         columns, known = past.prices.columns, ordered(past)
         rows, chance = tracking_window(known, self.window), model.probability(known)
-        mean, named = None, ""
+        mean, model_name = None, ""
         if self.tilt:
-            mean, named = forecast(known.returns()[rows.assets], self.forecast)
+            mean, model_name = forecast(known.returns()[rows.assets], self.forecast)
         goal = Goal(
             tilt=0.0 if mean is None else self.tilt, mean=mean, trade_price=self.trade_price
         )
         chosen = candidates(chance[rows.assets], self.cut, fewest(self.cap))
-        weights, told = solved(known, rows, chosen, self._limits, goal, held)
+        weights, evidence = solved(known, rows, chosen, self._limits, goal, held)
         book = None if weights is None else weights.reindex(columns, fill_value=0.0)
-        return Decision(book, {**told, "probability": chance, "forecast": named, **model.evidence})
+        reported = {"probability": chance, "forecast": model_name, **model.evidence}
+        return Decision(book, {**evidence, **reported})

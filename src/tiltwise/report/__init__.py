@@ -1,1 +1,1 @@
-"""A run as one self-contained HTML file."""
+"""Pages of results, each one self-contained HTML file."""

@@ -44,7 +44,7 @@ def test_a_run_is_set_beside_its_benchmarks(tiltwise: Command) -> None:
     assert beside["expected"]["mean"] == pytest.approx(float(told[1]) / 100, abs=1e-4)
     page = Path(found["files"]["report"]).read_text()
     assert "Against its benchmarks" in page
-    assert "Hurdle: MKT or EW(" in page
+    assert "MKT and equal weights" in page
     assert "a year expected on average over" in page
 
 

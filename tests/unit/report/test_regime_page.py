@@ -1,4 +1,4 @@
-"""The page of factor regimes says what its frames hold."""
+"""Page of factor regimes: texts, tables and figures follow from the frames."""
 
 import dataclasses
 import re

@@ -1,4 +1,4 @@
-"""The page: one file, the same bytes each time, nothing fetched, all escaped (3.49, 4.63)."""
+"""Run page: one file, reproducible bytes, no requests, escaped texts (3.49, 4.63)."""
 
 import dataclasses
 import json

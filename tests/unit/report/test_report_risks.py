@@ -1,4 +1,4 @@
-"""The risk register on the page."""
+"""Section of the risk register."""
 
 import math
 import re

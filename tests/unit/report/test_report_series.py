@@ -1,4 +1,4 @@
-"""Paths behind the plots, on hand-made numbers."""
+"""Series of the plots, against hand-computed numbers."""
 
 import numpy as np
 import pandas as pd

@@ -1,4 +1,4 @@
-"""Numbers and names as a reader sees them, and the table of metric labels."""
+"""Formatting of numbers and texts, and the table of metric labels."""
 
 import math
 

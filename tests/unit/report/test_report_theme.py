@@ -1,4 +1,4 @@
-"""One palette for text and plots, legible in both modes and to the colour-blind."""
+"""Palette: contrast in both modes, and colours told apart under colour deficiencies."""
 
 import re
 

@@ -5,34 +5,30 @@ from typing import Any
 
 import pandas as pd
 
-from tiltwise.report.components import series
 from tiltwise.report.components.section import Choice, Figure, Trace
 from tiltwise.report.components.text import number, percent, plot_text
 from tiltwise.report.components.theme import SERIES
-from tiltwise.report.components.traces import bars, dates, line, values
-from tiltwise.report.run.holdings_figures import DATE_AXIS
+from tiltwise.report.components.traces import DATE_AXIS, bars, line, thinned_line, values, whiskers
 
 Record = Mapping[str, Any]
 
-POINTS = 2500
-"""Sessions above which a path is thinned before it is drawn."""
 COMPONENTS = 10
 """Components that a scree plot shows at most."""
 CONTRAST = 1.7
-"""Colours reach this multiple of the largest number, so that text stays legible on all of them."""
+"""End of the colour scale over the largest number; keeps text legible on every colour."""
 COLORS = (SERIES[0], SERIES[6], SERIES[2])
 
 
 def scree(record: Record, reference: str) -> Figure:
-    """Shares of variance by component, mean and range over the training windows."""
+    """Scree plot: variance share by component, mean and range over the training windows."""
     sets = {"Sectors": record}
     if "with_market" in record:
         sets[f"With {reference}"] = record["with_market"]
     traces: list[Trace] = []
     choices = []
-    for name, found in sets.items():
+    for name, panel in sets.items():
         first = len(traces)
-        traces += _scree(found)
+        traces += _scree(panel)
         choices.append(Choice(name, {}, tuple(range(first, len(traces)))))
     windows, k = record["windows"], record["factors"]
     first_window = percent(windows[0]["cumulative"][k - 1], 2)
@@ -64,34 +60,26 @@ def _scree(record: Record) -> list[Trace]:
     added["mode"] = "lines+markers"
     added["marker"] = {"color": "@accent", "size": 6}
     for trace, table in ((single, shares), (added, whole)):
-        trace["error_y"] = _span(table.mean(), table.min(), table.max())
+        bounds = zip(table.mean(), table.min(), table.max(), strict=True)
+        trace["error_y"] = whiskers(bounds, "@zero", 1.5, 3)
     rule = line(x, [record["claimed"]] * len(x), "Claimed", "@muted", width=1, dash="dash")
     return [single, added, {**rule, "hoverinfo": "skip"}]
 
 
-def _span(middle: pd.Series, low: pd.Series, high: pd.Series) -> dict[str, Any]:
-    return {
-        "type": "data",
-        "symmetric": False,
-        "array": values(high - middle),
-        "arrayminus": values(middle - low),
-        "color": "@zero",
-        "thickness": 1.5,
-        "width": 3,
-    }
-
-
 def quantiles(record: Mapping[str, Sequence[Sequence[float]]], shapes: Record) -> Figure:
-    """Observed against normal quantiles of standardised residuals, by kind of residual."""
+    """Q-Q plot of standardised residuals against a normal, by kind of residual."""
     traces: list[Trace] = []
     choices = []
-    for name, (normal, seen) in record.items():
+    for name, (normal, observed) in record.items():
         ends = [normal[0], normal[-1]]
         rule = line(values(ends), ends, "Normal", "@muted", width=1.2, dash="dash")
-        traces += [_dots(normal, seen, f"{name.capitalize()} PCA"), {**rule, "hoverinfo": "skip"}]
+        traces += [
+            _dots(normal, observed, f"{name.capitalize()} PCA"),
+            {**rule, "hoverinfo": "skip"},
+        ]
         choices.append(Choice(name.capitalize(), {}, (len(traces) - 2, len(traces) - 1)))
     lead = next(iter(record))
-    told = shapes[lead]["pooled"]
+    pooled = shapes[lead]["pooled"]
     farthest = max(abs(record[lead][1][0]), abs(record[lead][1][-1]))
     return Figure(
         key="quantiles",
@@ -102,10 +90,10 @@ def quantiles(record: Mapping[str, Sequence[Sequence[float]]], shapes: Record) -
             "yaxis": {"title": {"text": "Residual, standard deviations"}, "zeroline": True},
             "hovermode": "closest",
         },
-        alt=f"The largest of {number(told['values'], 0)} {lead} residuals lies "
+        alt=f"The largest of {number(pooled['values'], 0)} {lead} residuals lies "
         f"{number(farthest, 1)} standard deviations out; excess kurtosis "
-        f"{number(told['excess_kurtosis'], 1)}.",
-        caption=f"{number(told['values'], 0)} {lead} residuals, each over its asset's standard "
+        f"{number(pooled['excess_kurtosis'], 1)}.",
+        caption=f"{number(pooled['values'], 0)} {lead} residuals, each over its asset's standard "
         f"deviation; all extremes are drawn, the middle is thinned. A normal would lie on the "
         f"line; these reach {number(farthest, 1)} deviations.",
         height=330,
@@ -129,25 +117,24 @@ def _dots(x: Sequence[float], y: Sequence[float], name: str) -> Trace:
 
 def lags(records: Sequence[Record]) -> Figure:
     """Rank correlation of residuals with later returns, by lag."""
-    middle, low, high = (pd.Series([r[k] for r in records]) for k in ("value", "low", "high"))
     x = [str(r["lag"]) for r in records]
     dots = {
         "type": "scatter",
         "mode": "markers",
         "x": x,
-        "y": values(middle),
+        "y": values(r["value"] for r in records),
         "name": "Rank correlation",
         "showlegend": False,
         "marker": {"color": "@accent", "size": 9},
-        "error_y": {**_span(middle, low, high), "thickness": 2, "width": 0},
+        "error_y": whiskers(((r["value"], r["low"], r["high"]) for r in records), "@zero", 2),
         "hovertemplate": "%{y:.4f}",
     }
     clear = [r for r in records if r["low"] > 0.0 or r["high"] < 0.0]
-    told = ", ".join(str(r["lag"]) for r in clear) or "none"
+    clear_lags = ", ".join(str(r["lag"]) for r in clear) or "none"
     first = records[0]
     return Figure(
         key="lags",
-        title="What a residual foretells",
+        title="Rank correlation of residuals with later returns",
         data=(dots,),
         layout={
             "xaxis": {"type": "category", "title": {"text": "Sessions later"}},
@@ -155,16 +142,16 @@ def lags(records: Sequence[Record]) -> Figure:
         },
         alt=f"Mean rank correlation {number(first['value'], 3)} one session later, interval "
         f"{number(first['low'], 3)} to {number(first['high'], 3)}; intervals without zero at lags: "
-        f"{told}.",
+        f"{clear_lags}.",
         caption="Mean daily rank correlation, across assets, of today's fixed-PCA residual with "
         "the return of one later session; bars are 90 % intervals. Above zero is momentum, below "
-        f"is reversal. Intervals without zero at lags: {told}.",
+        f"is reversal. Intervals without zero at lags: {clear_lags}.",
         height=300,
     )
 
 
 def heatmap(cells: Sequence[Record], variant: str, title: str, largest: float) -> Figure:
-    """Sharpe ratios of a grid of noises, drawn on the ratio of the two; one trace a signal."""
+    """Heat map of Sharpe ratios by noise and noise ratio; one trace a signal."""
     own = [c for c in cells if c["variant"] == variant]
     signals = list(dict.fromkeys(c["signal"] for c in own))
     ratios = sorted({c["ratio"]: c["half_life"] for c in own}.items())
@@ -242,13 +229,11 @@ def growth(paths: Mapping[str, pd.Series]) -> Figure:
     """Growth of one unit: as written dotted, corrected in the same colour, and the market."""
     traces = []
     for n, (name, path) in enumerate(paths.items()):
-        rows = series.thin(path.to_numpy(dtype=float), POINTS)
         market = n == len(paths) - 1
         written = not market and n % 2 == 0
         color = "@benchmark" if market else COLORS[n // 2 % len(COLORS)]
         look = {"dash": "dot", "width": 1.3} if written else {"width": 1.8}
-        x = dates(path.index[rows])
-        traces.append(line(x, path.iloc[rows], name, color, form=".3f", **look))
+        traces.append(thinned_line(path, name, color, form=".3f", **look))
     ends = ", ".join(f"{name} {number(float(path.iloc[-1]))}" for name, path in paths.items())
     return Figure(
         key="growth",

@@ -1,11 +1,10 @@
-"""The evidence page: three questions answered, and every plot and table that they rest on.
+"""Evidence page of residual momentum: three hypotheses, their statistics, plots and tables.
 
 It takes plain records (dictionaries, lists, numbers, growth as series), as
 `tiltwise.claims.systems.residual_momentum.export` makes them.
 """
 
 from collections.abc import Mapping, Sequence
-from importlib.resources import files
 from typing import Any
 
 from tiltwise.report.claims import evidence_figures as figures
@@ -15,6 +14,7 @@ from tiltwise.report.components import tables
 from tiltwise.report.components.document import document
 from tiltwise.report.components.section import Section
 from tiltwise.report.components.text import escape, number, percent
+from tiltwise.report.components.theme import sheet
 
 Record = Mapping[str, Any]
 
@@ -24,11 +24,9 @@ TONE = {"yes": "yes", "momentum": "yes", "no": "no", "no, it hurts": "no", "reve
 
 def render(record: Record) -> str:
     """One HTML file; the same record gives the same bytes."""
-    rules = files("tiltwise.report.assets")
-    css = "".join(rules.joinpath(n).read_text("utf-8") for n in ("claims.css", "evidence.css"))
     footer = (
         "<p>This page is one file and fetches nothing. Every number on it was computed from the "
-        "files beside it. Plots: plotly.js, MIT licence.</p>"
+        "files in its folder. Plots: plotly.js, MIT licence.</p>"
     )
     sections = [
         Section("Three questions", html="".join(map(_answer, record["answers"]))),
@@ -39,13 +37,15 @@ def render(record: Record) -> str:
         Section("Folds", html=evidence_tables.folds(record), lead=_fold_lead(record)),
         Section("How to read this", html=_rules()),
     ]
-    return document(TITLE, f"<style>{css}</style>{_header(record)}", sections, footer)
+    return document(
+        TITLE, f"<style>{sheet('claims', 'evidence')}</style>{_header(record)}", sections, footer
+    )
 
 
 def _header(record: Record) -> str:
-    held = f"{len(record['assets'])} assets, {record['reference']} as the whole market"
-    told = {
-        "Data": f"{record['data']} (id {record['data_id'][:12]}), {held}",
+    assets = f"{len(record['assets'])} assets, {record['reference']} as the whole market"
+    facts = {
+        "Data": f"{record['data']} (id {record['data_id'][:12]}), {assets}",
         "Returns": f"{record['first']} to {record['last']}: {record['rows']} rows, "
         f"{record['dropped_rows']} dropped because an asset had no close",
         "Tests": f"{record['period'][0]} to {record['period'][1]}",
@@ -55,38 +55,38 @@ def _header(record: Record) -> str:
     warned = f'<ul class="notes" aria-label="Notes">{notes}</ul>' if notes else ""
     return (
         f'<header><p class="recipe">Evidence</p><h1>{TITLE}</h1><p class="subtitle">What its '
-        "source asked, answered on walk-forward tests, with an interval each.</p>"
-        f"{tables.facts(told)}{warned}"
+        "source claims, measured on walk-forward tests, with an interval each.</p>"
+        f"{tables.facts(facts)}{warned}"
         f'<dl class="tiles" aria-label="Key numbers">{"".join(_tiles(record))}</dl></header>'
     )
 
 
 def _notes(record: Record) -> list[str]:
-    found = []
+    notes = []
     if record["substitutes"]:
-        found.append(f"substitutes: {record['substitutes']}; the source's claims are not tested")
+        notes.append(f"substitutes: {record['substitutes']}; the source's claims are not tested")
     elif record["shortfall"]:
-        found.append(record["shortfall"])
+        notes.append(record["shortfall"])
     if record["left_out"]:
-        found.append(f"left out, too few closes: {', '.join(record['left_out'])}")
-    return found
+        notes.append(f"left out, too few closes: {', '.join(record['left_out'])}")
+    return notes
 
 
 def _tiles(record: Record) -> list[str]:
     folds = record["folds"]
     complete = sum(f["complete"] for f in folds)
     years = f"{_years(folds[0], 'train')} + {_years(folds[0], 'test')} years"
-    made = [tables.tile("Folds", str(len(folds)), (f"{complete} complete,", years))]
+    tiles = [tables.tile("Folds", str(len(folds)), (f"{complete} complete,", years))]
     labels = ("Explained by factors", "Rank correlation", "Sharpe ratio by Kalman")
     for label, answer in zip(labels, record["answers"], strict=True):
         lead = answer["numbers"][0]
         drawing = tables.whisker(lead["value"], lead["low"], lead["high"])
-        made.append(tables.tile(label, _show(lead), (_span(lead), answer["answer"]), drawing))
+        tiles.append(tables.tile(label, _show(lead), (_span(lead), answer["answer"]), drawing))
     for best in (b for b in record["best"] if b["variant"] in ("first", "head")):
         label = f"Best of {best['cells']}"
-        luck = (f"luck alone: {number(best['ceiling'])}", VARIANTS[best["variant"]])
-        made.append(tables.tile(label, number(best["sharpe"]), luck))
-    return made
+        luck = (f"no skill: {number(best['ceiling'])}", VARIANTS[best["variant"]])
+        tiles.append(tables.tile(label, number(best["sharpe"]), luck))
+    return tiles
 
 
 def _years(fold: Record, window: str) -> int:
@@ -98,7 +98,7 @@ def _years(fold: Record, window: str) -> int:
 
 
 def _answer(record: Record) -> str:
-    """A question, the answer, and the numbers behind it; the first of them decides."""
+    """Block of one question: answer and statistics; the first statistic decides."""
     word = record["answer"]
     badge = f'<span class="says {TONE.get(word, "unknown")}">{escape(word)}</span>'
     rows = [
@@ -112,20 +112,21 @@ def _answer(record: Record) -> str:
     ]
     head = ("Statistic", "Value", "90 % interval", "")
     table = tables.table(head, rows, record["question"], "metrics")
-    said = f"The first statistic decides: {record['rule']}. {record['remark']}".strip()
-    return f'<div class="answer">{table}<p>{badge} {escape(said)}</p></div>'
+    text = f"The first statistic decides: {record['rule']}. {record['remark']}".strip()
+    return f'<div class="answer">{table}<p>{badge} {escape(text)}</p></div>'
 
 
-def _show(found: Record) -> str:
-    return _text(found["kind"], found["value"])
+def _show(statistic: Record) -> str:
+    return _text(statistic["kind"], statistic["value"])
 
 
 def _text(kind: str, value: float) -> str:
     return percent(value) if kind == "share" else number(value, 3 if kind == "correlation" else 2)
 
 
-def _span(found: Record) -> str:
-    return f"{_text(found['kind'], found['low'])} to {_text(found['kind'], found['high'])}"
+def _span(statistic: Record) -> str:
+    low, high = (_text(statistic["kind"], statistic[bound]) for bound in ("low", "high"))
+    return f"{low} to {high}"
 
 
 def _factors(record: Record) -> Section:
@@ -134,7 +135,7 @@ def _factors(record: Record) -> Section:
     lead = (
         f"“More than {percent(scree['claimed'], 0)} with {scree['factors']} factors” {verdict} in "
         f"every training window: the smallest share is {percent(scree['smallest'])}, and the "
-        f"window that needs most needs {scree['fewest']}. Excess kurtosis of what is left: "
+        f"window that needs most needs {scree['fewest']}. Excess kurtosis of the residuals: "
         f"{number(shapes['fixed']['pooled']['excess_kurtosis'], 1)}."
     )
     return Section(
@@ -156,7 +157,8 @@ def _noises(record: Record) -> Section:
         figures.heatmap(cells, "corrected-set", "Corrected", largest),
     )
     return Section(
-        "Two noises, one ratio",
+        "Noise ratios",
+        anchor="two-noises-one-ratio",
         lead=_ratio_lead(record["ratios"]),
         figures=maps,
         after=evidence_tables.ratios(record["ratios"]),
@@ -164,7 +166,7 @@ def _noises(record: Record) -> Section:
 
 
 def _ratio_lead(ratios: Sequence[Record]) -> str:
-    """What the grid of noises is, in words."""
+    """Lead on the noise ratios of the grid and the rank agreement within them."""
     shared = [r for r in ratios if len(r["cells"]) > 1]
     cells = sum(len(r["cells"]) for r in ratios)
     scaled = min((r["scaled"] for r in shared), default=float("nan"))
@@ -197,7 +199,7 @@ def _strategies(record: Record) -> Section:
         "Static and adaptive",
         lead="Fixed, rolling and filtered loadings side by side, each with both signals.",
         html=f"{evidence_tables.comparison(record['results'])}"
-        f'<div class="luck"><h3>The best, beside luck</h3><ul>{items}</ul></div>',
+        f'<div class="luck"><h3>The best, and the best without skill</h3><ul>{items}</ul></div>',
         figures=(figures.growth(record["growth"]),),
     )
 
@@ -218,7 +220,7 @@ def _rules() -> str:
         "or from the window before it. Intervals are those of a stationary block bootstrap over "
         "test sessions; of a difference of Sharpe ratios, from its HAC error.</p>"
         "<p>A rank correlation is that of today's residuals, across assets, with returns of a "
-        "later session. Residuals are made of the same closes as the next return, so noise in a "
+        "later session. Residuals use the same closes as the next return, so noise in a "
         "close looks like reversal; the row with a session's delay leaves that noise out.</p>"
         "<p>Value at risk and expected shortfall are daily, at 95&nbsp;%. Turnover is two-way, a "
         "session. Costs are the year's sum, as a share of capital.</p>"

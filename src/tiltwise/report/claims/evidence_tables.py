@@ -19,11 +19,13 @@ KINDS = {"fixed": "Fixed PCA", "rolling": "Rolling PCA", "kalman": "Fixed PCA + 
 SMALL = 1e-4
 
 
-def shapes(found: Record) -> str:
-    """Moments, Jarque-Bera and p of all residuals by kind, and of each asset's fixed ones."""
+def shapes(record: Record) -> str:
+    """Table of moments and Jarque-Bera test of residuals, by kind and by asset (fixed PCA)."""
     head = ("Residual", "Deviation", "Skewness", "Excess kurtosis", "Jarque-Bera", "p")
-    rows = [_shape_row(f"<b>All, {kind} PCA</b>", told["pooled"]) for kind, told in found.items()]
-    rows += [_shape_row(escape(a), s) for a, s in found["fixed"]["by_asset"].items()]
+    rows = [
+        _shape_row(f"<b>All, {kind} PCA</b>", shape["pooled"]) for kind, shape in record.items()
+    ]
+    rows += [_shape_row(escape(a), s) for a, s in record["fixed"]["by_asset"].items()]
     note = (
         "<p>Deviations are per session; of all residuals, after each was divided by its asset's. "
         "Daily residuals depend on each other, so p is too small; the kurtosis is not affected.</p>"
@@ -31,20 +33,20 @@ def shapes(found: Record) -> str:
     return tables.table(head, rows, "Shape of the residuals; assets: fixed PCA", "plain") + note
 
 
-def _shape_row(name: str, told: Record) -> list[str]:
-    spread = told["deviation"]
+def _shape_row(name: str, shape: Record) -> list[str]:
+    spread = shape["deviation"]
     return [
         name,
         percent(spread, 2) if spread < 0.5 else number(spread),
-        number(told["skew"]),
-        number(told["excess_kurtosis"]),
-        number(told["jarque_bera"], 0),
-        f"&lt; {SMALL:g}" if told["p"] < SMALL else number(told["p"], 4),
+        number(shape["skew"]),
+        number(shape["excess_kurtosis"]),
+        number(shape["jarque_bera"], 0),
+        f"&lt; {SMALL:g}" if shape["p"] < SMALL else number(shape["p"], 4),
     ]
 
 
-def ratios(found: Sequence[Record]) -> str:
-    """What each ratio of noises means, and how far the cells that share it agree."""
+def ratios(records: Sequence[Record]) -> str:
+    """Table of noise ratios: half-life and rank agreement of the cells that share one."""
     head = (
         "δ / v_e",
         "Cells",
@@ -62,15 +64,15 @@ def ratios(found: Sequence[Record]) -> str:
             number(r["half_life"], 1),
             *(percent(r[k], 2) for k in ("first", "agreement", "scaled")),
         ]
-        for r in found
+        for r in records
     ]
     return tables.table(head, rows, "What each ratio means", "plain")
 
 
 def comparison(results: Sequence[Record]) -> str:
-    """Sharpe ratio, interval and total return by kind of residual and signal, for each variant.
+    """Table of Sharpe ratio, interval and total return by residual and signal, for each variant.
 
-    Where a variant has several cells of a kind, the one with the highest Sharpe ratio stands.
+    Of several cells of a kind, the one with the highest Sharpe ratio is shown.
     """
     rows = []
     for kind, name in KINDS.items():
@@ -92,7 +94,7 @@ def comparison(results: Sequence[Record]) -> str:
 
 
 def _compared(cells: Sequence[Record]) -> str:
-    """The best of some cells."""
+    """Cell of the highest Sharpe ratio."""
     if not cells:
         return NONE
     row = max(cells, key=lambda r: r["sharpe"])
@@ -105,7 +107,7 @@ def _compared(cells: Sequence[Record]) -> str:
 
 
 def folds(record: Record) -> str:
-    """Two tables: the best of the source's first grid as written, and its kind corrected."""
+    """Fold tables of the best cell of the first grid: as written, and corrected."""
     best = next(b for b in record["best"] if b["variant"] == "first")
     own = next(r for r in record["results"] if _is(r, "first", best["strategy"]))
     kind = {"residual": own["residual"], "signal": own["signal"], "variant": "corrected"}
@@ -118,7 +120,7 @@ def _is(row: Record, variant: str, strategy: str) -> bool:
 
 
 def _fold_table(record: Record, row: Record) -> str:
-    found = [r for r in record["per_fold"] if _is(r, row["variant"], row["strategy"])]
+    folds = [r for r in record["per_fold"] if _is(r, row["variant"], row["strategy"])]
     whole = {f["fold"]: f["complete"] for f in record["folds"]}
     head = (
         "Test from",
@@ -145,7 +147,7 @@ def _fold_table(record: Record, row: Record) -> str:
             percent(r["turnover_daily"], 0),
             percent(r["cost"]),
         ]
-        for r in found
+        for r in folds
     ]
     title = f"{row['strategy']}, {VARIANTS[row['variant']]}"
     return tables.table(head, rows, title, "folds")

@@ -7,12 +7,10 @@ from typing import Any
 import pandas as pd
 
 from tiltwise.evaluate.significance.overfitting import noise_ceiling
-from tiltwise.report.components import series
 from tiltwise.report.components.section import Choice, Figure, Trace
 from tiltwise.report.components.text import number, percent, plot_text, slug
 from tiltwise.report.components.theme import SERIES
-from tiltwise.report.components.traces import dates, line, values
-from tiltwise.report.run.holdings_figures import DATE_AXIS
+from tiltwise.report.components.traces import DATE_AXIS, line, thinned_line, values, whiskers
 
 Record = Mapping[str, Any]
 
@@ -67,14 +65,12 @@ RATIOS = frozenset(
 )
 COUNTS = frozenset({"windows", "embargo", "grown_100"})
 FINE = frozenset({"mae"})
-"""Shares so small that a tenth of a percent hides a difference."""
-POINTS = 2500
-"""Sessions above which a path is thinned before it is drawn."""
+"""Shares shown with two decimals of a percent."""
 MOST_TRIALS = 200
 
 
 def show(metric: str, value: float) -> str:
-    """A number in the unit of its metric."""
+    """Value in the unit of its metric."""
     if metric in COUNTS:
         return number(value, 0)
     return number(value) if metric in RATIOS else percent(value, 2 if metric in FINE else 1)
@@ -88,7 +84,7 @@ def span(metric: str, low: float, high: float) -> str:
 
 
 def waterfall(system: str, record: Record) -> Figure:
-    """Dots from the published number down to the corrected one, with their intervals."""
+    """Waterfall from the published number to the corrected one, with 90 % intervals."""
     steps = record["steps"]
     metrics = list(steps[0]["numbers"])
     traces: list[Trace] = []
@@ -122,36 +118,28 @@ def _ticks(metric: str) -> str:
 
 
 def _fall(steps: Sequence[Record], metric: str) -> list[Trace]:
-    """Dashed line at the published number, and the dots."""
-    found = [step["numbers"][metric] for step in steps]
+    """Traces of one metric: dashed line at the published number, dots with intervals."""
+    estimates = [step["numbers"][metric] for step in steps]
     labels = [step["label"] for step in steps]
-    told = [
+    hover = [
         f"<b>{plot_text(step['label'])}</b> {show(metric, e['value'])}"
         + (f"<br>{span(metric, e['low'], e['high'])}" if math.isfinite(e["low"]) else "")
-        for step, e in zip(steps, found, strict=True)
+        for step, e in zip(steps, estimates, strict=True)
     ]
-    rule = _rule(found[0]["value"], labels, METRICS[metric], "@muted", "dash")
+    rule = _rule(estimates[0]["value"], labels, METRICS[metric], "@muted", "dash")
     rule["showlegend"] = False
     colors = ["@muted", "@loss", *["@gross"] * (len(steps) - 3), "@accent"]
     dots: Trace = {
         "type": "scatter",
         "mode": "markers",
-        "x": values(e["value"] for e in found),
+        "x": values(e["value"] for e in estimates),
         "y": labels,
         "name": METRICS[metric],
-        "text": told,
+        "text": hover,
         "hovertemplate": "%{text}<extra></extra>",
         "showlegend": False,
         "marker": {"color": colors, "size": 9, "line": {"width": 0}},
-        "error_x": {
-            "type": "data",
-            "symmetric": False,
-            "array": values(e["high"] - e["value"] for e in found),
-            "arrayminus": values(e["value"] - e["low"] for e in found),
-            "color": "@zero",
-            "thickness": 2,
-            "width": 0,
-        },
+        "error_x": whiskers(((e["value"], e["low"], e["high"]) for e in estimates), "@zero", 2),
     }
     return [rule, dots]
 
@@ -176,7 +164,7 @@ def _fall_alt(steps: Sequence[Record], metric: str) -> str:
 
 
 def grid(system: str, record: Record, years: float) -> Figure:
-    """Sharpe ratio of every cell of a grid, by signal, against luck."""
+    """Sharpe ratios of the cells of a grid, by signal, and the expected best without skill."""
     cells, ceiling = record["cells"], record["ceiling"]
     labels = list(dict.fromkeys(cell["label"] for cell in cells))
     signals = list(dict.fromkeys(cell["signal"] for cell in cells))
@@ -208,7 +196,7 @@ def grid(system: str, record: Record, years: float) -> Figure:
 
 def _dots(cells: Sequence[Record], name: str, color: str) -> Trace:
     ringed = [bool(cell["claims"]) for cell in cells]
-    told = [
+    hover = [
         f"<b>{plot_text(c['label'])}, {plot_text(name)}</b><br>Sharpe ratio "
         f"{number(c['points']['sharpe'])}, total return {percent(c['points']['total_return'])}"
         for c in cells
@@ -219,7 +207,7 @@ def _dots(cells: Sequence[Record], name: str, color: str) -> Trace:
         "x": values(cell["points"]["sharpe"] for cell in cells),
         "y": [cell["label"] for cell in cells],
         "name": plot_text(name.capitalize()),
-        "text": told,
+        "text": hover,
         "hovertemplate": "%{text}<extra></extra>",
         "line": {"color": color, "width": 0},
         "marker": {
@@ -232,7 +220,7 @@ def _dots(cells: Sequence[Record], name: str, color: str) -> Trace:
 
 
 def luck(system: str, card: Record) -> Figure:
-    """Sharpe ratio that the best of N shows without skill, with the claims at their N."""
+    """Expected best Sharpe ratio of N rules without skill, and the claims at their N."""
     years, grids = card["years"], {g["id"]: g for g in card["grids"]}
     counts = sorted({round(1.12**k) for k in range(int(math.log(MOST_TRIALS, 1.12)) + 2)})
     curve = line(
@@ -256,7 +244,7 @@ def luck(system: str, card: Record) -> Figure:
     trials = max((row["trials"] for row in card["rows"]), default=1)
     return Figure(
         key=slug(f"{system}-luck"),
-        title="What luck alone would show",
+        title="Expected best without skill",
         data=(curve, *marks),
         layout={
             "xaxis": {
@@ -270,7 +258,7 @@ def luck(system: str, card: Record) -> Figure:
         alt=f"The best of N unrelated rules without skill shows in {_years(years)} a "
         f"Sharpe ratio of {ceilings} configurations.",
         caption=f"Expected best annual Sharpe ratio of N unrelated rules without skill in "
-        f"{_years(years)}. Claims stand at the size of the grid they were picked from, "
+        f"{_years(years)}. Claims are at the size of the grid they were picked from, "
         f"corrected ones at the {trials} trials counted in the ledger.",
         height=320,
         wide=True,
@@ -314,10 +302,9 @@ def growth(system: str, paths: Mapping[str, pd.Series]) -> Figure:
     traces = []
     colors = [SERIES[n] for n in (6, 8, 7, 1, 9, 2)]
     for n, (name, path) in enumerate(paths.items()):
-        rows = series.thin(path.to_numpy(dtype=float), POINTS)
         last = n == len(paths) - 1
         color = "@benchmark" if last else colors[n % len(colors)]
-        traces.append(line(dates(path.index[rows]), path.iloc[rows], name, color, form=".3f"))
+        traces.append(thinned_line(path, name, color, form=".3f"))
     ends = ", ".join(f"{name} {number(float(path.iloc[-1]))}" for name, path in paths.items())
     return Figure(
         key=slug(f"{system}-growth"),

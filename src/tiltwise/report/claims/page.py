@@ -1,11 +1,10 @@
-"""The claims report: every published number against the evidence, on one self-contained page.
+"""Page of the claims: published, as-written and corrected numbers of each system.
 
 It takes plain records (dictionaries, lists, numbers, growth as series), as
 `tiltwise.claims.engine.records` writes them.
 """
 
 from collections.abc import Mapping, Sequence
-from importlib.resources import files
 from typing import Any
 
 from tiltwise.report.claims import figures
@@ -13,19 +12,20 @@ from tiltwise.report.claims.figures import METRICS, show, span
 from tiltwise.report.components import tables
 from tiltwise.report.components.document import document
 from tiltwise.report.components.section import Section
-from tiltwise.report.components.text import NONE, escape, number, percent
+from tiltwise.report.components.text import NONE, escape, number, percent, slug
+from tiltwise.report.components.theme import sheet
 
 Record = Mapping[str, Any]
 
-RULES = """<p><b>Reproduced</b> asks whether the source's own arithmetic, defects included, gives
+RULES = """<p><b>Reproduced</b>: the source's own arithmetic, defects included, gives
 the source's number on the source's assets and period, within the tolerance of the claim card.</p>
-<p><b>Survives</b> asks the corrected variant. A boast of money made survives if its 90&nbsp;%
+<p><b>Survives</b> is judged on the corrected variant. A claim of profit survives if its 90&nbsp;%
 interval lies above zero and its deflated Sharpe ratio reaches 95&nbsp;%. An advantage of one rule
 over another survives if its interval lies above zero. Any other number survives if the corrected
 interval holds it.</p>
 <p>On substitutes for the source's assets, and on a shorter period, numbers are shown but nothing is
-called reproduced. Where a source names no data, only what follows from arithmetic can be told. The
-deflated Sharpe ratio counts every trial that the ledger holds of the same
+called reproduced. Where a source names no data, only what follows from arithmetic can be
+tested. The deflated Sharpe ratio counts every trial that the ledger holds of the same
 recipe and assets. A cell that the source leaves open is its best one.</p>
 <p class="disclaimer">For research only. Not investment advice. The results are hypothetical: they
 were computed on past prices, and no such trades were made.</p>"""
@@ -37,15 +37,14 @@ def render(cards: Sequence[Record]) -> str:
     for card in cards:
         prefix = f"{card['system'].replace('_', ' ').capitalize()}: " if len(cards) > 1 else ""
         sections += _sections(card, prefix)
-    css = files("tiltwise.report.assets").joinpath("claims.css").read_text("utf-8")
-    sections.append(Section("How it is judged", html=RULES))
+    sections.append(Section("Verdict rules", html=RULES, anchor="how-it-is-judged"))
     footer = (
         "<p>This page is one file and fetches nothing. Every number but the claimed ones was "
         "computed. Plots: plotly.js, MIT licence.</p>"
     )
     return document(
         "Published claims against the evidence",
-        f"<style>{css}</style>{_header(cards)}",
+        f"<style>{sheet('claims')}</style>{_header(cards)}",
         sections,
         footer,
     )
@@ -55,7 +54,7 @@ def _header(cards: Sequence[Record]) -> str:
     rows = [row for card in cards for row in card["rows"]]
     notes = dict.fromkeys(note for card in cards for note in card["notes"])
     listed = "".join(f"<li>{escape(note)}</li>" for note in notes)
-    told = {
+    facts = {
         "Data": ", ".join(dict.fromkeys(f"{c['data']} (id {c['data_id'][:12]})" for c in cards)),
         "Test sessions": ", ".join(
             dict.fromkeys(f"{c['period'][0]} to {c['period'][1]}" for c in cards)
@@ -67,7 +66,7 @@ def _header(cards: Sequence[Record]) -> str:
         '<header><p class="recipe">Claims</p><h1>Published claims against the evidence</h1>'
         '<p class="subtitle">Each number as its source published it, as its own arithmetic gives '
         "it here, and after its defects are put right one by one.</p>"
-        f"{tables.facts(told)}{warned}"
+        f"{tables.facts(facts)}{warned}"
         f'<dl class="tiles" aria-label="Key numbers">{"".join(_tiles(cards, rows))}</dl></header>'
     )
 
@@ -88,7 +87,9 @@ def _tiles(cards: Sequence[Record], rows: Sequence[Record]) -> list[str]:
         tiles.append(tables.tile("Best Sharpe claimed", number(best["claimed"]), details))
     ceilings = [g["ceiling"] for card in cards for g in card["grids"]]
     tiles.append(
-        tables.tile("Luck alone", number(max(ceilings)), ("best of the largest grid,", "no skill"))
+        tables.tile(
+            "Noise ceiling", number(max(ceilings)), ("best of the largest grid,", "no skill")
+        )
     )
     tiles.append(
         tables.tile("Trials counted", str(trials), (f"{tried} cells of grids", "and every step"))
@@ -98,7 +99,7 @@ def _tiles(cards: Sequence[Record], rows: Sequence[Record]) -> list[str]:
 
 def _boasts(rows: Sequence[Record]) -> str:
     known = [r["survives"] for r in rows if r["skill"] and r["survives"] is not None]
-    return f"{sum(known)} of {len(known)} boasts of skill"
+    return f"{sum(known)} of {len(known)} claims of skill"
 
 
 def _share(label: str, verdicts: Sequence[bool | None], more: str = "") -> str:
@@ -110,7 +111,7 @@ def _share(label: str, verdicts: Sequence[bool | None], more: str = "") -> str:
 
 
 def _sections(card: Record, prefix: str) -> list[Section]:
-    """What one card contributes."""
+    """Sections of one card."""
     system = card["system"]
     drawn = [w for w in card["waterfalls"] if _varies(w)]
     claimed = Section(f"{prefix}Claims", html=_claims_table(card) + _measured_table(card))
@@ -122,12 +123,13 @@ def _sections(card: Record, prefix: str) -> list[Section]:
         "step called one simulator on, every number comes from the same simulator.",
     )
     grids = Section(
-        f"{prefix}All that was tried",
+        f"{prefix}All trials",
+        anchor=slug(f"{prefix}All that was tried"),
         figures=(
             *(figures.grid(system, g, card["years"]) for g in card["grids"] if g["cells"]),
             figures.luck(system, card),
         ),
-        lead="A result picked from a grid must be seen beside the rest of it.",
+        lead="A result picked from a grid is shown with the rest of the grid.",
     )
     folds = Section(f"{prefix}Folds", html=_fold_table(card), lead=_fold_lead(card))
     simple = Section(
@@ -135,33 +137,33 @@ def _sections(card: Record, prefix: str) -> list[Section]:
         figures=(figures.growth(system, card["growth"]),),
         after=_baseline_table(card),
     )
-    made = [claimed, fixes, grids, folds, simple]
+    sections = [claimed, fixes, grids, folds, simple]
     if card["sweeps"]:
-        made.append(Section(f"{prefix}Costs and delays", html=_sweep_table(card)))
-    return made
+        sections.append(Section(f"{prefix}Costs and delays", html=_sweep_table(card)))
+    return sections
 
 
 def _varies(record: Record) -> bool:
-    """Whether any of the steps moves a number that has an interval."""
+    """Whether the steps have a metric that is drawn as a waterfall."""
     boasts = ("sharpe", "gross_sharpe", "sharpe_gap", "cagr", "error_share")
     return any(m in boasts for m in record["steps"][0]["numbers"])
 
 
 def _measured_table(card: Record) -> str:
-    """What was measured where the source gives no data; nothing for other sources."""
+    """Table of measured configurations where the source gives no data; else empty."""
     if not card["measured"]:
         return ""
     interval = "90 % interval"
     head = ["Configuration", "Sharpe ratio before costs", interval, "After costs", interval]
     head.append("One-way turnover a day")
     rows = []
-    for found in card["measured"]:
+    for measured in card["measured"]:
         ratios = [
             cell
-            for e in (found["gross"], found["net"])
+            for e in (measured["gross"], measured["net"])
             for cell in (number(e["value"]), span("sharpe", e["low"], e["high"]))
         ]
-        rows.append([escape(found["name"]), *ratios, percent(found["one_way"])])
+        rows.append([escape(measured["name"]), *ratios, percent(measured["one_way"])])
     where = card["substitutes"] or "the funds of the first source"
     caption = f"Measured instead, on {card['data']} ({where})"
     return tables.table(head, rows, caption, "plain")
@@ -169,7 +171,6 @@ def _measured_table(card: Record) -> str:
 
 def _claims_table(card: Record) -> str:
     reference = next(iter(card["baselines"]))
-    complete = sum(fold["complete"] for fold in card["folds"])
     complete = sum(fold["complete"] for fold in card["folds"])
     head = [
         ("Claim", ""),
@@ -221,12 +222,12 @@ def _claim_row(row: Record, reference: str) -> str:
         ("more", f"{deflated}<small>{row['trials']} trials</small>" if dsr == dsr else NONE),
         ("more", show(metric, base)),
     ]
-    told = "".join(f'<td class="{kind}">{cell}</td>' for kind, cell in cells) + _verdicts(row)
-    return f'<tr><th scope="row">{escape(METRICS[metric])}</th>{told}</tr>'
+    columns = "".join(f'<td class="{kind}">{cell}</td>' for kind, cell in cells) + _verdicts(row)
+    return f'<tr><th scope="row">{escape(METRICS[metric])}</th>{columns}</tr>'
 
 
 def _verdicts(row: Record) -> str:
-    """Two cells, or one where the data cannot tell; the reason shows when one points at it."""
+    """Cells of both verdicts, or one where not testable; the reason is their tooltip."""
     reason = escape(row["reason"])
     if row["reproduced"] is None:
         return (
@@ -239,18 +240,18 @@ def _verdicts(row: Record) -> str:
 
 
 def _fix_list(card: Record) -> str:
-    """Each variant in words, and its fixes in the order they are made."""
-    told: dict[str, dict[str, str]] = {}
+    """List of the variants, each with its fixes in order."""
+    variants: dict[str, dict[str, str]] = {}
     words: dict[str, str] = {}
     for record in card["waterfalls"]:
-        fixes = told.setdefault(record["variant"], {})
+        fixes = variants.setdefault(record["variant"], {})
         words[record["variant"]] = record["steps"][1]["text"]
         longest = {step["label"]: step["text"] for step in record["steps"][2:]}
         if len(longest) > len(fixes):
-            told[record["variant"]] = longest
+            variants[record["variant"]] = longest
     titles = {grid["id"]: grid["title"] for grid in card["grids"]}
     parts = []
-    for variant, fixes in told.items():
+    for variant, fixes in variants.items():
         items = "".join(f"<li><b>{escape(k)}</b>: {escape(v)}</li>" for k, v in fixes.items())
         parts.append(
             f"<div><h3>{escape(titles[variant])}</h3><p>{escape(words[variant])}</p>"
@@ -292,13 +293,13 @@ def _baseline_table(card: Record) -> str:
     rows = [
         [
             escape(name),
-            number(found["gross_sharpe"]["value"]),
-            number(found["sharpe"]["value"]),
-            span("sharpe", found["sharpe"]["low"], found["sharpe"]["high"]),
-            percent(found["total_return"]["value"]),
-            percent(found["max_drawdown"]["value"]),
+            number(rule["gross_sharpe"]["value"]),
+            number(rule["sharpe"]["value"]),
+            span("sharpe", rule["sharpe"]["low"], rule["sharpe"]["high"]),
+            percent(rule["total_return"]["value"]),
+            percent(rule["max_drawdown"]["value"]),
         ]
-        for name, found in card["baselines"].items()
+        for name, rule in card["baselines"].items()
     ]
     return tables.table(head, rows, "Simple rules over the same sessions", "plain")
 

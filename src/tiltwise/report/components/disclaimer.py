@@ -1,7 +1,7 @@
-"""What every page and the command line say of themselves."""
+"""Research-only notice of every page and of the command line."""
 
 NOTICE = (
     "tiltwise is for research only: no investment advice, no offer, no warranty of any kind. "
     "MIT licence."
 )
-"""One sentence for footers and for ``tiltwise --help``; the licence itself is in the package."""
+"""Notice in footers and in ``tiltwise --help``; the licence itself is in the package."""

@@ -1,4 +1,4 @@
-"""One HTML file from sections: markup, style, data and the Plotly bundle, nothing fetched."""
+"""HTML document of a page: markup, style, data and the Plotly bundle in one file."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -35,7 +35,7 @@ def document(title: str, header: str, sections: Sequence[Section], footer: str) 
     ValueError
         Two sections or two figures share an identifier.
     """
-    anchors = [slug(section.title) for section in sections]
+    anchors = [section.anchor or slug(section.title) for section in sections]
     figures = [figure for section in sections for figure in section.figures]
     _unique("section", anchors)
     _unique("figure", [figure.key for figure in figures])

@@ -1,4 +1,4 @@
-"""What a page is made of: sections of text, tables and figures, in any number and order."""
+"""Parts of a page: sections of text, tables and figures, in any number and order."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -22,10 +22,10 @@ class Choice:
 
 @dataclass(frozen=True)
 class Figure:
-    """A Plotly figure and the words around it. All texts are plain and are escaped by the page.
+    """Plotly figure with title, caption and alternative text, all plain and escaped by the page.
 
-    `key` is unique in a page and made of ``a-z 0-9 -``. `alt` says in one sentence what a reader
-    who cannot see the plot should know. Colours are roles of `tiltwise.report.components.theme`.
+    `key` is unique in a page and made of ``a-z 0-9 -``. `alt` describes the plot in one sentence
+    for readers who cannot see it. Colours are roles of `tiltwise.report.components.theme`.
     Texts inside `data` pass through `tiltwise.report.components.text.plot_text`, since Plotly reads
     them as markup.
     """
@@ -45,7 +45,8 @@ class Figure:
 class Section:
     """A part of the page under one heading: lead, then `html`, then figures, then `after`.
 
-    `title` and `lead` are plain text. `html` and `after` are trusted markup: whoever makes them
+    `title` and `lead` are plain text; `anchor` is the identifier of the heading, by default a slug
+    of the title. `html` and `after` are trusted markup: whoever makes them
     has escaped what came from outside.
     """
 
@@ -54,3 +55,4 @@ class Section:
     figures: tuple[Figure, ...] = ()
     lead: str = ""
     after: str = ""
+    anchor: str = ""

@@ -1,4 +1,4 @@
-"""Paths that the page draws, derived from a run's return series.
+"""Series of a page, derived from a run's returns: value, drawdown, rolling measures.
 
 A series begins with the return of its first session; one unit is invested before it, so the first
 peak is 1 and a loss on the first session is a drawdown.
@@ -20,7 +20,7 @@ def growth(returns: pd.Series) -> pd.Series:
 
 
 def ruin(returns: pd.Series) -> pd.Timestamp | None:
-    """First session after which nothing is left, or None."""
+    """First session at whose close the value is zero, or None."""
     lost = pd.DatetimeIndex(returns.index[(growth(returns) <= 0.0).to_numpy()])
     return lost[0] if len(lost) else None
 

@@ -1,13 +1,13 @@
-"""Tables and tiles of the page as markup; everything that comes from outside is escaped here."""
+"""Tables and tiles as markup; texts from outside are escaped here."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import pandas as pd
 
 from tiltwise.evaluate.metrics import METRICS
 from tiltwise.report.components import series
-from tiltwise.report.components.text import escape, number, percent
+from tiltwise.report.components.text import NONE, escape, number, percent
 from tiltwise.report.run import metrics
 
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -52,7 +52,7 @@ def tile(label: str, value: str, details: Iterable[str] = (), drawing: str = "")
 
 
 def metric_table(summary: pd.DataFrame, ci: float) -> str:
-    """Every metric with its interval, by group."""
+    """Tables of the metrics with their intervals, by group."""
     interval = f"{ci:.0%} interval".replace("%", " %")
     parts = []
     for title, names in metrics.grouped(str(name) for name in summary.index).items():
@@ -63,7 +63,7 @@ def metric_table(summary: pd.DataFrame, ci: float) -> str:
 
 
 def _definitions(summary: pd.DataFrame) -> str:
-    """What each metric means, in the words of the function that computed it."""
+    """Definitions of the metrics, from the docstrings of their functions."""
     terms = "".join(
         f"<div><dt>{escape(metrics.label(name))}</dt>"
         f"<dd>{escape(METRICS[name].definition)} <code>{escape(name)}</code></dd></div>"
@@ -96,6 +96,11 @@ def interval_text(name: str, low: float, high: float) -> str:
     return f"{metrics.show(name, low)} to {metrics.show(name, high)}"
 
 
+def span(show: Callable[[float], str], low: float, high: float) -> str:
+    """``low to high`` as `show` writes them, or a dash when there is no interval."""
+    return f"{show(low)} to {show(high)}" if math.isfinite(low) and math.isfinite(high) else NONE
+
+
 def month_table(net: pd.Series) -> str:
     """Heat map of monthly returns in per cent with the year's total."""
     months = series.compounded(net, "M")
@@ -119,7 +124,7 @@ def _heat(value: float | None, scale: float) -> str:
 
 
 def drawdown_table(path: pd.Series) -> str:
-    """Deepest drawdowns; empty when there was none."""
+    """Table of the deepest drawdowns; empty when there was none."""
     deepest = series.episodes(path)
     if deepest.empty:
         return ""
@@ -137,7 +142,7 @@ def drawdown_table(path: pd.Series) -> str:
 
 
 def book_table(held: pd.DataFrame, target: pd.Series | None) -> str:
-    """Last book: what is held and, when known, the last target; empty for an empty book.
+    """Table of the last holdings and, when known, targets; empty for an empty book.
 
     The targets carry their session as the name of the series.
     """
@@ -162,7 +167,7 @@ def book_table(held: pd.DataFrame, target: pd.Series | None) -> str:
 
 
 def facts(pairs: Mapping[str, str]) -> str:
-    """Definition list of the run's circumstances."""
+    """Definition list of labelled facts."""
     items = "".join(
         f'<div class="{"long" if len(value) > 90 else "short"}"><dt>{escape(name)}</dt>'
         f"<dd>{escape(value)}</dd></div>"

@@ -125,15 +125,21 @@ _LAYOUT: dict[str, Any] = {
 }
 
 
+def sheet(*names: str) -> str:
+    """Style sheets of `tiltwise.report.assets` by name, joined in the order given."""
+    folder = files("tiltwise.report.assets")
+    return "".join(folder.joinpath(f"{name}.css").read_text("utf-8") for name in names)
+
+
 def css() -> str:
     """Style sheet of the page: the roles as custom properties, then the rules that use them."""
     light, dark = _properties(LIGHT), _properties(DARK)
-    rules = files("tiltwise.report.assets").joinpath("page.css").read_text("utf-8")
     return (
         f":root {{ color-scheme: light; --font: {FONT}; {light} }}\n"
         f"@media screen and (prefers-color-scheme: dark) {{ :root:not([data-theme=light]) "
         f"{{ color-scheme: dark; {dark} }} }}\n"
-        f"@media screen {{ :root[data-theme=dark] {{ color-scheme: dark; {dark} }} }}\n{rules}"
+        f"@media screen {{ :root[data-theme=dark] {{ color-scheme: dark; {dark} }} }}\n"
+        + sheet("page")
     )
 
 

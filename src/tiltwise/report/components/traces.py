@@ -5,8 +5,14 @@ from typing import Any
 
 import pandas as pd
 
+from tiltwise.report.components import series
 from tiltwise.report.components.section import Trace
 from tiltwise.report.components.text import plot_text
+
+DATE_AXIS = {"type": "date", "hoverformat": "%d %b %Y"}
+
+POINTS = 2500
+"""Sessions above which `thinned_line` thins a series before it is drawn."""
 
 
 def dates(index: pd.Index) -> list[str]:
@@ -34,6 +40,28 @@ def line(x: list[Any], y: Iterable[float], name: str, color: str, **more: Any) -
         "line": stroke,
         "hovertemplate": f"%{{y:{form}}}",
         **more,
+    }
+
+
+def thinned_line(points: pd.Series, name: str, color: str, **more: Any) -> Trace:
+    """Line through a series by session; thinned to `POINTS`, extremes included."""
+    rows = series.thin(points.to_numpy(dtype=float), POINTS)
+    return line(dates(points.index[rows]), points.iloc[rows], name, color, **more)
+
+
+def whiskers(
+    points: Iterable[tuple[float, float, float]], color: str, thickness: float, width: int = 0
+) -> dict[str, Any]:
+    """Error bars of points, each with its value, low and high."""
+    bounds = list(points)
+    return {
+        "type": "data",
+        "symmetric": False,
+        "array": values(high - value for value, _, high in bounds),
+        "arrayminus": values(value - low for value, low, _ in bounds),
+        "color": color,
+        "thickness": thickness,
+        "width": width,
     }
 
 

@@ -1,4 +1,4 @@
-"""Figures of what regime models rest on: descent of the fit, covariances, shape of returns."""
+"""Diagnostic figures of regime models: objective, covariances, distribution of returns."""
 
 from collections.abc import Mapping
 from statistics import NormalDist
@@ -9,9 +9,8 @@ import pandas as pd
 
 from tiltwise.report.components.section import Choice, Figure, Trace
 from tiltwise.report.components.text import number, percent
-from tiltwise.report.components.traces import dates, line, values
+from tiltwise.report.components.traces import DATE_AXIS, dates, line, values
 from tiltwise.report.regimes.figures import CALM, STRESS, colors
-from tiltwise.report.run.holdings_figures import DATE_AXIS
 
 STATES = ((CALM, "Calm", "@gain"), (STRESS, "Stress", "@loss"))
 DOTS = 900
@@ -20,7 +19,7 @@ BINS = 41
 
 
 def losses(table: pd.DataFrame) -> Figure:
-    """Objective by iteration (iteration x factor), as a share of the first."""
+    """Objective of the fit by iteration (iteration x factor), as a share of the first."""
     shares = table / table.iloc[0]
     x = [int(n) for n in shares.index]
     traces = [
@@ -28,15 +27,15 @@ def losses(table: pd.DataFrame) -> Figure:
         for name, color in zip(shares.columns, colors(shares.shape[1]), strict=True)
     ]
     rises = int((table.diff().iloc[1:] > 1e-9 * table.iloc[0]).to_numpy().sum())
-    told = f"It rose in {rises} of {(len(table) - 1) * table.shape[1]} steps"
+    summary = f"It rose in {rises} of {(len(table) - 1) * table.shape[1]} steps"
     return Figure(
         key="losses",
         title="Loss by iteration",
         data=tuple(traces),
         layout={"xaxis": {"dtick": 1, "title": {"text": "Iteration"}}, "yaxis": {"nticks": 6}},
-        alt=f"{told}; at the end {number(float(shares.iloc[-1].mean()), 3)} of the first.",
+        alt=f"{summary}; at the end {number(float(shares.iloc[-1].mean()), 3)} of the first.",
         caption="Objective of the last fit from its first start, as a share of its first value. "
-        f"{told}.",
+        f"{summary}.",
         height=300,
         wide=False,
     )
@@ -50,7 +49,7 @@ def conditions(table: pd.DataFrame) -> Figure:
         line(x, table["smallest"], "Smallest eigenvalue", "@gross", form=".2e", yaxis="y2"),
     )
     negative = int((table["smallest"] < 0.0).sum())
-    told = (
+    summary = (
         f"Condition number {number(table['condition'].min(), 0)} to "
         f"{number(table['condition'].max(), 0)}; {negative} of {len(table)} covariances have a "
         "negative eigenvalue"
@@ -66,8 +65,8 @@ def conditions(table: pd.DataFrame) -> Figure:
             "yaxis2": {**log, "domain": [0.0, 0.36], "tickformat": ".0e"},
             "hoversubplots": "axis",
         },
-        alt=f"{told}.",
-        caption=f"Annual covariances of market and factors, month ends. {told}.",
+        alt=f"{summary}.",
+        caption=f"Annual covariances of market and factors, month ends. {summary}.",
         height=300,
         wide=False,
     )
@@ -77,7 +76,7 @@ def histogram(active: pd.DataFrame, states: Mapping[str, pd.Series]) -> Figure:
     """Distribution of daily active returns in calm and in stress, by factor."""
     traces: list[Trace] = []
     choices = []
-    told = []
+    deviations = []
     for factor, labels in states.items():
         sample = active[factor].reindex(labels.index).dropna()
         labels = labels.reindex(sample.index)
@@ -90,7 +89,7 @@ def histogram(active: pd.DataFrame, states: Mapping[str, pd.Series]) -> Figure:
             counts = np.histogram(part.clip(-edge, edge), edges)[0] / max(len(part), 1)
             traces.append(line(middles, counts, name, color, form=".1%", shape="hvh"))
         spread = [float(sample[labels == s].std()) for s, _, _ in STATES]
-        told.append(f"{factor} {percent(spread[0], 2)} and {percent(spread[1], 2)}")
+        deviations.append(f"{factor} {percent(spread[0], 2)} and {percent(spread[1], 2)}")
     return Figure(
         key="active",
         title="Active returns by regime",
@@ -99,9 +98,9 @@ def histogram(active: pd.DataFrame, states: Mapping[str, pd.Series]) -> Figure:
             "xaxis": {"tickformat": "~%", "hoverformat": ".2%", "zeroline": True},
             "yaxis": {"tickformat": ",.0%", "rangemode": "tozero"},
         },
-        alt=f"Daily deviation in calm and stress: {'; '.join(told)}.",
+        alt=f"Daily deviation in calm and stress: {'; '.join(deviations)}.",
         caption="Share of the sessions of each state; the outermost bins hold all beyond. Daily "
-        f"deviation in calm and stress: {'; '.join(told)}.",
+        f"deviation in calm and stress: {'; '.join(deviations)}.",
         height=320,
         wide=False,
         choices=tuple(choices),
@@ -109,14 +108,14 @@ def histogram(active: pd.DataFrame, states: Mapping[str, pd.Series]) -> Figure:
 
 
 def quantiles(active: pd.DataFrame) -> Figure:
-    """Observed against normal quantiles of daily active returns, by factor."""
+    """Q-Q plot of daily active returns against a normal, by factor."""
     traces: list[Trace] = []
     choices = []
-    told = []
+    kurtoses = []
     for factor in active:
         sample = np.sort(active[factor].dropna().to_numpy(dtype=float))
         sample = (sample - sample.mean()) / sample.std(ddof=1)
-        rows = _ends_kept(len(sample))
+        rows = _with_ends(len(sample))
         normal = [NormalDist().inv_cdf((i + 0.5) / len(sample)) for i in rows]
         rule = line(
             values([normal[0], normal[-1]]),
@@ -130,7 +129,7 @@ def quantiles(active: pd.DataFrame) -> Figure:
         choices.append(Choice(str(factor), {}, (len(traces), len(traces) + 1)))
         dots = _dots(normal, sample[rows], "Sessions", "@accent")
         traces += [dots, rule]
-        told.append(f"{factor} {number(float((sample**4).mean() - 3.0), 1)}")
+        kurtoses.append(f"{factor} {number(float((sample**4).mean() - 3.0), 1)}")
     axis = {"zeroline": True, "showgrid": True}
     return Figure(
         key="active-quantiles",
@@ -141,17 +140,17 @@ def quantiles(active: pd.DataFrame) -> Figure:
             "yaxis": {"zeroline": True, "title": {"text": "Standard deviations"}},
             "hovermode": "closest",
         },
-        alt=f"Excess kurtosis: {'; '.join(told)}.",
+        alt=f"Excess kurtosis: {'; '.join(kurtoses)}.",
         caption="Daily returns less the market's over their standard deviation; all extremes are "
-        f"drawn, the middle is thinned. Excess kurtosis: {'; '.join(told)}.",
+        f"drawn, the middle is thinned. Excess kurtosis: {'; '.join(kurtoses)}.",
         height=320,
         wide=False,
         choices=tuple(choices),
     )
 
 
-def _ends_kept(count: int, ends: int = 60, middle: int = 240) -> list[int]:
-    """Return sorted positions: all near both ends, some between."""
+def _with_ends(count: int, ends: int = 60, middle: int = 240) -> list[int]:
+    """Return sorted positions: all within `ends` of an end, and about `middle` between."""
     inner = np.linspace(ends, max(count - ends - 1, ends), middle).astype(int)
     near = [*range(min(ends, count)), *range(max(count - ends, 0), count)]
     return sorted({*near, *(int(i) for i in inner if i < count)})
@@ -161,11 +160,11 @@ def scatter(active: pd.DataFrame, market: pd.Series, states: Mapping[str, pd.Ser
     """Daily active return against the market's return, coloured by regime, by factor."""
     traces: list[Trace] = []
     choices = []
-    told = []
+    slopes = []
     for factor, labels in states.items():
         both = pd.DataFrame({"x": market, "y": active[factor], "state": labels}).dropna()
         slope = both["x"].cov(both["y"]) / both["x"].var()
-        told.append(f"{factor} {number(slope)}")
+        slopes.append(f"{factor} {number(slope)}")
         distance = both["x"].abs() / both["x"].std() + both["y"].abs() / both["y"].std()
         # Evenly over time, and the farthest; not at random.
         step = max(1, len(both) // (DOTS * 2 // 3))
@@ -189,8 +188,8 @@ def scatter(active: pd.DataFrame, market: pd.Series, states: Mapping[str, pd.Ser
             "yaxis": {"tickformat": "~%", "zeroline": True, "title": {"text": "Factor − market"}},
             "hovermode": "closest",
         },
-        alt=f"Slope on the market: {'; '.join(told)}.",
-        caption=f"Daily; the middle is thinned. Slope on the market: {'; '.join(told)}.",
+        alt=f"Slope on the market: {'; '.join(slopes)}.",
+        caption=f"Daily; the middle is thinned. Slope on the market: {'; '.join(slopes)}.",
         height=320,
         wide=False,
         choices=tuple(choices),

@@ -1,4 +1,4 @@
-"""Figures of factor regimes: when they were, what they are made of, what a cost of jumping does."""
+"""Figures of factor regimes: states through time, feature weights, centroids, jump penalties."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,11 +9,8 @@ from tiltwise.report.components import series
 from tiltwise.report.components.section import Choice, Figure, Trace
 from tiltwise.report.components.text import number, percent, plot_text
 from tiltwise.report.components.theme import SERIES
-from tiltwise.report.components.traces import dates, line, values
-from tiltwise.report.run.holdings_figures import DATE_AXIS
+from tiltwise.report.components.traces import DATE_AXIS, dates, line, thinned_line, values, whiskers
 
-POINTS = 2500
-"""Sessions above which a path is thinned before it is drawn."""
 ROW_BLOCK = 1500
 """Columns of a ribbon at most; a column in stress has a session in stress."""
 
@@ -21,7 +18,7 @@ CALM, STRESS = 0, 1
 
 
 def ribbons(active: pd.DataFrame, states: Mapping[str, pd.DataFrame]) -> Figure:
-    """Cumulative active return of each factor above its known regimes, one row for each case.
+    """Cumulative active return of each factor above its filtered regimes, one row for each case.
 
     Parameters
     ----------
@@ -32,13 +29,11 @@ def ribbons(active: pd.DataFrame, states: Mapping[str, pd.DataFrame]) -> Figure:
     choices = []
     for factor, table in states.items():
         path = active[factor].reindex(table.index).fillna(0.0).cumsum()
-        rows = series.thin(path.to_numpy(), POINTS)
-        x = dates(path.index[rows])
-        curve = line(x, path.iloc[rows], f"{factor} less market", "@accent", form=".1%", width=1.8)
+        curve = thinned_line(path, f"{factor} less market", "@accent", form=".1%", width=1.8)
         choices.append(Choice(factor, {}, (len(traces), len(traces) + 1)))
         traces += [curve, _ribbon(table)]
     cases = list(next(iter(states.values())).columns)
-    told = "; ".join(
+    shares = "; ".join(
         f"{factor} {percent(float(table[cases[0]].mean()), 0)}" for factor, table in states.items()
     )
     return Figure(
@@ -50,10 +45,10 @@ def ribbons(active: pd.DataFrame, states: Mapping[str, pd.DataFrame]) -> Figure:
             "yaxis": {"domain": [0.3, 1.0], "tickformat": ",.0%", "zeroline": True},
             "yaxis2": {"domain": [0.0, 0.24], "type": "category", "showgrid": False},
         },
-        alt=f"Share of sessions known as stress, {cases[0]}: {told}.",
+        alt=f"Share of sessions known as stress, {cases[0]}: {shares}.",
         caption="Above: sum of daily returns less the market's. Below, a row for each case: "
         "stress is filled, as known after each close and before any later one. "
-        f"Share of sessions in stress, {cases[0]}: {told}.",
+        f"Share of sessions in stress, {cases[0]}: {shares}.",
         height=400,
         choices=tuple(choices),
     )
@@ -81,7 +76,7 @@ def _ribbon(table: pd.DataFrame) -> Trace:
 
 
 def importance(weights: pd.DataFrame) -> Figure:
-    """Share of each feature's weight (feature x factor), at the last fit."""
+    """Heat map of feature weights as shares (feature x factor), last fit."""
     shares = weights / weights.sum()
     shown = shares.iloc[::-1]
     means = shares.mean(axis=1)
@@ -106,7 +101,7 @@ def importance(weights: pd.DataFrame) -> Figure:
     }
     return Figure(
         key="importance",
-        title="Which features tell the regime",
+        title="Feature weights",
         data=(heat,),
         layout={
             "xaxis": {"type": "category", "showline": False, "ticks": ""},
@@ -133,20 +128,20 @@ def centroids(centers: Mapping[str, pd.DataFrame]) -> Figure:
             mark = {"color": color, "size": 9}
             traces.append(_points(values(shown[state]), names, label, mark, "%{y}: %{x:.2f}"))
     apart = {f: (t[STRESS] - t[CALM]).abs().idxmax() for f, t in centers.items()}
-    told = "; ".join(f"{factor} {feature}" for factor, feature in apart.items())
+    farthest = "; ".join(f"{factor} {feature}" for factor, feature in apart.items())
     rows = max(map(len, centers.values()))
     return Figure(
         key="centroids",
-        title="What calm and stress look like",
+        title="Centroids of calm and stress",
         data=tuple(traces),
         layout={
             "xaxis": {"zeroline": True, "showgrid": True, "title": {"text": "Scaled feature"}},
             "yaxis": {"type": "category", "showgrid": True},
             "hovermode": "closest",
         },
-        alt=f"States lie farthest apart in: {told}.",
+        alt=f"States lie farthest apart in: {farthest}.",
         caption="Mean of each scaled feature in the sessions of each state, last fit. Farthest "
-        f"apart: {told}.",
+        f"apart: {farthest}.",
         height=120 + 20 * rows,
         wide=False,
         choices=tuple(choices),
@@ -166,7 +161,7 @@ def _points(x: list[Any], y: list[Any], name: str, marker: Mapping[str, Any], fo
 
 
 def sweep(table: pd.DataFrame, key: str, title: str, caption: str, form: str = ".2f") -> Figure:
-    """Lines of a measure over costs of jumping (cost x factor), and their mean."""
+    """Lines of a measure by jump penalty (cost x factor), and their mean."""
     x = [float(cost) for cost in table.index]
     traces = [
         _marked(line(x, table[name], str(name), color, width=1.3, form=form))
@@ -201,26 +196,19 @@ def _marked(trace: Trace) -> Trace:
 def sensitivity(table: pd.DataFrame, factor: str) -> Figure:
     """Sharpe ratio of one factor's strategy with its interval (cost, kept) x value, low, high."""
     traces = []
-    kept = sorted(set(table.index.get_level_values("kept")))
-    for n, (many, color) in enumerate(zip(kept, colors(len(kept)), strict=True)):
-        part = table.xs(many, level="kept")
-        # Points of one cost stand beside each other, so that their intervals can be told apart.
-        x = [float(cost) * 1.06 ** (n - (len(kept) - 1) / 2) for cost in part.index]
-        trace = _marked(line(values(x), part["sharpe"], f"{many:g} features", color, width=1.0))
-        trace["error_y"] = {
-            "type": "data",
-            "symmetric": False,
-            "array": values(part["high"] - part["sharpe"]),
-            "arrayminus": values(part["sharpe"] - part["low"]),
-            "color": color,
-            "thickness": 1.4,
-            "width": 0,
-        }
+    sizes = sorted(set(table.index.get_level_values("kept")))
+    for n, (size, color) in enumerate(zip(sizes, colors(len(sizes)), strict=True)):
+        part = table.xs(size, level="kept")
+        # Points of one cost are set apart, so that their intervals do not overlap.
+        x = [float(cost) * 1.06 ** (n - (len(sizes) - 1) / 2) for cost in part.index]
+        trace = _marked(line(values(x), part["sharpe"], f"{size:g} features", color, width=1.0))
+        bounds = zip(part["sharpe"], part["low"], part["high"], strict=True)
+        trace["error_y"] = whiskers(bounds, color, 1.4)
         traces.append(trace)
     costs = [float(c) for c in sorted(set(table.index.get_level_values("cost")))]
     sure = int(((table["low"] > 0.0) | (table["high"] < 0.0)).sum())
     least, most = table["sharpe"].min(), table["sharpe"].max()
-    told = (
+    summary = (
         f"Between {number(least)} and {number(most)} over {len(table)} settings; {sure} intervals "
         "leave out zero"
     )
@@ -232,8 +220,8 @@ def sensitivity(table: pd.DataFrame, factor: str) -> Figure:
             "xaxis": {"type": "log", "title": {"text": "Cost of a jump"}, "tickvals": costs},
             "yaxis": {"zeroline": True},
         },
-        alt=f"{told}.",
-        caption=f"Long-short {factor} against the market, net; bars are 90 % intervals. {told}.",
+        alt=f"{summary}.",
+        caption=f"Long-short {factor} against the market, net; bars are 90 % intervals. {summary}.",
         height=320,
         wide=False,
     )
@@ -245,16 +233,15 @@ def growth(returns: pd.DataFrame) -> Figure:
     ends: list[str] = []
     for name, color in zip(returns.columns, colors(returns.shape[1]), strict=True):
         path = series.growth(returns[name].dropna())
-        rows = series.thin(path.to_numpy(), POINTS)
-        traces.append(line(dates(path.index[rows]), path.iloc[rows], name, color, form=".3f"))
+        traces.append(thinned_line(path, name, color, form=".3f"))
         ends.append(f"{name} {number(float(path.iloc[-1]))}")
-    told = ", ".join(ends)
+    values_at_end = ", ".join(ends)
     return Figure(
         key="singles",
         title="Each factor long or short by its regime",
         data=tuple(traces),
         layout={"xaxis": DATE_AXIS, "yaxis": {"minor": {"showgrid": False}}},
-        alt=f"One unit became: {told}.",
+        alt=f"One unit became: {values_at_end}.",
         caption="Growth of one unit, net of costs; no cash rate.",
         height=340,
     )

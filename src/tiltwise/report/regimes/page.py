@@ -1,11 +1,10 @@
-"""The page of factor regimes: when they were, what they cost, what they earned, what they rest on.
+"""Page of factor regimes: states, features, crises, single-factor strategies, jump penalties.
 
-It takes frames and draws them; nothing is computed here but what a caption says.
+It draws frames; only captions are computed here.
 """
 
 import dataclasses
 from collections.abc import Mapping
-from importlib.resources import files
 
 import numpy as np
 import pandas as pd
@@ -14,6 +13,7 @@ from tiltwise.report.components import tables
 from tiltwise.report.components.document import document
 from tiltwise.report.components.section import Section
 from tiltwise.report.components.text import escape, number, percent
+from tiltwise.report.components.theme import sheet
 from tiltwise.report.regimes import diagnostics, figures
 
 SHIFTS = "Changes of the state known after each close, a year, over the sessions out of sample."
@@ -22,7 +22,7 @@ SHARPE = "Sharpe ratio of each factor's long-short strategy, net, over the sessi
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class RegimeEvidence:
-    """What a study of factor regimes found; F factors, the first case is the central one.
+    """Results of a study of factor regimes; the first case is the central one.
 
     Attributes
     ----------
@@ -67,53 +67,58 @@ class RegimeEvidence:
         return {factor: table.iloc[:, 0] for factor, table in self.states.items()}
 
 
-def render(found: RegimeEvidence) -> str:
+def render(study: RegimeEvidence) -> str:
     """One HTML file; the same frames give the same bytes."""
-    rules = files("tiltwise.report.assets")
-    css = "".join(rules.joinpath(n).read_text("utf-8") for n in ("claims.css", "evidence.css"))
     sections = [
-        Section("Regimes", figures=(figures.ribbons(found.active, found.states),)),
+        Section("Regimes", figures=(figures.ribbons(study.active, study.states),)),
         Section(
-            "What tells them",
-            figures=(figures.importance(found.weights), figures.centroids(found.centers)),
+            "Features and centroids",
+            anchor="what-tells-them",
+            figures=(figures.importance(study.weights), figures.centroids(study.centers)),
         ),
-        _crises(found),
-        _singles(found),
-        _costs(found),
+        _crises(study),
+        _singles(study),
+        _costs(study),
         Section(
-            "What they rest on",
+            "Diagnostics",
+            anchor="what-they-rest-on",
             figures=(
-                diagnostics.losses(found.losses),
-                diagnostics.conditions(found.conditions),
-                diagnostics.histogram(found.active, found.central),
-                diagnostics.quantiles(found.active),
-                diagnostics.scatter(found.active, found.market, found.central),
+                diagnostics.losses(study.losses),
+                diagnostics.conditions(study.conditions),
+                diagnostics.histogram(study.active, study.central),
+                diagnostics.quantiles(study.active),
+                diagnostics.scatter(study.active, study.market, study.central),
             ),
         ),
         Section("How to read this", html=_rules()),
     ]
     footer = "<p>This page is one file and fetches nothing. Plots: plotly.js, MIT licence.</p>"
-    return document(found.title, f"<style>{css}</style>{_header(found)}", sections, footer)
-
-
-def _header(found: RegimeEvidence) -> str:
-    notes = "".join(f"<li>{escape(note)}</li>" for note in found.notes)
-    warned = f'<ul class="notes" aria-label="Notes">{notes}</ul>' if notes else ""
-    return (
-        f'<header><p class="recipe">Evidence</p><h1>{escape(found.title)}</h1>'
-        '<p class="subtitle">Calm and stress of each factor against the market, by sparse jump '
-        "models, out of sample.</p>"
-        f"{tables.facts(found.facts)}{warned}"
-        f'<dl class="tiles" aria-label="Key numbers">{"".join(_tiles(found))}</dl></header>'
+    return document(
+        study.title,
+        f"<style>{sheet('claims', 'evidence')}</style>{_header(study)}",
+        sections,
+        footer,
     )
 
 
-def _tiles(found: RegimeEvidence) -> list[str]:
-    singles = found.singles
+def _header(study: RegimeEvidence) -> str:
+    notes = "".join(f"<li>{escape(note)}</li>" for note in study.notes)
+    warned = f'<ul class="notes" aria-label="Notes">{notes}</ul>' if notes else ""
+    return (
+        f'<header><p class="recipe">Evidence</p><h1>{escape(study.title)}</h1>'
+        '<p class="subtitle">Calm and stress of each factor against the market, by sparse jump '
+        "models, out of sample.</p>"
+        f"{tables.facts(study.facts)}{warned}"
+        f'<dl class="tiles" aria-label="Key numbers">{"".join(_tiles(study))}</dl></header>'
+    )
+
+
+def _tiles(study: RegimeEvidence) -> list[str]:
+    singles = study.singles
     best = str(singles["sharpe"].idxmax())
     row = singles.T[best]
     beaten = int((singles["sharpe"] > singles["trend"]).sum())
-    pairs = _pairs(found.returns)
+    pairs = _pairs(study.returns)
     return [
         tables.tile(
             f"Best of {len(singles)}, Sharpe ratio",
@@ -151,14 +156,14 @@ def _interval(row: pd.Series) -> str:
     return f"{number(float(row['low']))} to {number(float(row['high']))}"
 
 
-def _crises(found: RegimeEvidence) -> Section:
-    """One row for each event and case, then the false alarms of each case."""
+def _crises(study: RegimeEvidence) -> Section:
+    """Section of detection: one row for each event and case, and false alarms by case."""
     head = ("Event, case", "Seen by", "Median delay", "In stress", "Sessions")
-    parts = dict(list(found.events.groupby(level=["event", "case"], sort=False)))
+    parts = dict(list(study.events.groupby(level=["event", "case"], sort=False)))
     rows = [
         [f"{escape(event)}, {escape(case)}", *_seen(parts[event, case])]
-        for event in found.events.index.unique("event")
-        for case in found.events.index.unique("case")
+        for event in study.events.index.unique("event")
+        for case in study.events.index.unique("case")
     ]
     alarms = [
         [
@@ -167,7 +172,7 @@ def _crises(found: RegimeEvidence) -> Section:
             number(float(group["spells_a_year"].mean()), 2),
             number(float(group["shifts_a_year"].mean()), 2),
         ]
-        for case, group in found.alarms.groupby(level="case", sort=False)
+        for case, group in study.alarms.groupby(level="case", sort=False)
     ]
     outside = tables.table(
         ("Case", "Stress outside events", "False alarms a year", "Shifts a year"),
@@ -197,7 +202,7 @@ def _seen(part: pd.DataFrame) -> list[str]:
     ]
 
 
-def _singles(found: RegimeEvidence) -> Section:
+def _singles(study: RegimeEvidence) -> Section:
     head = (
         "Factor", "Sharpe", "90 % interval", "Trend rule", "Shifts a year", "In stress",
         "Placebo p", "Rotations",
@@ -213,9 +218,9 @@ def _singles(found: RegimeEvidence) -> Section:
             number(float(row["p_value"]), 3),
             number(float(row["rotations"]), 0),
         ]
-        for name, row in found.singles.iterrows()
+        for name, row in study.singles.iterrows()
     ]
-    table = found.returns.corr()
+    table = study.returns.corr()
     between = [[escape(one), *(number(float(v)) for v in table.loc[one])] for one in table.index]
     names = ("", *map(str, table.columns))
     return Section(
@@ -223,13 +228,13 @@ def _singles(found: RegimeEvidence) -> Section:
         lead="Each factor is held against the market by clip(view / 5 %, −1, 1). The hurdle is a "
         "trend rule: long a factor whose active return over 252 sessions was positive, else short.",
         html=tables.table(head, rows, "Long-short strategies, net", "plain"),
-        figures=(figures.growth(found.returns),),
+        figures=(figures.growth(study.returns),),
         after=tables.table(names, between, "Correlation of their daily returns", "plain"),
     )
 
 
-def _costs(found: RegimeEvidence) -> Section:
-    shifts, sharpes = found.shifts, found.sharpes
+def _costs(study: RegimeEvidence) -> Section:
+    shifts, sharpes = study.shifts, study.sharpes
     mean = shifts.mean(axis=1)
     falls = int((mean.diff().iloc[1:] <= 0.0).sum())
     rows = [
@@ -245,11 +250,11 @@ def _costs(found: RegimeEvidence) -> Section:
     return Section(
         "Cost of a jump",
         lead=f"More cost, fewer shifts: the mean fell in {falls} of {len(mean) - 1} steps of the "
-        "grid. The Sharpe ratios show what choosing the cost by them would be choosing among.",
+        "grid. The Sharpe ratios show the range that a choice of the cost by them selects from.",
         figures=(
             figures.sweep(shifts, "shifts", "Shifts a year by cost", SHIFTS),
             figures.sweep(sharpes, "sharpes", "Sharpe ratio by cost", SHARPE),
-            figures.sensitivity(found.settings, found.focus),
+            figures.sensitivity(study.settings, study.focus),
         ),
         after=tables.table(head, rows, "Switching by cost of a jump", "plain"),
     )
@@ -265,8 +270,8 @@ def _rules() -> str:
         "<p>The placebo trades the same positions at other times, rotated by a year or more: its p "
         "is the share of rotations that do as well. Rotations are spaced by how long positions "
         "last, so a slow strategy has few of them and no small p.</p>"
-        "<p>Events are named with hindsight and choose nothing. Best-of-many numbers are not "
-        "corrected here.</p>"
+        "<p>Events are named with hindsight and are used for no choice. Best-of-many numbers are "
+        "not corrected here.</p>"
         '<p class="disclaimer">For research only. Not investment advice. The results are '
         "hypothetical: they were computed on past prices, and no such trades were made.</p>"
     )

@@ -6,16 +6,13 @@ from tiltwise.report.components import series
 from tiltwise.report.components.section import Choice, Figure, Trace
 from tiltwise.report.components.text import NONE, number, percent, plot_text
 from tiltwise.report.components.theme import SERIES
-from tiltwise.report.components.traces import bars, dates, line, values
-from tiltwise.report.run.holdings_figures import DATE_AXIS
+from tiltwise.report.components.traces import DATE_AXIS, POINTS, bars, dates, line, values
 
-POINTS = 2500
-"""Sessions above which a path is thinned before it is drawn."""
 PERCENT = {"tickformat": ",.0%"}
 
 
 def risk_return(metrics: pd.DataFrame, benchmark: pd.DataFrame) -> Figure:
-    """Return against volatility of the replica, its rivals and the benchmark.
+    """Scatter of return and volatility of the replica, its rivals and the benchmark.
 
     Parameters
     ----------
@@ -76,13 +73,13 @@ def rolling(table: pd.DataFrame) -> Figure:
         choices.append(Choice(label, {"yaxis.tickformat": axis}, (place,)))
     window = len(table) - len(known) + 1
     error = known["tracking_error"]
-    told = f"tracking error from {percent(error.min())} to {percent(error.max())}"
+    span = f"tracking error from {percent(error.min())} to {percent(error.max())}"
     return Figure(
         key="rolling-relative",
         title="Rolling excess return, tracking error and information ratio",
         data=tuple(traces),
         layout={"xaxis": DATE_AXIS, "yaxis": {**PERCENT, "zeroline": True}},
-        alt=f"Over {window} sessions, {told}.",
+        alt=f"Over {window} sessions, {span}.",
         caption=f"Against the benchmark over the last {window} sessions, a year.",
         height=300,
         choices=tuple(choices),
@@ -109,7 +106,7 @@ def beta(returns: pd.DataFrame, slope: float, level: float, fit: float) -> Figur
         "hovertemplate": "%{x:.2%}, %{y:.2%}",
     }
     fitted = line(values(ends), [level / 252 + slope * v for v in ends], "Least squares", "@loss")
-    told = f"beta {number(slope)}, alpha {percent(level)} a year, R squared {number(fit)}"
+    estimates = f"beta {number(slope)}, alpha {percent(level)} a year, R squared {number(fit)}"
     return Figure(
         key="beta",
         title="Daily returns against the benchmark's",
@@ -119,8 +116,8 @@ def beta(returns: pd.DataFrame, slope: float, level: float, fit: float) -> Figur
             "yaxis": {"title": {"text": "Replica, net"}, "tickformat": ".1%", "zeroline": True},
             "hovermode": "closest",
         },
-        alt=f"Least squares: {told}.",
-        caption=f"{len(returns)} sessions; {told}.",
+        alt=f"Least squares: {estimates}.",
+        caption=f"{len(returns)} sessions; {estimates}.",
         height=330,
         wide=False,
     )
@@ -178,7 +175,7 @@ def stability(ranks: pd.Series) -> Figure:
 
 
 def scores(table: pd.DataFrame) -> Figure:
-    """Area under the ROC curve that each fit had on months held out, and the share of label 1."""
+    """Cross-validated area under the ROC curve and share of label 1, by fit."""
     x = dates(table.index)
     area = table["auc"].astype("float64")
     usual = number(float(area.mean()))
@@ -203,7 +200,7 @@ def contributions(parts: pd.DataFrame) -> Figure:
     shown = parts["annual"].astype("float64").sort_values(ascending=False, kind="stable")
     colors = ["@gain" if value >= 0.0 else "@loss" for value in shown]
     first, last = shown.index[0], shown.index[-1]
-    told = f"{percent(float(shown.sum()), 2)} a year"
+    total = f"{percent(float(shown.sum()), 2)} a year"
     x = [plot_text(name) for name in shown.index]
     return Figure(
         key="contributions",
@@ -213,17 +210,18 @@ def contributions(parts: pd.DataFrame) -> Figure:
             "xaxis": {"type": "category", "tickangle": -45, "showgrid": False},
             "yaxis": {"tickformat": ".1%", "zeroline": True},
         },
-        alt=f"The parts add up to {told}; {first} added most and {last} took most.",
-        caption=f"What each holding earned beyond the benchmark, times its share; together {told}.",
+        alt=f"The parts add up to {total}; {first} added most and {last} took most.",
+        caption=f"What each holding earned beyond the benchmark, times its share; together "
+        f"{total}.",
         height=260,
         wide=False,
     )
 
 
 def roc(curve: pd.DataFrame, area: float, band: str) -> Figure:
-    """True against false positive rate of the predictions on the months that followed."""
+    """ROC curve of out-of-sample predictions, one month ahead."""
     x = values(curve["false_positive"])
-    told = f"area {number(area)} ({band})" if len(curve) else "undefined: labels of one class"
+    score = f"area {number(area)} ({band})" if len(curve) else "undefined: labels of one class"
     chance = line([0.0, 1.0], [0.0, 1.0], "Chance", "@muted", width=1, dash="dash")
     return Figure(
         key="roc",
@@ -236,9 +234,9 @@ def roc(curve: pd.DataFrame, area: float, band: str) -> Figure:
             "xaxis": {"title": {"text": "False positive rate"}, "range": [0, 1]},
             "yaxis": {"title": {"text": "True positive rate"}, "range": [0, 1.02]},
         },
-        alt=f"ROC curve, {told}.",
+        alt=f"ROC curve, {score}.",
         caption=f"Out of sample: each month's probabilities against the labels of the month that "
-        f"followed; {told}.",
+        f"followed; {score}.",
         height=330,
         wide=False,
     )

@@ -1,11 +1,9 @@
-"""The page of a replica: how close it came, what it held, what told it so, and what could be had.
+"""Page of a replica: tracking, holdings, classifier, feasible targets, rivals, monitoring.
 
-It draws the tables that `tiltwise replicate` stored; nothing is computed here but what a caption
-says.
+It draws the tables that `tiltwise replicate` stored; only captions are computed here.
 """
 
 from collections.abc import Mapping
-from importlib.resources import files
 
 import numpy as np
 import pandas as pd
@@ -16,6 +14,7 @@ from tiltwise.report.components import tables
 from tiltwise.report.components.document import document
 from tiltwise.report.components.section import Figure, Section
 from tiltwise.report.components.text import escape, number, percent
+from tiltwise.report.components.theme import sheet
 from tiltwise.report.replication import figures as own
 from tiltwise.report.replication.tables import books, table, with_sum
 from tiltwise.report.run import figures, holdings_figures
@@ -27,55 +26,64 @@ DRAWN = (
 )
 """Tables that `render` needs."""
 STYLES = ("claims", "evidence", "replication")
-BOOKS = "How the books came about, month by month"
+BOOKS = "Solver status of the monthly books"
 REGRESSION = "Constrained regression on all assets, by sessions fitted"
 TARGET = (0.02, 0.04)
 
 
 def render(
-    found: Mapping[str, pd.DataFrame], benchmark: str, facts: Mapping[str, str], cut: float = 0.5
+    stored: Mapping[str, pd.DataFrame], benchmark: str, facts: Mapping[str, str], cut: float = 0.5
 ) -> str:
     """One HTML file; the same tables give the same bytes.
 
     Parameters
     ----------
-    found : the tables of `DRAWN` by name.
+    stored : the tables of `DRAWN` by name.
     facts : circumstances as text.
     cut : probability from which an asset may be held.
     """
-    rules = files("tiltwise.report.assets")
-    css = "".join(rules.joinpath(f"{n}.css").read_text("utf-8") for n in STYLES)
     sections = [
-        _path(found, benchmark),
-        _held(found),
-        Section("What told it so", figures=_told(found), after=_skill(found["classifier"])),
+        _path(stored, benchmark),
+        _held(stored),
         Section(
-            "What could be had",
-            html=table(found["targets"], "Published targets", "targets"),
-            figures=(own.frontier(found["frontier"], *TARGET),),
-            after=table(found["frontier"], "By number of holdings allowed")
-            + table(found["windows"], REGRESSION),
+            "Classifier",
+            figures=_classifier_figures(stored),
+            after=_skill(stored["classifier"]),
+            anchor="what-told-it-so",
         ),
         Section(
-            "Beside it",
-            html=table(found["metrics"], "The replica and its rivals, after costs", "rivals"),
-            after=table(found["risk"].T, "Momentum risk") + _notes(found["notes"]),
+            "Feasible targets",
+            anchor="what-could-be-had",
+            html=table(stored["targets"], "Published targets", "targets"),
+            figures=(own.frontier(stored["frontier"], *TARGET),),
+            after=table(stored["frontier"], "By number of holdings allowed")
+            + table(stored["windows"], REGRESSION),
         ),
-        Section("What it chose from", html=table(found["listed"], "Funds", "funds")),
+        Section(
+            "Baselines",
+            anchor="beside-it",
+            html=table(stored["metrics"], "The replica and its baselines, after costs", "rivals"),
+            after=table(stored["risk"].T, "Momentum risk") + _notes(stored["notes"]),
+        ),
+        Section(
+            "Universe", html=table(stored["listed"], "Funds", "funds"), anchor="what-it-chose-from"
+        ),
         Section(
             "Monitoring",
-            html=table(found["monitoring"], "Checks of the newest year", "checks", ("low", "high")),
+            html=table(
+                stored["monitoring"], "Checks of the newest year", "checks", ("low", "high")
+            ),
         ),
     ]
     footer = "<p>This page is one file and fetches nothing. Plots: plotly.js, MIT licence.</p>"
     title = f"Replica of {benchmark}"
-    head = f"<style>{css}</style>{_header(found, title, facts)}"
+    head = f"<style>{sheet(*STYLES)}</style>{_header(stored, title, facts)}"
     return document(title, head, sections, footer)
 
 
-def _path(found: Mapping[str, pd.DataFrame], benchmark: str) -> Section:
-    """Cumulative returns and drawdowns, rolling numbers, risk and beta."""
-    daily, numbers = found["returns"], found["metrics"].iloc[:, 0].astype("float64")
+def _path(stored: Mapping[str, pd.DataFrame], benchmark: str) -> Section:
+    """Section of growth, rolling active return, risk and beta."""
+    daily, numbers = stored["returns"], stored["metrics"].iloc[:, 0].astype("float64")
     base = daily["benchmark"]
     other = pd.DataFrame(
         {
@@ -85,50 +93,52 @@ def _path(found: Mapping[str, pd.DataFrame], benchmark: str) -> Section:
         [benchmark],
     )
     return Section(
-        "How close it came",
+        "Tracking",
+        anchor="how-close-it-came",
         figures=(
             figures.growth(daily["net"], daily["gross"], base, benchmark),
-            own.rolling(found["rolling"]),
-            own.risk_return(found["metrics"], other),
+            own.rolling(stored["rolling"]),
+            own.risk_return(stored["metrics"], other),
             own.beta(daily, *(float(numbers[k]) for k in ("beta", "alpha", "r_squared"))),
         ),
     )
 
 
-def _held(found: Mapping[str, pd.DataFrame]) -> Section:
-    """Weights, their number, where the active return came from, and how the books came about."""
-    parts = found["attribution"]
+def _held(stored: Mapping[str, pd.DataFrame]) -> Section:
+    """Section of weights, concentration, contributions to active return, and book statuses."""
+    parts = stored["attribution"]
     caption = "Active return by part: a year, and linked over the whole period"
     return Section(
-        "What it held",
+        "Holdings",
+        anchor="what-it-held",
         figures=(
-            holdings_figures.weights(found["held"]),
-            holdings_figures.concentration(found["held"]),
+            holdings_figures.weights(stored["held"]),
+            holdings_figures.concentration(stored["held"]),
             own.contributions(parts),
         ),
         after=table(with_sum(parts), caption, "parts")
-        + table(books(found["decisions"]), BOOKS, "books"),
+        + table(books(stored["decisions"]), BOOKS, "books"),
     )
 
 
-def _told(found: Mapping[str, pd.DataFrame]) -> tuple[Figure, ...]:
-    """Importance and ROC curve; without a classifier there is nothing to draw."""
-    if not found["importance"].to_numpy().any():
+def _classifier_figures(stored: Mapping[str, pd.DataFrame]) -> tuple[Figure, ...]:
+    """Figures of feature importance and ROC curve; empty without a classifier."""
+    if not stored["importance"].to_numpy().any():
         return ()
-    known = found["predictions"].dropna()
+    known = stored["predictions"].dropna()
     value = area(known["label"], known["probability"]) if len(known) else np.nan
     return (
-        own.importance(found["importance"]),
-        own.roc(found["roc"], value, band(value)),
-        own.stability(importance_stability(found["importance"])),
-        own.scores(found["scores"]),
+        own.importance(stored["importance"]),
+        own.roc(stored["roc"], value, band(value)),
+        own.stability(importance_stability(stored["importance"])),
+        own.scores(stored["scores"]),
     )
 
 
-def _skill(told: pd.DataFrame) -> str:
-    """Scores of the predictions; nothing without a classifier."""
+def _skill(scores: pd.DataFrame) -> str:
+    """Table of prediction scores; empty without a classifier."""
     caption = "Predictions of all months, out of sample"
-    return table(told, caption, "skill") if len(told) else ""
+    return table(scores, caption, "skill") if len(scores) else ""
 
 
 def _notes(notes: pd.DataFrame) -> str:
@@ -139,18 +149,18 @@ def _sentence(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def _header(found: Mapping[str, pd.DataFrame], title: str, facts: Mapping[str, str]) -> str:
-    numbers = found["metrics"].iloc[:, 0].astype("float64")
-    met = int((found["targets"]["status"] == "pass").sum())
-    never = int((found["targets"]["status"] == "infeasible").sum())
-    alerts = int((found["monitoring"]["status"] == "alert").sum())
+def _header(stored: Mapping[str, pd.DataFrame], title: str, facts: Mapping[str, str]) -> str:
+    numbers = stored["metrics"].iloc[:, 0].astype("float64")
+    met = int((stored["targets"]["status"] == "pass").sum())
+    never = int((stored["targets"]["status"] == "infeasible").sum())
+    alerts = int((stored["monitoring"]["status"] == "alert").sum())
     tiles = [
         tables.tile("Tracking error", percent(numbers["tracking_error"]), ("a year",)),
         tables.tile("Information ratio", number(numbers["information_ratio"]), ("after costs",)),
         tables.tile("Holdings", number(numbers["holdings"], 1), ("on average",)),
         tables.tile("Turnover", percent(numbers["turnover"], 0), ("one-way a year",)),
-        tables.tile("Targets met", f"{met} of {len(found['targets'])}", (f"{never} infeasible",)),
-        tables.tile("Alerts", str(alerts), (f"of {len(found['monitoring'])} checks",)),
+        tables.tile("Targets met", f"{met} of {len(stored['targets'])}", (f"{never} infeasible",)),
+        tables.tile("Alerts", str(alerts), (f"of {len(stored['monitoring'])} checks",)),
     ]
     return (
         f'<header><p class="recipe">Sparse replication</p><h1>{escape(title)}</h1>'

@@ -1,4 +1,4 @@
-"""Tables of a replica as markup, in words instead of the names of columns."""
+"""Tables of a replica as markup, with labels for rows and columns."""
 
 from collections.abc import Mapping, Sequence
 
@@ -67,7 +67,7 @@ def table(frame: pd.DataFrame, caption: str, kind: str = "", bare: Sequence[str]
     Parameters
     ----------
     kind : further class, of ``replication.css``.
-    bare : columns whose infinities are limits that are not there.
+    bare : columns in which an infinity is an absent limit.
     """
     head = (_title(frame.index.name or ""), *(words(c) for c in frame.columns))
     rows = [
@@ -78,7 +78,7 @@ def table(frame: pd.DataFrame, caption: str, kind: str = "", bare: Sequence[str]
 
 
 def words(name: object) -> str:
-    """Name of a row or column as a reader knows it."""
+    """Label of a row or column."""
     return WORDS.get(str(name), str(name).replace("_", " "))
 
 
@@ -94,16 +94,16 @@ def with_sum(parts: pd.DataFrame) -> pd.DataFrame:
 
 
 def books(decisions: pd.DataFrame) -> pd.DataFrame:
-    """How the books came about: by status the months, and the largest residual of its proofs."""
-    found = decisions.groupby("status", sort=False)
+    """Solver status of the books: months and largest KKT residual by status."""
+    groups = decisions.groupby("status", sort=False)
     days = pd.Series(pd.DatetimeIndex(decisions.index).strftime("%Y-%m"), decisions.index)
     by = days.groupby(decisions["status"], sort=False)
     return pd.DataFrame(
         {
-            "months": found.size(),
+            "months": groups.size(),
             "first": by.first(),
             "last": by.last(),
-            "largest_residual": found["kkt"].max().map(lambda v: NONE if v != v else f"{v:.0e}"),
+            "largest_residual": groups["kkt"].max().map(lambda v: NONE if v != v else f"{v:.0e}"),
         }
     ).rename_axis("status")
 

@@ -1,14 +1,13 @@
-"""A run beside its benchmarks: active returns, tracking error, the hurdle, and fund fees."""
+"""Sections on a run and its benchmarks: active return, tracking error, book comparison, fees."""
 
 import math
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from tiltwise.evaluate.active import NUMBERS
 from tiltwise.evaluate.fees import words
 from tiltwise.report.components import tables
 from tiltwise.report.components.section import Section
-from tiltwise.report.components.text import NONE, escape, number, percent
+from tiltwise.report.components.text import escape, number, percent, slug
 
 if TYPE_CHECKING:
     from tiltwise.research.robustness.benchmarks import Benchmarks
@@ -16,88 +15,85 @@ if TYPE_CHECKING:
 DAILY = "equal_daily"
 
 
-def sections(beside: "Benchmarks") -> list[Section]:
-    """Return the parts of the page; those without numbers are left out."""
-    hurdled = [] if beside.hurdle is None else [hurdle(beside)]
-    paid = [fees(beside)] if len(beside.fees) else []
-    return [against(beside), *hurdled, *paid]
+def sections(benchmarks: "Benchmarks") -> list[Section]:
+    """Return the sections; those without numbers are left out."""
+    comparison = [] if benchmarks.hurdle is None else [hurdle(benchmarks)]
+    fee_section = [fees(benchmarks)] if len(benchmarks.fees) else []
+    return [against(benchmarks), *comparison, *fee_section]
 
 
-def against(beside: "Benchmarks") -> Section:
-    """Active return, tracking error and information ratio, and what error was expected."""
+def against(benchmarks: "Benchmarks") -> Section:
+    """Active return, tracking error (realised and expected) and information ratio."""
     head = ["Against", *("Active return a year", "90 % interval", "Tracking error a year")]
     head += ["90 % interval", "Information ratio", "90 % interval"]
     rows = []
-    for other in dict.fromkeys(beside.active.index.get_level_values("against")):
-        cells = [escape(beside.called(str(other)))]
+    for other in dict.fromkeys(benchmarks.active.index.get_level_values("against")):
+        cells = [escape(benchmarks.called(str(other)))]
         for name in NUMBERS:
-            value, low, high = tables.bounds(beside.gaps(str(other)), name)
+            value, low, high = tables.bounds(benchmarks.gaps(str(other)), name)
             shown = number if name == NUMBERS[2] else _percent
-            cells += [f"<b>{shown(value)}</b>", _span(shown, low, high)]
+            cells += [f"<b>{shown(value)}</b>", tables.span(shown, low, high)]
         rows.append(cells)
     table = tables.table(head, rows, "This run less each benchmark", "against")
-    equal = f"EW({beside.count})"
+    equal = f"EW({benchmarks.count})"
     note = (
-        f"On {len(beside.paths)} sessions from {beside.paths.index[0]:%Y-%m-%d}. {equal} daily is "
-        f"put back to equal weights at every close, free of costs; {equal} at the first session of "
-        "a quarter, and pays as the run does; the benchmark bears no costs. The information ratio "
-        "divides by the tracking error, so a twin of a benchmark has none."
+        f"On {len(benchmarks.paths)} sessions from {benchmarks.paths.index[0]:%Y-%m-%d}. "
+        f"{equal} daily is put back to equal weights at every close, free of costs; {equal} at "
+        "the first session of a quarter, and pays as the run does; the benchmark bears no costs. "
+        "The information ratio divides by the tracking error, so a twin of a benchmark has none."
     )
     after = f'<p class="aside">{escape(note)}</p>'
-    return Section("Against its benchmarks", table, (), _tracking(beside), after)
+    return Section("Against its benchmarks", table, (), _tracking(benchmarks), after)
 
 
-def _tracking(beside: "Benchmarks") -> str:
-    """Say what tracking error was expected and what came."""
-    told = beside.expected
-    if told is None:
+def _tracking(benchmarks: "Benchmarks") -> str:
+    """Return a sentence on expected and realised tracking error; empty without expectations."""
+    expected = benchmarks.expected
+    if expected is None:
         return ""
-    value, low, high = tables.bounds(beside.gaps(DAILY), NUMBERS[1])
+    value, low, high = tables.bounds(benchmarks.gaps(DAILY), NUMBERS[1])
     text = (
-        f"Tracking error to equal weights: {_percent(told.mean)} a year expected on average over "
-        f"{told.decisions} decisions, {_percent(value)} realised ({_span(_percent, low, high)})."
+        f"Tracking error to equal weights: {_percent(expected.mean)} a year expected on average "
+        f"over {expected.decisions} decisions, {_percent(value)} realised "
+        f"({tables.span(_percent, low, high)})."
     )
-    if math.isfinite(told.unreachable):
+    if math.isfinite(expected.unreachable):
         text += (
-            f" {percent(told.unreachable)} of the decisions could not reach their target, "
-            f"{percent(told.no_views)} had no views."
+            f" {percent(expected.unreachable)} of the decisions could not reach their target, "
+            f"{percent(expected.no_views)} had no views."
         )
     return text
 
 
-def hurdle(beside: "Benchmarks") -> Section:
-    """Return which of two simple books is the harder one to beat: benchmark or equal weights."""
-    told = beside.hurdle
-    assert told is not None
-    market, equal = str(beside.market), f"EW({beside.count})"
+def hurdle(benchmarks: "Benchmarks") -> Section:
+    """Return the comparison of benchmark and equal weights: Sharpe ratios and volatilities."""
+    books = benchmarks.hurdle
+    assert books is not None
+    market, equal = str(benchmarks.market), f"EW({benchmarks.count})"
     rows = [
-        [
-            escape(name),
-            number(sharpe),
-            _span(number, low, high),
-            percent(volatility, 2),
-        ]
+        [escape(name), number(sharpe), tables.span(number, low, high), percent(volatility, 2)]
         for name, sharpe, low, high, volatility in (
-            (market, told.first, told.first_low, told.first_high, told.first_volatility),
-            (equal, told.second, told.second_low, told.second_high, told.second_volatility),
+            (market, books.first, books.first_low, books.first_high, books.first_volatility),
+            (equal, books.second, books.second_low, books.second_high, books.second_volatility),
         )
     ]
     head = ("Book", "Sharpe ratio", "90 % interval", "Volatility a year")
-    table = tables.table(head, rows, "The two books that a run has to beat", "plain")
-    p = f"p = {number(told.sharpe_p, 3)}" if math.isfinite(told.sharpe_p) else "nothing to test"
+    table = tables.table(head, rows, "Benchmark and equal weights", "plain")
+    p = f"p = {number(books.sharpe_p, 3)}" if math.isfinite(books.sharpe_p) else "nothing to test"
     lead = (
-        f"Sharpe ratio of {market} less that of {equal}: {number(told.sharpe, signed=True)} "
-        f"({_span(number, told.sharpe_low, told.sharpe_high)}), {p}. Volatility of {market} over "
-        f"that of {equal}: {number(told.volatility)} "
-        f"({_span(number, told.volatility_low, told.volatility_high)})."
+        f"Sharpe ratio of {market} less that of {equal}: {number(books.sharpe, signed=True)} "
+        f"({tables.span(number, books.sharpe_low, books.sharpe_high)}), {p}. "
+        f"Volatility of {market} over that of {equal}: {number(books.volatility)} "
+        f"({tables.span(number, books.volatility_low, books.volatility_high)})."
     )
     note = "The test of the difference is that of Ledoit and Wolf (2008); intervals are 90 %."
     after = f'<p class="aside">{escape(note)}</p>'
-    return Section(f"Hurdle: {market} or {equal}", table, (), lead, after)
+    title, anchor = f"{market} and equal weights", slug(f"Hurdle: {market} or {equal}")
+    return Section(title, table, (), lead, after, anchor)
 
 
-def fees(beside: "Benchmarks") -> Section:
-    """Return what the books earned before and after fund fees."""
+def fees(benchmarks: "Benchmarks") -> Section:
+    """Return the table of returns and Sharpe ratios before and after fund fees."""
     head = (
         "Book",
         "Fees taken off, bps",
@@ -106,17 +102,17 @@ def fees(beside: "Benchmarks") -> Section:
         "Sharpe",
         "90 % interval",
     )
-    records = beside.fees.to_dict("records")
+    records = benchmarks.fees.to_dict("records")
     rows = [
         [
-            escape(f"{beside.called(str(book))}, {words(str(kind))}"),
+            escape(f"{benchmarks.called(str(book))}, {words(str(kind))}"),
             number(1e4 * float(row["fee"]), 1, signed=True),
             percent(float(row["mean"]), 2),
             percent(float(row["cagr"]), 2),
             number(float(row["sharpe"])),
-            _span(number, float(row["low"]), float(row["high"])),
+            tables.span(number, float(row["low"]), float(row["high"])),
         ]
-        for (book, kind), row in zip(beside.fees.index, records, strict=True)
+        for (book, kind), row in zip(benchmarks.fees.index, records, strict=True)
     ]
     table = tables.table(head, rows, "Before and after fund fees", "plain")
     lead = (
@@ -128,7 +124,3 @@ def fees(beside: "Benchmarks") -> Section:
 
 def _percent(value: float) -> str:
     return percent(value, 2)
-
-
-def _span(show: Callable[[float], str], low: float, high: float) -> str:
-    return f"{show(low)} to {show(high)}" if math.isfinite(low) and math.isfinite(high) else NONE

@@ -1,4 +1,4 @@
-"""Figures of what a run earned and how it got there."""
+"""Figures of a run's returns: growth, rolling measures, calendar years, distribution."""
 
 import math
 from collections.abc import Sequence
@@ -27,7 +27,7 @@ def growth(
     name: str = "Benchmark",
     refits: Sequence[pd.Timestamp] | None = None,
 ) -> Figure:
-    """Value of one unit above its drawdown; the three series are returns by session."""
+    """Growth of one unit and drawdown; the three series are returns by session."""
     path = series.growth(net)
     rows = series.thin(path.to_numpy(), POINTS)
     x = dates(path.index[rows])
@@ -107,7 +107,7 @@ def rolling(
         return ()
     other = None if benchmark is None else benchmark.reindex(net.index)
     lines = {name: other, "Strategy, net": net}
-    made = []
+    drawn = []
     for title, measure, remark in (
         ("Rolling Sharpe ratio", series.rolling_sharpe, "; no cash rate deducted"),
         ("Rolling volatility", series.rolling_volatility, ""),
@@ -118,8 +118,8 @@ def rolling(
             if part is not None
         }
         caption = f"Last {year} sessions, annualised{remark}."
-        made.append(_rolling_figure(title, caption, measured))
-    return tuple(made)
+        drawn.append(_rolling_figure(title, caption, measured))
+    return tuple(drawn)
 
 
 def _rolling_figure(title: str, caption: str, measured: dict[str, pd.Series]) -> Figure:
@@ -151,7 +151,7 @@ def _rolling_figure(title: str, caption: str, measured: dict[str, pd.Series]) ->
 
 
 def yearly(net: pd.Series, benchmark: pd.Series | None, name: str) -> Figure:
-    """Return by calendar year, beside the benchmark's."""
+    """Returns of run and benchmark by calendar year."""
     own = series.compounded(net, "Y")
     years = [int(period.year) for period in own.index]
     colors = ["@loss" if value < 0 else "@accent" for value in own]

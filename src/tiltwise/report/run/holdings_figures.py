@@ -1,4 +1,4 @@
-"""Figures of what a run held and what trading it cost."""
+"""Figures of a run's weights, exposure, turnover and costs."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from tiltwise.report.components import series
 from tiltwise.report.components.section import Figure, Trace
 from tiltwise.report.components.text import number, percent
 from tiltwise.report.components.theme import SERIES
-from tiltwise.report.components.traces import area, bars, dates, line
+from tiltwise.report.components.traces import DATE_AXIS, area, bars, dates, line
 
 ROWS = 1200
 """Sessions above which stacked weights are drawn at even steps."""
@@ -26,8 +26,6 @@ _ZERO = {
     "line": {"color": "@page", "width": 2},
 }
 """Gap between the longs and the shorts of a stack."""
-
-DATE_AXIS = {"type": "date", "hoverformat": "%d %b %Y"}
 
 
 def weights(held: pd.DataFrame) -> Figure:
@@ -59,7 +57,7 @@ def weights(held: pd.DataFrame) -> Figure:
 
 
 def _band(x: list[str], share: pd.Series, name: str, color: str, *, short: bool) -> list[Trace]:
-    """Areas of one asset, long and, in a long-short book, short; silent where nothing is held."""
+    """Areas of one asset, long and, in a long-short book, short; no hover text at zero weight."""
     sides = [("long", share.clip(lower=0.0))]
     if short:
         sides.append(("short", share.clip(upper=0.0)))
@@ -68,14 +66,14 @@ def _band(x: list[str], share: pd.Series, name: str, color: str, *, short: bool)
         band = area(x, part, name, color, side)
         # Where there is a template, Plotly does not ask for the points' own hoverinfo.
         del band["hovertemplate"]
-        told = ["all" if value else "none" for value in part.abs() > 5e-5]
-        words = {"yhoverformat": "+.1%" if short else ".1%", "hoverinfo": told}
-        areas.append({**band, **words, "showlegend": side == "long"})
+        hover = ["all" if value else "none" for value in part.abs() > 5e-5]
+        options = {"yhoverformat": "+.1%" if short else ".1%", "hoverinfo": hover}
+        areas.append({**band, **options, "showlegend": side == "long"})
     return areas
 
 
 def _largest(book: pd.DataFrame) -> pd.DataFrame:
-    """The book with all but the `NAMED` largest assets added up."""
+    """Book with all but the `NAMED` largest assets added up."""
     if book.shape[1] <= NAMED:
         return book
     order = book.abs().mean().sort_values(ascending=False, kind="stable").index[:NAMED]

@@ -1,4 +1,4 @@
-"""How each metric of a summary is named, grouped and formatted."""
+"""Labels, groups and number formats of the metrics of a summary."""
 
 import math
 from collections.abc import Iterable
@@ -10,7 +10,7 @@ from tiltwise.report.components.text import GAP, number, percent
 
 
 def grouped(names: Iterable[str]) -> dict[str, list[str]]:
-    """The given metrics by group, in the order of `Group`; empty groups are left out."""
+    """Metrics by group, in the order of `Group`; empty groups are left out."""
     left = list(dict.fromkeys(names))
     known = sorted((n for n in map(_number, left) if n is not None), key=_place)
     groups = {title: [n.name for n in known if n.group == title] for title in get_args(Group)}
@@ -19,7 +19,7 @@ def grouped(names: Iterable[str]) -> dict[str, list[str]]:
 
 
 def label(name: str) -> str:
-    """Name of a metric as a reader sees it."""
+    """Label of a metric on the page."""
     known = _number(name)
     return known.label if known else name.replace("_", " ").capitalize()
 

@@ -1,4 +1,4 @@
-"""The report of one run: what it earned, what it held, what it cost and how sure one can be."""
+"""Page of one run: returns, risk, holdings, costs and metrics with intervals."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -26,7 +26,7 @@ _HEADLINE = {"cagr": "Growth a year", "sharpe": "Sharpe ratio", "max_drawdown": 
 
 @dataclass(frozen=True, eq=False)
 class RunView:
-    """What the page shows of a run. Series and frames are indexed by session.
+    """Data of the page of one run. Series and frames are indexed by session.
 
     Attributes
     ----------
@@ -35,7 +35,7 @@ class RunView:
     facts
         Circumstances by label, in the order shown: data id, universe, period, fill, delay, costs.
     notes
-        What a reader must know to judge the numbers, such as a cash rate of 0.
+        Caveats on the numbers, such as a cash rate of 0.
     summary
         Metrics by name; columns ``value low high``, shares as decimals.
     returns, gross_returns, benchmark_returns
@@ -51,7 +51,7 @@ class RunView:
     refits
         Sessions on which the model was fitted.
     taint
-        Why the result used what was not yet known; empty when it did not.
+        Reason of a look-ahead in the result; empty without one.
     ci
         Confidence of the intervals in `summary`.
     periods_per_year
@@ -100,7 +100,7 @@ def render(run: RunView, more: Sequence[Section] = ()) -> str:
 
 
 def run_sections(run: RunView) -> list[Section]:
-    """The run's own sections, from growth to the metric table."""
+    """Sections of the run itself, from growth to the metric table."""
     net, other, name = run.returns, run.benchmark_returns, run.benchmark_name
     path = series.growth(net)
     year = _year(run)
@@ -142,34 +142,34 @@ def _holdings(run: RunView) -> Section:
     target, lead = None, ""
     if run.decisions is not None and len(run.decisions):
         orders = run.decisions.dropna(how="all")
-        kept = len(run.decisions) - len(orders)
+        unchanged = len(run.decisions) - len(orders)
         lead = f"{len(run.decisions)} decisions"
-        lead += f", of which {kept} kept the book as it was." if kept else "."
+        lead += f", of which {unchanged} kept the book as it was." if unchanged else "."
         target = orders.iloc[-1] if len(orders) else None
     return Section("Holdings", "", tuple(drawn), lead, tables.book_table(run.held, target))
 
 
 def assumptions(run: RunView) -> Section:
-    """What the numbers rest on, and the disclaimer."""
+    """Section of conventions, notes and the disclaimer."""
     notes = "".join(f"<li>{escape(note)}</li>" for note in run.notes)
     listed = f"<ul>{notes}</ul>" if notes else ""
-    standing = (
+    conventions = (
         f"<p>Annual numbers count {_year(run)} sessions to the year. Volatility and Sharpe ratio "
         "use the sample deviation; drawdowns start from the one unit invested before the first "
         "session. Losses are negative.</p>"
     )
-    html = f'{standing}{listed}<p class="disclaimer">{escape(run.disclaimer)}</p>'
+    html = f'{conventions}{listed}<p class="disclaimer">{escape(run.disclaimer)}</p>'
     return Section("Assumptions", html=html)
 
 
 def header(run: RunView) -> str:
-    """Names, circumstances, warnings and key numbers."""
+    """Header of the page: title, facts, warnings and key numbers."""
     warnings = []
     if run.taint:
         warnings.append(f"<b>Look-ahead.</b> {escape(run.taint)}")
-    lost = series.ruin(run.returns)
-    if lost is not None:
-        warnings.append(f"<b>Ruin.</b> The book lost all its capital on {lost.date()}.")
+    ruined = series.ruin(run.returns)
+    if ruined is not None:
+        warnings.append(f"<b>Ruin.</b> The book lost all its capital on {ruined.date()}.")
     alarm = "".join(f'<p class="alarm" role="note">{text}</p>' for text in warnings)
     notes = "".join(f"<li>{escape(note)}</li>" for note in run.notes if note != run.taint)
     listed = f'<ul class="notes" aria-label="Notes">{notes}</ul>' if notes else ""
@@ -226,12 +226,12 @@ def _comparison(run: RunView) -> str:
 
 
 def _year(run: RunView) -> int:
-    """Sessions in a year; a run too short to tell counts as daily."""
+    """Sessions in a year; 252 for a run of two sessions or fewer."""
     if run.periods_per_year is not None:
         return round(run.periods_per_year)
     return round(periods_in_year(run.returns.index)) if len(run.returns) > 2 else 252
 
 
 def _turnover(run: RunView) -> pd.Series:
-    """Turnover of every session: one without an entry had none."""
+    """Turnover of every session, 0 where there is no entry."""
     return run.turnover.reindex(run.returns.index, fill_value=0.0)

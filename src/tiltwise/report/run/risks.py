@@ -1,4 +1,4 @@
-"""The risk register on the page: every risk with its number and limit, or what was not measured."""
+"""Section of the risk register: value, limit and verdict of each risk."""
 
 import math
 import re
@@ -16,43 +16,42 @@ if TYPE_CHECKING:
 
 RUIN = "ruin"
 NOTE = (
-    "Limits are conventions, printed so that they can be argued with. Intervals are 90 %. A month "
+    "Limits are conventions. Intervals are 90 %. A month "
     "that returns -100 % or less is ruin. Margin is called where equity falls below 25 % of the "
-    "longs and 30 % of the shorts. Correlation in the worst months is set beside what normal "
+    "longs and 30 % of the shorts. Correlation in the worst months is compared with what normal "
     "returns of one constant covariance show when their worst months are chosen in the same way."
 )
 
 
-def section(found: "Register") -> Section:
-    """Return the register, ruin first in words, and the loadings on styles where there are any."""
-    head = ("Risk", "What stands for it", "Value", "90 % interval", "Held against", "Verdict")
+def section(register: "Register") -> Section:
+    """Return the section: ruin in words, the register, and style loadings where known."""
+    head = ("Risk", "Measure", "Value", "90 % interval", "Limit", "Verdict")
     rows, last = [], ""
-    for reading in found.readings:
+    for reading in register.readings:
         rows.append([_risk(reading.risk, last), *_cells(reading)])
         last = reading.risk
     table = tables.table(head, rows, "Risk register", "risks")
-    lost = "; ".join(_told(reading) for reading in found.readings if reading.verdict == RUIN)
+    lost = "; ".join(_clause(reading) for reading in register.readings if reading.verdict == RUIN)
     alarm = f'<p class="alarm ruined" role="note"><b>Ruin.</b> {lost}.</p>' if lost else ""
     after = f'<p class="aside">{escape(NOTE)}</p>'
-    if found.style is not None:
-        after += styles(found.style)
-    return Section("Risks", alarm + table, (), lead(found), after)
+    if register.style is not None:
+        after += styles(register.style)
+    return Section("Risks", alarm + table, (), lead(register), after)
 
 
-def lead(found: "Register") -> str:
-    """Return how many lines have which verdict."""
-    counts = found.counts()
-    told = f"{len(found.readings)} lines: "
+def lead(register: "Register") -> str:
+    """Return the counts of lines by verdict, as a sentence."""
+    counts = register.counts()
+    total = f"{len(register.readings)} lines: "
     lost = f"{counts[RUIN]} of ruin, " if counts[RUIN] else ""
     return (
-        f"{told}{lost}{counts['watch']} beyond their limit, {counts['within']} within it, "
-        f"{counts['told']} without a limit, and {counts['limitation']} that say what was not "
-        "measured."
+        f"{total}{lost}{counts['watch']} beyond their limit, {counts['within']} within it, "
+        f"{counts['told']} without a limit, and {counts['limitation']} not measured."
     )
 
 
 def value(reading: "Reading", at: float) -> str:
-    """Return a number of a line in its unit; a dash where there is none."""
+    """Return a value in the unit of its reading; a dash for NaN."""
     if reading.unit.startswith("share"):
         return percent(at, 2 if abs(at) < 0.1 else 1)
     if reading.unit in ("count", "money"):
@@ -62,23 +61,23 @@ def value(reading: "Reading", at: float) -> str:
     return number(at)
 
 
-def styles(found: "Style") -> str:
-    """Return the table of loadings."""
+def styles(exposure: "Style") -> str:
+    """Return the table of style loadings with intervals."""
     head = ("Style", "Loading", "90 % interval", "", "t", "p", "Made of")
-    names = map(str, found.table.index[1:])
-    rows = [[escape(name), *_loading(found, name, number)] for name in names]
-    rows.append(["left, a year", *_loading(found, "alpha", percent)])
-    caption = f"Excess return by style: {found.source}"
-    said = (
-        f"{found.rows} sessions, {found.since} to {found.until}; the styles explain "
-        f"{percent(found.r2, 0)} of the variance. Standard errors are those of Newey and West with "
-        f"{found.lags} lags. A loading says what moved together, not why."
+    names = map(str, exposure.table.index[1:])
+    rows = [[escape(name), *_loading(exposure, name, number)] for name in names]
+    rows.append(["alpha, a year", *_loading(exposure, "alpha", percent)])
+    caption = f"Excess return by style: {exposure.source}"
+    note = (
+        f"{exposure.rows} sessions, {exposure.since} to {exposure.until}; the styles explain "
+        f"{percent(exposure.r2, 0)} of the variance. Standard errors are those of Newey and West "
+        f"with {exposure.lags} lags. A loading measures co-movement, not cause."
     )
-    return tables.table(head, rows, caption, "styles") + f'<p class="aside">{escape(said)}</p>'
+    return tables.table(head, rows, caption, "styles") + f'<p class="aside">{escape(note)}</p>'
 
 
 def _risk(name: str, last: str) -> str:
-    """Return the heading of a line; that of the line before is there for readers of the row."""
+    """Return the heading of a line; muted when equal to that of the line before."""
     return f'<span class="again">{escape(name)}</span>' if name == last else escape(name)
 
 
@@ -96,7 +95,7 @@ def _cells(reading: "Reading") -> list[str]:
     ]
 
 
-def _told(reading: "Reading") -> str:
+def _clause(reading: "Reading") -> str:
     """Return a line as a clause."""
     remark = f" ({_words(reading.remark)})" if reading.remark else ""
     return f"{escape(reading.measure)} {value(reading, reading.value)}{remark}"
@@ -107,8 +106,8 @@ def _words(text: str) -> str:
     return re.sub(r"(?<![\w-])-(?=\d)", MINUS, escape(text))
 
 
-def _loading(found: "Style", name: str, shown: Callable[[float, int], str]) -> list[str]:
-    row = found.table.loc[[name], ["loading", "low", "high", "t", "p"]].to_numpy(dtype=float)[0]
+def _loading(exposure: "Style", name: str, shown: Callable[[float, int], str]) -> list[str]:
+    row = exposure.table.loc[[name], ["loading", "low", "high", "t", "p"]].to_numpy(dtype=float)[0]
     loading, low, high, t, p = map(float, row)
     return [
         f"<b>{shown(loading, 2)}</b>",
@@ -116,5 +115,5 @@ def _loading(found: "Style", name: str, shown: Callable[[float, int], str]) -> l
         tables.whisker(loading, low, high),
         number(t, 1),
         "&lt; 0.001" if p < 0.001 else number(p, 3),
-        escape(found.made_of.get(name, "")),
+        escape(exposure.made_of.get(name, "")),
     ]

@@ -1,4 +1,4 @@
-"""The figures of doubt: what is left of the Sharpe ratio when one assumption is moved."""
+"""Sensitivity of the Sharpe ratio to delay, cost, fill, start and rotated decisions, as figures."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -8,8 +8,9 @@ import numpy as np
 
 from tiltwise.report.components.section import Figure, Section, Trace
 from tiltwise.report.components.text import escape, number, plot_text
-from tiltwise.report.components.traces import bars, line, values
-from tiltwise.report.run import sensitivity_text as words
+from tiltwise.report.components.traces import bars, line, values, whiskers
+from tiltwise.report.run import sensitivity_text
+from tiltwise.report.run.sensitivity_text import FigureText
 
 if TYPE_CHECKING:
     from tiltwise.research.robustness.placebo import Placebo
@@ -18,28 +19,28 @@ if TYPE_CHECKING:
     from tiltwise.research.robustness.sensitivity import CostCurve, Curve
 
 DEAREST_DRAWN = 60.0
-"""Basis points up to which the break-even is drawn; beyond, it is only told."""
+"""Basis points up to which the break-even is drawn; beyond, only the caption has it."""
 BINS = 24
 HEIGHT = 250
 
 Range = tuple[float, float]
 
 
-def section(evidence: "Robustness") -> Section:
-    """Delay, cost, fill, start and rotation, each with what it means for this run."""
-    span = _range(evidence)
-    own = math.nan if evidence.own is None else evidence.own.sharpe
-    made: list[tuple[Any, Callable[..., Figure]]] = [
-        (evidence.delay, _delay),
-        (evidence.cost, _cost),
-        (evidence.fill, _fill),
-        (evidence.start, _start),
+def section(robustness: "Robustness") -> Section:
+    """Section of the sensitivity figures, each with a caption on this run."""
+    span = _range(robustness)
+    own = math.nan if robustness.own is None else robustness.own.sharpe
+    curves: list[tuple[Any, Callable[..., Figure]]] = [
+        (robustness.delay, _delay),
+        (robustness.cost, _cost),
+        (robustness.fill, _fill),
+        (robustness.start, _start),
     ]
-    drawn = [draw(curve, own, span) for curve, draw in made if curve is not None]
-    if evidence.rotation is not None:
-        drawn.append(_rotation(evidence.rotation))
-    lead = words.LEAD if drawn else "No assumption could be moved."
-    return Section("Doubt", "", tuple(drawn), lead, _notes(evidence))
+    drawn = [draw(curve, own, span) for curve, draw in curves if curve is not None]
+    if robustness.rotation is not None:
+        drawn.append(_rotation(robustness.rotation))
+    lead = sensitivity_text.LEAD if drawn else "No assumption could be varied."
+    return Section("Sensitivity", "", tuple(drawn), lead, _notes(robustness), anchor="doubt")
 
 
 def _delay(curve: "Curve", own: float, span: Range) -> Figure:
@@ -55,7 +56,7 @@ def _delay(curve: "Curve", own: float, span: Range) -> Figure:
         {"title": {"text": "sessions to the first one earned"}, **_names(curve)},
         _reach(curve.points, span),
         own,
-        words.delay(curve),
+        sensitivity_text.delay(curve),
     )
 
 
@@ -68,11 +69,11 @@ def _cost(curve: "CostCurve", own: float, span: Range) -> Figure:
         last = max(last, end)
     axis = {"title": {"text": "bps per side"}, "range": [-0.04 * last, 1.06 * last]}
     reach = _reach(curve.points, span)
-    return _figure("Cost", tuple(traces), axis, reach, own, words.cost(curve))
+    return _figure("Cost", tuple(traces), axis, reach, own, sensitivity_text.cost(curve))
 
 
 def _end(end: float, last: float, sharpe: float) -> list[Trace]:
-    """Mark of the break-even, and the way to it where it lies beyond the last cost tried."""
+    """Mark of the break-even, and a dotted line to it beyond the last cost tried."""
     mark: Trace = {
         "type": "scatter",
         "mode": "markers+text",
@@ -82,7 +83,7 @@ def _end(end: float, last: float, sharpe: float) -> list[Trace]:
         "textposition": "top right" if end < 0.8 * last else "top left",
         "textfont": {"color": "@loss", "size": 12},
         "marker": {"color": "@loss", "size": 9, "symbol": "diamond", "line": {"width": 0}},
-        "hovertemplate": "nothing is left at %{x:.1f} bps<extra></extra>",
+        "hovertemplate": "break-even at %{x:.1f} bps<extra></extra>",
         "showlegend": False,
     }
     if end <= last:
@@ -95,7 +96,7 @@ def _fill(curve: "Curve", own: float, span: Range) -> Figure:
     x = [point.label.partition(" (")[0] for point in curve.points]
     traces = (_dots(x, curve.points, "@accent"),)
     reach = _reach(curve.points, span)
-    return _figure("Fill", traces, _names(curve), reach, own, words.fill(curve))
+    return _figure("Fill", traces, _names(curve), reach, own, sensitivity_text.fill(curve))
 
 
 def _start(curve: "Curve", own: float, span: Range) -> Figure:
@@ -103,7 +104,7 @@ def _start(curve: "Curve", own: float, span: Range) -> Figure:
     axis = {"type": "date", "nticks": 5, "tickformat": "%d %b\n%Y"}
     traces = (_dots(x, curve.points, "@accent"),)
     reach = _reach(curve.points, span)
-    return _figure("Start date", traces, axis, reach, own, words.start(curve))
+    return _figure("Start date", traces, axis, reach, own, sensitivity_text.start(curve))
 
 
 def _rotation(placebo: "Placebo") -> Figure:
@@ -112,7 +113,7 @@ def _rotation(placebo: "Placebo") -> Figure:
         placebo.rotated, BINS, (float(reach.min()) - 1e-9, float(reach.max()) + 1e-9)
     )
     middles = values((edges[:-1] + edges[1:]) / 2.0)
-    told = words.rotation(placebo)
+    text = sensitivity_text.rotation(placebo)
     real, room = float(f"{placebo.real:.4g}"), 0.04 * float(reach.max() - reach.min())
     right = placebo.real > float(np.median(edges))
     return Figure(
@@ -144,8 +145,8 @@ def _rotation(placebo: "Placebo") -> Figure:
                 }
             ],
         },
-        alt=told.alt,
-        caption=told.caption,
+        alt=text.alt,
+        caption=text.caption,
         height=HEIGHT,
     )
 
@@ -156,7 +157,7 @@ def _figure(
     axis: dict[str, Any],
     span: Range,
     own: float,
-    told: words.Told,
+    text: FigureText,
 ) -> Figure:
     """Sharpe ratios over one setting, on the scale that the sweeps share."""
     room = 0.06 * (span[1] - span[0])
@@ -175,8 +176,8 @@ def _figure(
             "hovermode": "closest",
             "shapes": [_rule("y", own, "@muted", "dot", 1.2)] if math.isfinite(own) else [],
         },
-        alt=told.alt,
-        caption=told.caption,
+        alt=text.alt,
+        caption=text.caption,
         height=HEIGHT,
         wide=False,
     )
@@ -190,7 +191,7 @@ def _dots(
     joined: bool = False,
 ) -> Trace:
     """Sharpe ratios with their intervals as whiskers."""
-    told = [
+    hover = [
         f"<b>{plot_text(p.label)}</b>: {number(p.sharpe)}"
         + (f"<br>{number(p.low)} to {number(p.high)}" if math.isfinite(p.low) else "")
         for p in points
@@ -200,7 +201,7 @@ def _dots(
         "mode": "lines+markers" if joined else "markers",
         "x": list(x),
         "y": values(p.sharpe for p in points),
-        "text": told,
+        "text": hover,
         "name": "Sharpe ratio",
         "hovertemplate": "%{text}<extra></extra>",
         "showlegend": False,
@@ -211,15 +212,7 @@ def _dots(
             "symbol": symbol,
             "line": {"width": 2, "color": color},
         },
-        "error_y": {
-            "type": "data",
-            "symmetric": False,
-            "array": values(p.high - p.sharpe for p in points),
-            "arrayminus": values(p.sharpe - p.low for p in points),
-            "color": color,
-            "thickness": 1.3,
-            "width": 0,
-        },
+        "error_y": whiskers(((p.sharpe, p.low, p.high) for p in points), color, 1.3),
     }
 
 
@@ -231,26 +224,26 @@ def _rule(axis: str, at: float, color: str, dash: str, width: float) -> dict[str
     return {"type": "line", f"{other}ref": "paper", **place, "line": stroke}
 
 
-def _range(evidence: "Robustness") -> Range:
-    """Lowest and highest whisker of the moderate assumptions, zero among them."""
-    curves = [evidence.delay, evidence.fill, evidence.start]
-    found = [p for c in curves if c is not None for p in c.points if not p.tainted]
-    return _reach(found, (0.0, 0.0))
+def _range(robustness: "Robustness") -> Range:
+    """Lowest and highest whisker over delay, fill and start, without look-ahead; includes zero."""
+    curves = [robustness.delay, robustness.fill, robustness.start]
+    points = [p for c in curves if c is not None for p in c.points if not p.tainted]
+    return _reach(points, (0.0, 0.0))
 
 
 def _reach(points: Sequence["Point"], span: Range) -> Range:
-    """The range that `span` and all whiskers need."""
-    found = [v for p in points for v in (p.sharpe, p.low, p.high) if math.isfinite(v)]
-    return min([span[0], *found]), max([span[1], *found])
+    """`span`, widened to all whiskers."""
+    bounds = [v for p in points for v in (p.sharpe, p.low, p.high) if math.isfinite(v)]
+    return min([span[0], *bounds]), max([span[1], *bounds])
 
 
 def _names(curve: "Curve") -> dict[str, Any]:
-    """Axis of settings that are no quantities, with room on both sides."""
+    """Category axis of settings, with room on both sides."""
     return {"type": "category", "range": [-0.5, len(curve.points) - 0.5]}
 
 
-def _notes(evidence: "Robustness") -> str:
-    curves = [evidence.fill]
-    said = [note for c in curves if c is not None for note in c.notes]
-    items = "".join(f"<li>{escape(note)}</li>" for note in (*said, *evidence.notes))
+def _notes(robustness: "Robustness") -> str:
+    curves = [robustness.fill]
+    notes = [note for c in curves if c is not None for note in c.notes]
+    items = "".join(f"<li>{escape(note)}</li>" for note in (*notes, *robustness.notes))
     return f'<ul class="asides">{items}</ul>' if items else ""

@@ -1,7 +1,6 @@
-"""Where a run stands: against simple rules, and among the trials that were counted."""
+"""Sections on simple rules (paired differences) and on counted trials (deflated Sharpe, PBO)."""
 
 import math
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,15 +17,15 @@ if TYPE_CHECKING:
     from tiltwise.research.robustness.sensitivity import Grid
 
 SURE = 0.95
-"""Deflated Sharpe ratio that a result has to reach."""
+"""Deflated Sharpe ratio required of a result."""
 SURPRISING = 0.05
 
 
-def against(evidence: "Robustness") -> Section:
-    """Paired differences to the benchmark and to simple rules."""
-    frame = evidence.against
+def against(robustness: "Robustness") -> Section:
+    """Section of paired differences to the benchmark and to simple rules."""
+    frame = robustness.against
     if frame.empty:
-        return Section("Against simple rules", lead="The run could be compared with nothing.")
+        return Section("Against simple rules", lead="There is no baseline to compare with.")
     head = (
         *("Against", "Its Sharpe", "Difference", "90 % interval", "", "p"),
         *("Mean a year", "90 % interval", "Years needed"),
@@ -39,41 +38,41 @@ def against(evidence: "Robustness") -> Section:
                 escape(name),
                 number(row["rule_sharpe"]),
                 f"<b>{number(row['sharpe'], signed=True)}</b>",
-                _span(number, row["sharpe_low"], row["sharpe_high"]),
+                tables.span(number, row["sharpe_low"], row["sharpe_high"]),
                 tables.whisker(row["sharpe"], row["sharpe_low"], row["sharpe_high"]),
                 _p(row["sharpe_p"]),
                 percent(row["mean"], signed=True),
-                _span(percent, row["mean_low"], row["mean_high"]),
+                tables.span(percent, row["mean_low"], row["mean_high"]),
                 _years(row["min_track_record_years"]),
             ]
         )
     caption = "This run less each rule"
     table = tables.table(head, rows, caption, "against")
-    return Section("Against simple rules", table, (), _verdict(evidence), _read(evidence))
+    return Section("Against simple rules", table, (), _verdict(robustness), _read(robustness))
 
 
-def _verdict(evidence: "Robustness") -> str:
-    frame = evidence.against
+def _verdict(robustness: "Robustness") -> str:
+    frame = robustness.against
     ratio, p = frame["sharpe"].to_numpy(dtype=float), frame["sharpe_p"].to_numpy(dtype=float)
     above, surprising = ratio > 0, p < SURPRISING
-    told = f"Its Sharpe ratio is above that of {_count(above, ' rivals')}"
+    text = f"Its Sharpe ratio is above that of {_count(above, ' baselines')}"
     if above.any():
-        told += f", clearly (p below 5 %) above that of {_count(above & surprising)}"
+        text += f", clearly (p below 5 %) above that of {_count(above & surprising)}"
     if (~above).any():
-        told += f", and clearly {'' if above.any() else '(p below 5 %) '}below that of "
-        told += _count(~above & surprising)
-    return f"{told}."
+        text += f", and clearly {'' if above.any() else '(p below 5 %) '}below that of "
+        text += _count(~above & surprising)
+    return f"{text}."
 
 
 def _count(which: npt.NDArray[np.bool_], what: str = "") -> str:
-    found, of = int(which.sum()), len(which)
-    if found == of:
-        return f"all {of}{what}"
-    return f"{found} of {of}{what}" if found else f"none of {of}{what}"
+    count, total = int(which.sum()), len(which)
+    if count == total:
+        return f"all {total}{what}"
+    return f"{count} of {total}{what}" if count else f"none of {total}{what}"
 
 
-def _read(evidence: "Robustness") -> str:
-    frame = evidence.against
+def _read(robustness: "Robustness") -> str:
+    frame = robustness.against
     longest = float(frame["sessions"].max()) / SESSIONS_PER_YEAR
     late = frame.index[frame["since"].to_numpy() != frame["since"].min()]
     since = ", ".join(f"{name} from {frame.loc[name, 'since']}" for name in late)
@@ -88,41 +87,41 @@ def _read(evidence: "Robustness") -> str:
     return f'<p class="aside">{escape(text)}</p>'
 
 
-def trials(counted: "Selection", grid: "Grid | None" = None, vault: str = "") -> Section:
-    """What the Sharpe ratio is worth once everything that was tried is counted.
+def trials(selection: "Selection", grid: "Grid | None" = None, vault: str = "") -> Section:
+    """Section of the deflated Sharpe ratio and the probability of overfitting.
 
     Parameters
     ----------
-    counted : how the run stands among the trials of its family.
-    grid : the best of the trials on the same data and period beside their average.
-    vault : what the vault says of this data; empty where nothing is sealed.
+    selection : deflated Sharpe ratio and PBO among the trials of the run's family.
+    grid : best and average of the trials on the same data and period.
+    vault : statement on the sealed period of the data; empty where nothing is sealed.
     """
-    stamped = ""
+    alarm = ""
     if vault:
-        told = escape(f"{vault[0].upper()}{vault[1:]}.")
-        stamped = f'<p class="alarm" role="note"><b>Vault.</b> {told}</p>'
-    tiles = f'<dl class="tiles" aria-label="Trials">{"".join(_tiles(counted))}</dl>'
+        statement = escape(f"{vault[0].upper()}{vault[1:]}.")
+        alarm = f'<p class="alarm" role="note"><b>Vault.</b> {statement}</p>'
+    tiles = f'<dl class="tiles" aria-label="Trials">{"".join(_tiles(selection))}</dl>'
     after = "" if grid is None else _grid(grid)
-    return Section("Trials", stamped + tiles, (), _meaning(counted), after)
+    return Section("Trials", alarm + tiles, (), _meaning(selection), after)
 
 
-def _tiles(counted: "Selection") -> list[str]:
-    many = counted.trials > 1
+def _tiles(selection: "Selection") -> list[str]:
+    many = selection.trials > 1
     alone = ("needs two trials", "or more")
-    fails = counted.fails_at
+    fails = selection.fails_at
     return [
-        tables.tile("Trials counted, N", str(counted.trials), ("same recipe,", "same assets")),
+        tables.tile("Trials counted, N", str(selection.trials), ("same recipe,", "same assets")),
         tables.tile(
             "Effective N",
-            number(counted.effective, 0),
+            number(selection.effective, 0),
             ("clusters that move", "together") if many else alone,
         ),
         tables.tile(
-            "Deflated Sharpe", percent(counted.dsr), ("chance that skill is", "above zero")
+            "Deflated Sharpe", percent(selection.dsr), ("probability that", "skill is above zero")
         ),
         tables.tile(
             "Overfitting, PBO",
-            percent(counted.pbo),
+            percent(selection.pbo),
             ("the best in sample", "is poor outside it") if many else alone,
         ),
         tables.tile(
@@ -131,26 +130,26 @@ def _tiles(counted: "Selection") -> list[str]:
             ("trials on: deflated", "ratio below 95 %"),
         ),
         tables.tile(
-            "Luck alone", number(counted.noise_ceiling), ("Sharpe of the best", "of N, no skill")
+            "Noise ceiling", number(selection.noise_ceiling), ("expected best of N,", "no skill")
         ),
     ]
 
 
-def _meaning(counted: "Selection") -> str:
-    n = counted.trials
+def _meaning(selection: "Selection") -> str:
+    n = selection.trials
     tried = "This is the only trial" if n == 1 else f"{n} trials are"
-    told = f"{tried} on record for this recipe and these assets. "
-    if math.isnan(counted.dsr):
-        return f"{told}The record is too short to say what the Sharpe ratio is worth."
-    if counted.dsr >= SURE:
-        told += "The Sharpe ratio stands: once deflated, the chance that skill is above zero is "
-        told += f"{percent(counted.dsr)}, and 95 % are asked for"
-        if math.isfinite(counted.fails_at):
-            told += f"; it would no longer from {number(counted.fails_at, 0)} trials on"
-        return f"{told}."
-    told += "The Sharpe ratio does not stand: once deflated, the chance that skill is above zero "
-    told += f"is {percent(counted.dsr)}, below the 95 % asked for"
-    return f"{told}, even as a single trial." if n == 1 else f"{told}."
+    text = f"{tried} on record for this recipe and these assets. "
+    if math.isnan(selection.dsr):
+        return f"{text}The record is too short to deflate the Sharpe ratio."
+    if selection.dsr >= SURE:
+        text += "The deflated Sharpe ratio passes: the probability that skill is above zero is "
+        text += f"{percent(selection.dsr)}, and 95 % are required"
+        if math.isfinite(selection.fails_at):
+            text += f"; it fails from {number(selection.fails_at, 0)} trials on"
+        return f"{text}."
+    text += "The deflated Sharpe ratio fails: the probability that skill is above zero "
+    text += f"is {percent(selection.dsr)}, below the 95 % required"
+    return f"{text}, even as a single trial." if n == 1 else f"{text}."
 
 
 def _grid(grid: "Grid") -> str:
@@ -162,16 +161,12 @@ def _grid(grid: "Grid") -> str:
         "Gap of best to mean": (grid.gap, math.nan, math.nan),
     }
     rows = [
-        [escape(name), number(value), _span(number, low, high) if math.isfinite(low) else ""]
+        [escape(name), number(value), tables.span(number, low, high) if math.isfinite(low) else ""]
         for name, (value, low, high) in measured.items()
     ]
     table = tables.table(("", "Sharpe ratio", "90 % interval"), rows, "Best and average", "plain")
     text = f"Trials on this data and period; the best is {best or 'like the rest'}. The gap is "
-    return f'{table}<p class="aside">{escape(text)}the reward for choosing after the fact.</p>'
-
-
-def _span(show: Callable[[float], str], low: float, high: float) -> str:
-    return f"{show(low)} to {show(high)}" if math.isfinite(low) and math.isfinite(high) else NONE
+    return f'{table}<p class="aside">{escape(text)}the bias of choosing after the fact.</p>'
 
 
 def _p(value: float) -> str:

@@ -1,11 +1,10 @@
-"""The page of all systems side by side: what each made of one unit, and how sure that is.
+"""Page that compares all systems: growth, Sharpe ratios with intervals, data snooping tests.
 
-It draws what `research.systems` found; nothing is computed here but what a caption says.
+It draws the results of `research.systems`; only captions are computed here.
 """
 
 import math
 from collections.abc import Mapping
-from importlib.resources import files
 
 import pandas as pd
 
@@ -13,14 +12,11 @@ from tiltwise.report.components import series, tables
 from tiltwise.report.components.document import document
 from tiltwise.report.components.section import Choice, Figure, Section, Trace
 from tiltwise.report.components.text import NONE, escape, number, percent, plot_text
-from tiltwise.report.components.theme import SERIES
-from tiltwise.report.components.traces import dates, line
-from tiltwise.report.run.holdings_figures import DATE_AXIS
+from tiltwise.report.components.theme import SERIES, sheet
+from tiltwise.report.components.traces import DATE_AXIS, POINTS, dates, line
 from tiltwise.research.lineup import EQUAL, HELD
 from tiltwise.research.systems import Systems
 
-POINTS = 2500
-"""Sessions above which a path is thinned before it is drawn."""
 SHARES = ("cagr", "ann_volatility", "max_drawdown", "tracking_error")
 OWN = {
     "cagr": "CAGR",
@@ -32,7 +28,7 @@ OWN = {
     "max_drawdown": "Max. drawdown",
     "turnover_two_way": "Turnover, two-way, times",
 }
-BESIDE = {
+RELATIVE = {
     "tracking_error": "Tracking error",
     "information_ratio": "Information ratio",
     "less_equal": "Sharpe less equal weight",
@@ -40,23 +36,26 @@ BESIDE = {
 }
 
 
-def render(found: Systems, data: str) -> str:
+def render(systems: Systems, data: str) -> str:
     """One HTML file; the same results give the same bytes.
 
     Parameters
     ----------
-    found : what came of all rows.
-    data : what a reader calls the data.
+    systems : results of all rows.
+    data : label of the data.
     """
-    rules = files("tiltwise.report.assets")
-    css = "".join(rules.joinpath(n).read_text("utf-8") for n in ("claims.css", "evidence.css"))
     sections = [
-        Section("Growth", figures=(growth(found.returns),)),
-        Section("How sure", figures=(intervals(found.table),), html=_beaten(found)),
-        Section("The table", html=_tables(found), after=_remarks(found)),
+        Section("Growth", figures=(growth(systems.returns),)),
+        Section(
+            "Sharpe ratios",
+            figures=(intervals(systems.table),),
+            html=_beaten(systems),
+            anchor="how-sure",
+        ),
+        Section("Results", html=_tables(systems), after=_remarks(systems), anchor="the-table"),
     ]
     footer = "<p>This page is one file and fetches nothing. Plots: plotly.js, MIT licence.</p>"
-    head = f"<style>{css}</style>{_header(found, data)}"
+    head = f"<style>{sheet('claims', 'evidence')}</style>{_header(systems, data)}"
     return document("Systems side by side", head, sections, footer)
 
 
@@ -75,8 +74,8 @@ def growth(returns: pd.DataFrame) -> Figure:
         title="Growth of one unit",
         data=tuple(traces),
         layout={"xaxis": DATE_AXIS, "yaxis": {"type": "log", "minor": {"showgrid": False}}},
-        alt=f"Most was made by {_words(last.index[0])}: {number(last.iloc[0])} out of one; least "
-        f"by {_words(last.index[-1])}: {number(last.iloc[-1])}.",
+        alt=f"Highest final value: {_words(last.index[0])}, {number(last.iloc[0])}; lowest: "
+        f"{_words(last.index[-1])}, {number(last.iloc[-1])}.",
         caption="Net of costs, the same sessions in every line.",
         height=460,
         choices=(Choice("Log"), Choice("Linear", {"yaxis.type": "linear"})),
@@ -135,9 +134,10 @@ def _words(name: object) -> str:
     return str(name).replace("_", " ")
 
 
-def _tables(found: Systems) -> str:
-    against = f"Against {found.benchmark or 'no benchmark'}, and against equal weight"
-    return _table(found.table, OWN, "Net of costs, a year") + _table(found.table, BESIDE, against)
+def _tables(systems: Systems) -> str:
+    against = f"Against {systems.benchmark or 'no benchmark'}, and against equal weight"
+    own = _table(systems.table, OWN, "Net of costs, a year")
+    return own + _table(systems.table, RELATIVE, against)
 
 
 def _table(table: pd.DataFrame, columns: Mapping[str, str], caption: str) -> str:
@@ -156,55 +156,56 @@ def _cell(value: float, name: str) -> str:
     return percent(value) if name in SHARES else number(value)
 
 
-def _beaten(found: Systems) -> str:
-    told = found.snooped.words if found.snooped else ()
-    items = "".join(f"<li>{escape(_words(text))}</li>" for text in told)
-    return f'<ul aria-label="What beats what">{items}</ul>' if items else ""
+def _beaten(systems: Systems) -> str:
+    sentences = systems.snooped.words if systems.snooped else ()
+    items = "".join(f"<li>{escape(_words(text))}</li>" for text in sentences)
+    return f'<ul aria-label="Tests for data snooping">{items}</ul>' if items else ""
 
 
-def _remarks(found: Systems) -> str:
-    """What was set, what did not run and why, and what else a reader must know."""
-    rows = [(_words(name), row) for name, row in found.table.iterrows()]
-    told = [f"not run: {name}: {row['reason']}" for name, row in rows if row["reason"]]
+def _remarks(systems: Systems) -> str:
+    """List of rows not run with reasons, changed settings, and notes."""
+    rows = [(_words(name), row) for name, row in systems.table.iterrows()]
+    lines = [f"not run: {name}: {row['reason']}" for name, row in rows if row["reason"]]
     own = [(name, row) for name, row in rows if row["kind"] == "system" and not row["reason"]]
-    told += [f"set: {name}: {row['settings']}" for name, row in own if row["settings"]]
-    items = "".join(f"<li>{escape(text)}</li>" for text in (*told, *found.notes))
+    lines += [f"set: {name}: {row['settings']}" for name, row in own if row["settings"]]
+    items = "".join(f"<li>{escape(text)}</li>" for text in (*lines, *systems.notes))
     return f'<ul class="notes" aria-label="Notes">{items}</ul>' if items else ""
 
 
-def _header(found: Systems, data: str) -> str:
+def _header(systems: Systems, data: str) -> str:
     facts = {
         "Data": data,
-        "Assets": ", ".join(found.universe),
-        "Benchmark": found.benchmark or "none",
-        "Sessions": f"{len(found.returns)}, {found.returns.index[0]:%Y-%m-%d} to "
-        f"{found.returns.index[-1]:%Y-%m-%d}, the same in every row",
-        "Fills": f"at the {found.fill}, earning from session {found.delay} after the decision on",
+        "Assets": ", ".join(systems.universe),
+        "Benchmark": systems.benchmark or "none",
+        "Sessions": f"{len(systems.returns)}, {systems.returns.index[0]:%Y-%m-%d} to "
+        f"{systems.returns.index[-1]:%Y-%m-%d}, the same in every row",
+        "Fills": f"at the {systems.fill}, earning from session {systems.delay} after the "
+        "decision on",
     }
     return (
         '<header><p class="recipe">Comparison</p><h1>Systems side by side</h1>'
         '<p class="subtitle">The published systems, corrected, and simple rules: one engine, one '
         f"set of costs, the same sessions.</p>{tables.facts(facts)}"
-        f'<dl class="tiles" aria-label="Key numbers">{"".join(_tiles(found))}</dl></header>'
+        f'<dl class="tiles" aria-label="Key numbers">{"".join(_tiles(systems))}</dl></header>'
     )
 
 
-def _tiles(found: Systems) -> list[str]:
-    """Key numbers: how many ran, the best of them, and what stands beside it."""
-    ran = found.table["sharpe"].dropna().astype("float64")
-    own = ran[found.table["kind"].loc[ran.index] == "system"]
+def _tiles(systems: Systems) -> list[str]:
+    """Tiles: rows run, rows above equal weight, best and baseline Sharpe ratios, SPA p-value."""
+    ran = systems.table["sharpe"].dropna().astype("float64")
+    own = ran[systems.table["kind"].loc[ran.index] == "system"]
     above = int((own > ran[EQUAL]).sum())
     tiles = [
-        tables.tile("Rows that ran", f"{len(ran)} of {len(found.table)}"),
+        tables.tile("Rows that ran", f"{len(ran)} of {len(systems.table)}"),
         tables.tile("Above equal weight", f"{above} of {len(own)}", ("systems, by Sharpe ratio",)),
         _ratio("Best system", own, str(own.idxmax())) if len(own) else "",
         _ratio("Equal weight", ran, EQUAL),
         _ratio("Benchmark", ran, HELD) if HELD in ran else "",
     ]
-    if found.snooped is not None:
-        p = float(found.snooped.tests["spa"].iloc[1])
-        told = ("none beats equal weight,", "at equal volatility")
-        tiles.append(tables.tile("SPA p-value", number(p), told))
+    if systems.snooped is not None:
+        p = float(systems.snooped.tests["spa"].iloc[1])
+        details = ("none beats equal weight,", "at equal volatility")
+        tiles.append(tables.tile("SPA p-value", number(p), details))
     return [tile for tile in tiles if tile]
 
 

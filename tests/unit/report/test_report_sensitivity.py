@@ -1,4 +1,4 @@
-"""The sections of doubt: every number shown is in the evidence, in words and in the drawing."""
+"""Sections on sensitivity, simple rules and trials: texts and figures follow from the results."""
 
 import dataclasses
 import math
@@ -105,8 +105,8 @@ def test_delay_marks_what_looks_ahead() -> None:
     assert (fair["x"], fair["y"]) == (["1", "2", "5"], [0.8, 0.7, 0.3])
     assert fair["error_y"]["array"] == fair["error_y"]["arrayminus"] == [0.5] * 3
     assert figure["layout"]["shapes"][0]["y0"] == 0.7  # type: ignore[index]
-    assert "2.20 above the first delay that can" in str(figure["caption"])
-    assert "Waiting costs 0.50: it goes from 0.80 at delay 1 to 0.30 at delay 5" in str(
+    assert "2.20 above the first tradable delay" in str(figure["caption"])
+    assert "Delay costs 0.50: it goes from 0.80 at delay 1 to 0.30 at delay 5" in str(
         figure["caption"]
     )
 
@@ -114,9 +114,12 @@ def test_delay_marks_what_looks_ahead() -> None:
 @pytest.mark.parametrize(
     ("sharpes", "said"),
     [
-        ((0.9, 0.8, 0.8, 0.8), "it would hardly help (+0.10). It does not need quick fills"),
-        ((-9.0, -0.5, -0.1, -0.2), "8.50 below the first delay that can. No delay that can be"),
-        ((4.0, 0.8, 0.3, -0.2), "All of it rests on acting at once"),
+        (
+            (0.9, 0.8, 0.8, 0.8),
+            "close to the first tradable delay (+0.10). It does not depend on fast fills",
+        ),
+        ((-9.0, -0.5, -0.1, -0.2), "8.50 below the first tradable delay. No tradable delay has"),
+        ((4.0, 0.8, 0.3, -0.2), "The result depends on immediate fills"),
     ],
 )
 def test_delay_in_words(sharpes: tuple[float, ...], said: str) -> None:
@@ -128,14 +131,14 @@ def test_the_break_even_is_drawn_and_told() -> None:
     figure = figures(sensitivity.section(evidence()))["doubt-cost"]
     _, mark = figure["data"]  # type: ignore[misc]
     assert (mark["x"], mark["y"], mark["text"]) == ([9.1], [0.0], ["9.1 bps"])
-    assert "at 9.1 bps per side nothing is left" in str(figure["caption"])
+    assert "the break-even is 9.1 bps per side" in str(figure["caption"])
     beyond = cost(0.9, 0.9, 0.8, 0.8, 0.7, end=44.0)
     _, way, mark = figures(sensitivity.section(evidence(cost=beyond)))["doubt-cost"]["data"]  # type: ignore[misc]
     assert (way["x"], way["y"]) == ([20.0, 44.0], [0.7, 0.0])
     for end, sharpe, said in (
-        (None, -0.2, "nothing for costs to eat"),
-        (None, 0.5, "no cost below 900 bps eats it up"),
-        (480.0, 0.5, "at 480 bps per side nothing is left"),
+        (None, -0.2, "not positive before costs"),
+        (None, 0.5, "the break-even is not below 900 bps"),
+        (480.0, 0.5, "the break-even is 480 bps per side"),
     ):
         figure = figures(sensitivity.section(evidence(cost=cost(*[sharpe] * 5, end=end))))[
             "doubt-cost"
@@ -160,11 +163,11 @@ def test_rotation_shows_the_run_among_its_rotations() -> None:
     assert sum(figure["data"][0]["y"]) == 4  # type: ignore[index]
     assert figure["layout"]["shapes"][0]["x0"] == 0.7  # type: ignore[index]
     assert "1 of 4 rotations did as well as this run (p = 0.400)" in str(figure["caption"])
-    assert "p could not be below 0.20" in str(figure["caption"])
+    assert "p cannot be below 0.20" in str(figure["caption"])
     for real, rotated, said in (
-        (0.7, np.zeros(99), "more than luck."),
-        (-0.7, np.full(99, -2.0), "but costs and losses leave nothing of it"),
-        (0.7, np.ones(99), "need not come from the timing"),
+        (0.7, np.zeros(99), "significant at 5 %."),
+        (-0.7, np.full(99, -2.0), "but its Sharpe ratio is not positive"),
+        (0.7, np.ones(99), "is not significant at 5 %"),
     ):
         placebo = Placebo(real, np.arange(99), rotated)
         found = figures(sensitivity.section(evidence(rotation=placebo)))["doubt-rotation"]
@@ -179,7 +182,7 @@ def test_notes_are_escaped_and_nothing_is_no_error() -> None:
     gone = dict.fromkeys(("own", "delay", "cost", "fill", "start", "rotation"))
     empty = sensitivity.section(evidence(**gone))
     assert empty.figures == ()
-    assert empty.lead == "No assumption could be moved."
+    assert empty.lead == "No assumption could be varied."
 
 
 def test_points_without_intervals_are_dots() -> None:
@@ -198,12 +201,14 @@ def test_against_simple_rules() -> None:
     for shown in ("+0.30", "0.10 to 0.60", "0.010", "12.4", "never", "−0.60 to 0.20"):
         assert shown in told
     assert section.lead == (
-        "Its Sharpe ratio is above that of 1 of 2 rivals, clearly (p below 5 %) above that of "
+        "Its Sharpe ratio is above that of 1 of 2 baselines, clearly (p below 5 %) above that of "
         "1 of 2, and clearly below that of none of 2."
     )
     assert "there are 2.0" in text(section.after)
     assert "Trend from 2020-01-03" in text(section.after)
-    assert "nothing" in trials_section.against(evidence(against=evidence().against.iloc[:0])).lead
+    assert (
+        "no baseline" in trials_section.against(evidence(against=evidence().against.iloc[:0])).lead
+    )
 
 
 def counted(**changes: float) -> Selection:
@@ -218,7 +223,7 @@ def test_trials_carry_every_count_and_the_vault() -> None:
     told = text(section.html)
     for shown in ("7", "3", "97.0", "25.0", "19", "0.83", "Sealed from", "opened 2 times"):
         assert shown in told
-    assert "it would no longer from 19 trials on" in section.lead
+    assert "it fails from 19 trials on" in section.lead
     after = text(section.after)
     for shown in ("Best of 2", "0.90", "0.40 to 1.50", "Equal shares in all", "0.35", "a=<2>"):
         assert shown in after
@@ -228,9 +233,9 @@ def test_trials_carry_every_count_and_the_vault() -> None:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"dsr": 0.4}, "is 40.0\N{NARROW NO-BREAK SPACE}%, below the 95 % asked for."),
-        ({"dsr": 0.4, "trials": 1}, "below the 95 % asked for, even as a single trial."),
-        ({"dsr": NAN}, "too short to say"),
+        ({"dsr": 0.4}, "is 40.0\N{NARROW NO-BREAK SPACE}%, below the 95 % required."),
+        ({"dsr": 0.4, "trials": 1}, "below the 95 % required, even as a single trial."),
+        ({"dsr": NAN}, "too short to deflate"),
         ({"trials": 1}, "This is the only trial on record"),
     ],
 )
