@@ -47,7 +47,7 @@ class Resolved:
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Tape:
+class MarketTape:
     """What every path meets from the first decision session on, ready to be run.
 
     Attributes
@@ -82,7 +82,7 @@ class Tape:
         return cost, price
 
 
-def record(market: Any, first: int, resolved: Resolved, costs: Costs) -> Tape:
+def record(market: Any, first: int, resolved: Resolved, costs: Costs) -> MarketTape:
     """Return what every path meets from row `first` of the market on.
 
     Raises
@@ -120,7 +120,7 @@ def record(market: Any, first: int, resolved: Resolved, costs: Costs) -> Tape:
         half_spread=costs.half_spread_bps * BPS,
         phase=resolved.phase,
     )
-    return Tape(market.dates[first:], tuple(market.assets), resolved, arrays)
+    return MarketTape(market.dates[first:], tuple(market.assets), resolved, arrays)
 
 
 def _nights(market: Any, costs: Costs, first: int) -> tuple[Floats, Floats, Floats, Floats]:

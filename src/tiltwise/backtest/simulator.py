@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tiltwise.backtest.costs import Costs
-from tiltwise.backtest.market_tape import Resolved, Rows, Tape, record
+from tiltwise.backtest.market_tape import MarketTape, Resolved, Rows, record
 from tiltwise.errors import DataError, LookaheadError, StrategyError, WeightsError
 from tiltwise.kernels.arrays import Floats
 
@@ -30,7 +30,7 @@ class Simulated(NamedTuple):
     to the change of ``nav`` into their own row.
     """
 
-    tape: Tape
+    tape: MarketTape
     paths: "kernel.Paths"
 
 
@@ -90,7 +90,7 @@ class Simulator:
 
     def run(
         self,
-        tape: Tape,
+        tape: MarketTape,
         weights: npt.ArrayLike,
         *,
         sessions: npt.ArrayLike | None = None,
@@ -124,11 +124,11 @@ class Simulator:
             tape, simulate(tape.arrays, due, targets, capital, detail=detail, jobs=jobs)
         )
 
-    def stepper(self, tape: Tape) -> "Stepper":
+    def stepper(self, tape: MarketTape) -> "Stepper":
         """Return a single path to be stepped, for decisions that need what is held."""
         return Stepper(self, tape)
 
-    def tape(self, market: Any, first: int = 0) -> Tape:
+    def tape(self, market: Any, first: int = 0) -> MarketTape:
         """Return what every path meets from row `first` of the market on.
 
         Raises
@@ -138,7 +138,7 @@ class Simulator:
         """
         return record(market, first, self.resolve(market), self.costs)
 
-    def _check(self, targets: Floats, tape: Tape, rows: Rows) -> None:
+    def _check(self, targets: Floats, tape: MarketTape, rows: Rows) -> None:
         """Refuse weights that cannot be held, naming the session and the asset."""
         if targets.shape[1] != len(tape.assets):
             raise WeightsError(
@@ -176,7 +176,7 @@ class Stepper:
     `order`.
     """
 
-    def __init__(self, simulator: Simulator, tape: Tape) -> None:
+    def __init__(self, simulator: Simulator, tape: MarketTape) -> None:
         from tiltwise.kernels.simulate import blank, start
 
         if tape.resolved.delay == 0:

@@ -22,7 +22,7 @@ from tiltwise.ledger.run import canonical
 from tiltwise.ledger.run import number as as_stored
 from tiltwise.report.components.text import number
 from tiltwise.report.run import benchmarks, page, risks, sensitivity, trials_section
-from tiltwise.research.holdout import Vault
+from tiltwise.research.holdout import Holdout
 from tiltwise.research.risk.measures import RISKS, Measures
 from tiltwise.research.risk.readings import Sources
 from tiltwise.research.risk.register import Register, register
@@ -225,7 +225,7 @@ def fullest(run: Run, ledger: Ledger) -> Run:
 
 
 def _vault(run: Run, ledger: Ledger) -> str:
-    vault = Vault(ledger)
+    vault = Holdout(ledger)
     try:
         vault.sealed(run.data)
     except LedgerError:

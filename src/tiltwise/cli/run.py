@@ -17,8 +17,8 @@ from tiltwise.ledger import Ledger, Run
 from tiltwise.research.risk.measures import measures
 from tiltwise.research.risk.register import Register
 from tiltwise.research.robustness.benchmarks import Benchmarks
-from tiltwise.research.robustness.benchmarks import yardsticks as measure
-from tiltwise.research.robustness.robustness import Robustness, evidence
+from tiltwise.research.robustness.benchmarks import compare_with_benchmarks as measure
+from tiltwise.research.robustness.robustness import Robustness, check_robustness
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -62,7 +62,7 @@ def execute(asked: Asked, quiet: bool) -> Done:
         )
         table = summary(result, seed=asked.seed)
     with console.progress("what stands behind it", quiet) as bar:
-        found = evidence(result, market, asked.seed, asked.jobs, bar)
+        found = check_robustness(result, market, asked.seed, asked.jobs, bar)
         beside = measure(result, market, asked.seed)
         risky = measures(result, market, asked.seed)
     files = report.stored(result, found, asked.market.benchmark) | risky.files()

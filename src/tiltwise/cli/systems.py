@@ -78,7 +78,7 @@ def execute(asked: Asked, quiet: bool) -> tuple[Any, Path]:
 
 def told(found: Any, page: Path) -> dict[str, Any]:
     """Return the object that ``--json`` prints."""
-    snooped = found.snooped
+    snooping = found.snooping
     return {
         "universe": list(found.universe),
         "benchmark": found.benchmark,
@@ -88,9 +88,9 @@ def told(found: Any, page: Path) -> dict[str, Any]:
         "fill": found.fill,
         "delay": found.delay,
         "rows": _records(found.table),
-        "snooping": None if snooped is None else _records(snooped.tests),
-        "confidence_set": None if snooped is None else snooped.alike.p_values,
-        "words": [] if snooped is None else list(snooped.words),
+        "snooping": None if snooping is None else _records(snooping.tests),
+        "confidence_set": None if snooping is None else snooping.alike.p_values,
+        "words": [] if snooping is None else list(snooping.words),
         "notes": list(found.notes),
         "page": str(page),
     }
@@ -119,7 +119,7 @@ def print_result(found: Any, page: Path, label: str) -> None:
             print(f"not run: {row['name']}: {row['reason']}")
         elif row["settings"] and row["kind"] == "system":
             print(f"set: {row['name']}: {row['settings']}")
-    for text in found.snooped.words if found.snooped else ():
+    for text in found.snooping.words if found.snooping else ():
         print(text)
     for text in found.notes:
         print(f"note: {text}")

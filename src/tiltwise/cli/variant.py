@@ -14,8 +14,8 @@ from tiltwise.cli.exit_codes import UsageError
 from tiltwise.evaluate.metrics import summary
 from tiltwise.evaluate.record import run_of
 from tiltwise.research.risk.measures import CAPITAL, measures
-from tiltwise.research.robustness.benchmarks import yardsticks
-from tiltwise.research.robustness.robustness import evidence, rules_only
+from tiltwise.research.robustness.benchmarks import compare_with_benchmarks
+from tiltwise.research.robustness.robustness import check_robustness, rules_only
 
 NUMBERS = ("delta", "noise")
 RIVALS = Simulator("close", 1, Costs())  # the simple rules fill as the source does
@@ -44,8 +44,8 @@ def execute(asked: run.Asked, variant: str, simulator: Simulator | None, quiet: 
             table = in_its_words(result, table)
             found = rules_only(result.returns, market, RIVALS, ALONE, asked.seed)
         else:
-            found = evidence(result, market, asked.seed, asked.jobs, bar)
-            beside = yardsticks(result, market, asked.seed)
+            found = check_robustness(result, market, asked.seed, asked.jobs, bar)
+            beside = compare_with_benchmarks(result, market, asked.seed)
     told = card.variants[variant]
     title = f"{result.strategy.name}: {told.title.lower()}"
     files = report.stored(result, found, market.benchmark, title, told.text)

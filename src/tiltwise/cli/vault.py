@@ -10,7 +10,7 @@ from tiltwise.errors import LookaheadError
 from tiltwise.evaluate.metrics import METRICS
 from tiltwise.ledger import Ledger, Run
 from tiltwise.market.market import Market
-from tiltwise.research.holdout import Vault
+from tiltwise.research.holdout import Holdout
 
 
 def admitted(folder: Path, data: str, market: Market, end: str | None, reason: str | None) -> None:
@@ -22,7 +22,7 @@ def admitted(folder: Path, data: str, market: Market, end: str | None, reason: s
         The run reaches into the sealed period and no reason is given.
     """
     label = inputs.label(data)
-    vault = Vault(Ledger(folder))
+    vault = Holdout(Ledger(folder))
     if label not in {row["data"] for row in status(folder)}:
         return
     shown = market if end is None else market.asof(end)
@@ -39,7 +39,7 @@ def admitted(folder: Path, data: str, market: Market, end: str | None, reason: s
 
 def seal(folder: Path, data: str, start: str) -> dict[str, Any]:
     """Declare the period of a data set that is sealed."""
-    found = Vault(Ledger(folder)).seal(inputs.label(data), start)
+    found = Holdout(Ledger(folder)).seal(inputs.label(data), start)
     return {"data": found.label, "sealed_from": f"{found.start:%Y-%m-%d}", "row": found.row}
 
 
@@ -59,7 +59,7 @@ def score(asked: Asked, reason: str | None, quiet: bool) -> list[dict[str, Any]]
     recipe, label = recipes.load(asked.recipe), inputs.label(asked.data)
     names = inputs.universe(recipe, asked.data, asked.market, asked.universe)
     strategy = inputs.strategy(recipe, list(asked.settings), universe=names)
-    vault, market, using = Vault(Ledger(asked.folder)), asked.market, asked.simulator
+    vault, market, using = Holdout(Ledger(asked.folder)), asked.market, asked.simulator
     period, seed = (asked.start, asked.end), asked.seed
     with console.progress(f"{strategy.name} on {label}", quiet):
         found = {"validation": vault.validate(strategy, market, label, *period, using, seed=seed)}
@@ -91,7 +91,7 @@ def print_scores(rows: list[dict[str, Any]]) -> None:
 
 def status(folder: Path) -> list[dict[str, Any]]:
     """Return each seal, with the reasons it was opened for and the looks into it by family."""
-    vault = Vault(Ledger(folder))
+    vault = Holdout(Ledger(folder))
     labels = dict.fromkeys(
         str(entry.body["payload"]["label"]) for entry in vault.ledger.entries("vault-seal")
     )

@@ -19,7 +19,7 @@ from tiltwise.kernels.path_metrics import FloatArray
 
 
 @dataclasses.dataclass(frozen=True)
-class Hurdle:
+class BookComparison:
     """First against second on their common sessions; all numbers a year, no riskless rate.
 
     Attributes
@@ -52,14 +52,14 @@ class Hurdle:
     volatility_high: float
 
 
-def hurdle(
+def compare_books(
     first: pd.Series,
     second: pd.Series,
     periods_per_year: float | None = None,
     *,
     level: float = 0.9,
     seed: int = 0,
-) -> Hurdle:
+) -> BookComparison:
     """Compare simple returns of two books on the sessions of both.
 
     Raises
@@ -79,7 +79,7 @@ def hurdle(
     low, high = _volatility_bounds(one, other, level, seed)
     spans = [sharpe_interval(series, periods, level, seed=seed) for series in (one, other)]
     deviations = [float(series.std(ddof=1)) * year for series in (one, other)]
-    return Hurdle(
+    return BookComparison(
         since=f"{both.index[0]:%Y-%m-%d}",
         sessions=len(both),
         first=year * _sharpe(one),

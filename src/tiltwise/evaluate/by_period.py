@@ -85,7 +85,7 @@ class Period:
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Book:
+class PeriodBook:
     """Simple returns by session, and by name what they are set against."""
 
     returns: pd.Series
@@ -99,7 +99,7 @@ def common(series: Sequence[pd.Series]) -> pd.DatetimeIndex:
 
 
 def table(
-    books: Mapping[str, Book],
+    books: Mapping[str, PeriodBook],
     periods: Sequence[Period],
     sessions: pd.DatetimeIndex,
     periods_per_year: float,
@@ -142,7 +142,7 @@ def table(
 
 
 def _numbers(
-    book: Book, inside: pd.DatetimeIndex, periods: float, level: float, seed: int
+    book: PeriodBook, inside: pd.DatetimeIndex, periods: float, level: float, seed: int
 ) -> dict[str, float]:
     own = book.returns.loc[inside]
     measured = path(own, periods)

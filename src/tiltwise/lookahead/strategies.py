@@ -85,16 +85,16 @@ class Stepped:
     def _answer(self, market: Market, row: int, deep: bool, fresh: bool) -> Answer:
         recorder = recorder_of(market)
         recorder.seen.clear()
-        desk = self._desk(market, row, fresh)
+        runner = self._desk(market, row, fresh)
         t = market.dates[row]
-        told: Answer = {} if self.fixed else fields(desk.strategy)
+        told: Answer = {} if self.fixed else fields(runner.strategy)
         said: Answer = {}
-        self._decide(desk, t, self._held(desk.view, row), said, "")
+        self._decide(runner, t, self._held(runner.view, row), said, "")
         told |= self._features(market, recorder, row, deep)
         if fresh:
-            told |= self._models(desk, "")
-        if deep and isinstance(desk.strategy, Vectorised):
-            told |= self._block(desk, shown(desk.strategy, market), t)
+            told |= self._models(runner, "")
+        if deep and isinstance(runner.strategy, Vectorised):
+            told |= self._block(runner, shown(runner.strategy, market), t)
         return {**told, **said}
 
     def _desk(self, market: Market, row: int, fresh: bool) -> StrategyRunner:
@@ -108,19 +108,19 @@ class Stepped:
         return StrategyRunner.open(strategy, market.asof(t), t, jobs=1)
 
     def _decide(
-        self, desk: StrategyRunner, t: pd.Timestamp, held: pd.Series, said: Answer, where: str
+        self, runner: StrategyRunner, t: pd.Timestamp, held: pd.Series, said: Answer, where: str
     ) -> Decision:
         """Decide as the desk does, writing down what it and its parts say."""
-        strategy, view = desk.strategy, desk.view
-        model: Any = desk.models[0] if desk.models else None
-        if desk.parts:
+        strategy, view = runner.strategy, runner.view
+        model: Any = runner.models[0] if runner.models else None
+        if runner.parts:
             model = tuple(
                 self._decide(
                     p, t, held.reindex(p.view.assets, fill_value=0.0), said, f"{where}part[{i}]."
                 )
-                for i, p in enumerate(desk.parts)
+                for i, p in enumerate(runner.parts)
             )
-        since = desk.plan.since[0]
+        since = runner.plan.since[0]
         past = view.asof(t, since=since) if strategy.fits else view.asof(t, strategy.lookback)
         decision = strategy.decide(model, past, held)
         for name, value in decision.evidence.items():
@@ -129,12 +129,12 @@ class Stepped:
         said |= self._leaves(f"{where}weights", weights)
         return decision
 
-    def _models(self, desk: StrategyRunner, where: str) -> Answer:
+    def _models(self, runner: StrategyRunner, where: str) -> Answer:
         """Return the fitted records of a desk and of its parts."""
         found: Answer = {}
-        if desk.models and desk.strategy.fits:
-            found |= self._leaves(f"{where}model", desk.models[0])
-        for i, part in enumerate(desk.parts):
+        if runner.models and runner.strategy.fits:
+            found |= self._leaves(f"{where}model", runner.models[0])
+        for i, part in enumerate(runner.parts):
             found |= self._models(part, f"{where}part[{i}].")
         return found
 
@@ -172,11 +172,11 @@ class Stepped:
         table = node(seen.function(window, **seen.arguments), window.dates)
         return None if table is None or table.ticks is None else table
 
-    def _block(self, desk: StrategyRunner, view: Market, t: pd.Timestamp) -> Answer:
+    def _block(self, runner: StrategyRunner, view: Market, t: pd.Timestamp) -> Answer:
         """Return what `decide_many` says of sessions around `t`, asked at once."""
-        strategy, plan = desk.strategy, self.plan
+        strategy, plan = runner.strategy, self.plan
         assert isinstance(strategy, Vectorised)
-        if desk.parts:
+        if runner.parts:
             self._unread["decide_many"] = "of an overlay it is not asked; decide and its parts are"
             return {}
         here = int(plan.dates.searchsorted(t))
@@ -185,10 +185,10 @@ class Stepped:
         near = np.arange(max(here - BEFORE, 0), min(here + AFTER + 1, len(plan.dates)))
         dates = plan.dates[near[plan.block[near] == plan.block[here]]]
         dates = dates[dates <= view.now]
-        since = desk.plan.since[0]
+        since = runner.plan.since[0]
         if not strategy.fits and strategy.lookback is not None:
             since = max(int(view.dates.searchsorted(dates[0])) + 1 - strategy.lookback, 0)
-        found = strategy.decide_many(desk.models[0], view.asof(dates[-1], since=since), dates)
+        found = strategy.decide_many(runner.models[0], view.asof(dates[-1], since=since), dates)
         answer: Answer = {}
         for name, table in {**found.evidence, "weights": found.weights}.items():
             kind = "" if name == "weights" else "evidence."
@@ -209,8 +209,8 @@ class Stepped:
         return difference(single, other, None)
 
 
-def _moved(desk: StrategyRunner, market: Market, t: pd.Timestamp) -> StrategyRunner:
+def _moved(runner: StrategyRunner, market: Market, t: pd.Timestamp) -> StrategyRunner:
     """Return the desk with its models on another market: the rows they were fitted on agree."""
-    view = shown(desk.strategy, market)
-    parts = tuple(_moved(part, view, t) for part in desk.parts)
-    return dataclasses.replace(desk, view=view.asof(t), parts=parts)
+    view = shown(runner.strategy, market)
+    parts = tuple(_moved(part, view, t) for part in runner.parts)
+    return dataclasses.replace(runner, view=view.asof(t), parts=parts)

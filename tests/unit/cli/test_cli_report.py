@@ -15,7 +15,7 @@ from tiltwise.cli import compare, report, run
 from tiltwise.cli.exit_codes import UsageError
 from tiltwise.errors import LedgerError
 from tiltwise.evaluate.significance.paired import paired
-from tiltwise.research.holdout import Vault
+from tiltwise.research.holdout import Holdout
 
 MARKET = Market.synthetic(13, sessions=1150)
 Command = Callable[..., tuple[int, str, str]]
@@ -139,7 +139,7 @@ def test_openings_of_the_vault_are_stamped(
     made: tuple[Path, run.Done, run.Done], folder: Path
 ) -> None:
     """1.11, H.11."""
-    vault = Vault(folder)
+    vault = Holdout(folder)
     vault.seal("synthetic:13", "2007-06-01")
     with vault.open("synthetic:13", "the last look"):
         pass

@@ -157,7 +157,7 @@ def _cell(value: float, name: str) -> str:
 
 
 def _beaten(found: Systems) -> str:
-    told = found.snooped.words if found.snooped else ()
+    told = found.snooping.words if found.snooping else ()
     items = "".join(f"<li>{escape(_words(text))}</li>" for text in told)
     return f'<ul aria-label="What beats what">{items}</ul>' if items else ""
 
@@ -201,8 +201,8 @@ def _tiles(found: Systems) -> list[str]:
         _ratio("Equal weight", ran, EQUAL),
         _ratio("Benchmark", ran, HELD) if HELD in ran else "",
     ]
-    if found.snooped is not None:
-        p = float(found.snooped.tests["spa"].iloc[1])
+    if found.snooping is not None:
+        p = float(found.snooping.tests["spa"].iloc[1])
         told = ("none beats equal weight,", "at equal volatility")
         tiles.append(tables.tile("SPA p-value", number(p), told))
     return [tile for tile in tiles if tile]
