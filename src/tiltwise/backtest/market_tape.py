@@ -1,4 +1,4 @@
-"""A market laid out for the simulator: marks, fills, rates and costs, session by session."""
+"""Simulator input: marks, fills, rates and costs by session."""
 
 import dataclasses
 from typing import TYPE_CHECKING, Any, Literal
@@ -23,7 +23,7 @@ TRAILING = 21  # sessions behind the volatility and the volume of the impact cos
 
 @dataclasses.dataclass(frozen=True)
 class Resolved:
-    """The convention in force: where orders fill and how late."""
+    """Fill convention in force: fill price and delay."""
 
     fill: Literal["open", "close"]
     delay: int
@@ -48,7 +48,7 @@ class Resolved:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class MarketTape:
-    """What every path meets from the first decision session on, ready to be run.
+    """Market data of a simulation from the first decision session on.
 
     Attributes
     ----------
@@ -83,7 +83,7 @@ class MarketTape:
 
 
 def record(market: Any, first: int, resolved: Resolved, costs: Costs) -> MarketTape:
-    """Return what every path meets from row `first` of the market on.
+    """Return the tape from row `first` of the market on.
 
     Raises
     ------

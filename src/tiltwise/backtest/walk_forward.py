@@ -1,8 +1,7 @@
-"""From a strategy and a market to decisions and a path of net asset value.
+"""Walk-forward backtest of a strategy on a market, and the decision of one session.
 
-One function asks a strategy what to hold; a backtest calls it session after session, `propose`
-once, so a backtest and today's orders are the same code. `decide_many` is only a faster way to the
-same answers, and is checked.
+A backtest and `propose` ask the strategy through the same function, so a backtest and today's
+orders are the same code. `decide_many` gives the same answers faster and is checked against it.
 """
 
 import dataclasses
@@ -40,7 +39,7 @@ def walk_forward(
     vectorised: bool = True,
     progress: Progress | None = None,
 ) -> Backtest:
-    """Decide on every scheduled session from what was known then, and simulate the orders.
+    """Decide on every scheduled session from data known then, and simulate the orders.
 
     Parameters
     ----------
@@ -79,7 +78,7 @@ def walk_forward(
 
 @one_blas_thread()
 def propose(strategy: Strategy, market: Market, t: Any, held: pd.Series) -> Decision:
-    """Return what the strategy orders after the close of `t`: the same code as a backtest.
+    """Return the strategy's decision after the close of `t`, by the code of a backtest.
 
     Parameters
     ----------
@@ -104,7 +103,7 @@ def propose(strategy: Strategy, market: Market, t: Any, held: pd.Series) -> Deci
 
 
 def _all_at_once(runner: StrategyRunner, checked: bool) -> Decisions:
-    """Return all decisions, replaying a sample one by one unless looking ahead is allowed."""
+    """Return all decisions, with a sample replayed unless look-ahead is allowed."""
     decisions = runner.ask_all()
     if checked:
         _replay(runner, decisions)
@@ -112,7 +111,7 @@ def _all_at_once(runner: StrategyRunner, checked: bool) -> Decisions:
 
 
 def _ahead(runner: StrategyRunner, checked: bool) -> StrategyRunner:
-    """Return the desk with the decisions of all parts that do not depend on what is held."""
+    """Return the runner with precomputed decisions of all parts that ignore holdings."""
     parts = tuple(
         part.knowing(_all_at_once(part, checked)) if part.fast else _ahead(part, checked)
         for part in runner.parts
@@ -121,7 +120,7 @@ def _ahead(runner: StrategyRunner, checked: bool) -> StrategyRunner:
 
 
 def _replay(runner: StrategyRunner, decisions: Decisions) -> None:
-    """Raise unless sampled sessions, asked one by one, get the same bits."""
+    """Raise unless sampled sessions, asked one by one, give the same bits."""
     nothing = pd.Series(0.0, index=decisions.weights.columns)
     for i in _sample(runner):
         t = decisions.dates[i]
@@ -135,7 +134,7 @@ def _replay(runner: StrategyRunner, decisions: Decisions) -> None:
 
 
 def _sample(runner: StrategyRunner) -> list[int]:
-    """Return places to replay: first, last, around refits, and some at random by content id."""
+    """Return indices to replay: first, last, around refits, and some drawn by content id."""
     count, edges = len(runner.plan.dates), runner.edges
     chooser = random.Random(runner.view.id)
     around = [int(i) for e in chooser.sample(edges, min(2, len(edges))) for i in (e, e + 1)]
@@ -146,7 +145,7 @@ def _sample(runner: StrategyRunner) -> list[int]:
 
 
 def _first_difference(single: Decision, whole: Decisions, i: int) -> str | None:
-    """Return what differs first between a decision and row `i` of the table of all of them."""
+    """Return the first difference between a decision and row `i` of the table of all."""
     t, columns = whole.dates[i], whole.weights.columns
     row = np.full(len(columns), np.nan)
     if single.weights is not None:
@@ -178,7 +177,7 @@ def same_bits(a: Any, b: Any) -> bool:
 
 
 def _simulate(simulator: Simulator, tape: MarketTape, decisions: Decisions) -> Simulated:
-    """Return the path of money of decisions that are all known."""
+    """Return the simulated path of decisions that are all known."""
     rows = np.searchsorted(tape.dates.asi8, decisions.dates.asi8)
     return simulator.run(tape, decisions.weights.to_numpy(), sessions=rows)
 
@@ -186,7 +185,7 @@ def _simulate(simulator: Simulator, tape: MarketTape, decisions: Decisions) -> S
 def _decide_each(
     runner: StrategyRunner, simulator: Simulator, tape: MarketTape, progress: Progress | None
 ) -> tuple[Decisions, Simulated]:
-    """Return decisions and path, one evening after the other."""
+    """Return decisions and path, session by session."""
     backwards = tape.resolved.delay == 0
     # A fill before its decision cannot be stepped: decide as with delay 1, then move the fills.
     live = dataclasses.replace(simulator, delay=1) if backwards else simulator

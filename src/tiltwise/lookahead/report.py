@@ -1,4 +1,4 @@
-"""What an audit found, what it looked at, and what it could not look at."""
+"""Audit report: findings, nodes exercised and nodes not exercised."""
 
 import dataclasses
 from typing import Any
@@ -8,7 +8,7 @@ import pandas as pd
 
 @dataclasses.dataclass(frozen=True)
 class Finding:
-    """One thing that is not as it must be.
+    """One violation.
 
     Attributes
     ----------
@@ -41,7 +41,7 @@ class Finding:
 
 @dataclasses.dataclass(frozen=True)
 class AuditReport:
-    """The verdict, and how far it reaches.
+    """Verdict of an audit and its coverage.
 
     Attributes
     ----------
@@ -68,7 +68,7 @@ class AuditReport:
 
     @property
     def passed(self) -> bool:
-        """Whether nothing was found in what was exercised."""
+        """Whether no violation was found in what was exercised."""
         return not self.findings
 
     def to_json(self) -> dict[str, Any]:

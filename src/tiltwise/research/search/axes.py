@@ -57,7 +57,7 @@ class Choice(Axis):
     ordered: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
-        """Reject fewer values than a choice needs."""
+        """Reject an empty choice and duplicates."""
         object.__setattr__(self, "values", tuple(self.values))
         if not self.values or any(v in self.values[:i] for i, v in enumerate(self.values)):
             raise StrategyError(f"a choice needs values that differ, not {self.values}")
