@@ -23,7 +23,7 @@ class Backtest:
     Attributes
     ----------
     strategy, market_id : what decided, on which data.
-    simulator : fills and costs as asked; `fill` and `delay` say how they turned out.
+    simulator : fills and costs as given; `fill` and `delay` are the resolved ones.
     decisions : targets and evidence by decision session.
     refits : sessions after whose close the strategy was fitted.
     benchmark_prices : adjusted closes of the market's benchmark, or None.

@@ -120,7 +120,7 @@ def _ahead(runner: StrategyRunner, checked: bool) -> StrategyRunner:
 
 
 def _replay(runner: StrategyRunner, decisions: Decisions) -> None:
-    """Raise unless sampled sessions, asked one by one, give the same bits."""
+    """Raise unless sampled sessions, decided one by one, give the same bits."""
     nothing = pd.Series(0.0, index=decisions.weights.columns)
     for i in _sample(runner):
         t = decisions.dates[i]

@@ -29,7 +29,7 @@ class Expected:
 
     Attributes
     ----------
-    decisions : how many told one.
+    decisions : number of decisions with one.
     mean : tracking error a year.
     unreachable : share of the decisions whose target no long-only book reaches.
     no_views : share of the decisions that held the equal-weight book for want of views.

@@ -30,7 +30,7 @@ ALONE = {
     )
 }
 SURE = ("sharpe", "sortino")
-"""Numbers whose interval is told."""
+"""Metrics reported with an interval."""
 CLOSED = pd.Timedelta(days=6)
 """Days without a session that a period may begin or end with; exchanges were shut for no longer
 around any new year."""

@@ -9,7 +9,7 @@ Below zero the model is worse than the mean. *Diebold-Mariano* tests the mean di
 losses, two-sided. A model that contains the mean as a special case has a larger loss than the mean
 even where both are right; *Clark-West* takes that noise off and tests, one-sided, that the model
 knows more. Both use the standard error of Newey and West. The *model confidence set* holds the
-models that cannot be told from the best.
+models not significantly worse than the best.
 
 Source: Campbell and Thompson (2008), Review of Financial Studies 21(4), for R2_OOS; Diebold and
 Mariano (1995), Journal of Business and Economic Statistics 13(3); Clark and West (2007), Journal of
@@ -99,7 +99,7 @@ def skill(
         A model has the name of a baseline or none is given, targets differ, or fewer than ten rows
         are common to all.
     MissingData
-        A confidence set is asked for and `arch` is not installed.
+        A confidence set is required and `arch` is not installed.
     """
     measure = measure or Measure()
     case = _Case.of(forecasts, realised)
@@ -128,13 +128,13 @@ class _Case:
     Attributes
     ----------
     names : models, the baselines last.
-    told : (models, rows, targets), 0 where a cell is not common.
+    forecasts : (models, rows, targets), 0 where a cell is not common.
     errors : likewise.
     losses : (rows, models) squared errors summed over targets.
     """
 
     names: list[str]
-    told: FloatArray
+    forecasts: FloatArray
     errors: FloatArray
     losses: FloatArray
     cells: int
@@ -192,7 +192,7 @@ def _interval(loss: FloatArray, base: FloatArray, measure: Measure) -> tuple[flo
 
 def _tests(case: _Case, k: int, base: FloatArray, lags: int | None) -> tuple[float, ...]:
     """Return Diebold-Mariano and Clark-West statistics of model k, each with its p-value."""
-    own, mean = case.told[k], case.told[case.names.index(MEAN)]
+    own, mean = case.forecasts[k], case.forecasts[case.names.index(MEAN)]
     noise = ((own - mean) ** 2).sum(axis=1)
     dm = hac_t(base - case.losses[:, k], lags)
     cw = hac_t(base - case.losses[:, k] + noise, lags)

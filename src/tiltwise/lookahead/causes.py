@@ -51,7 +51,7 @@ class Pattern:
 
     node: str
     kind: str
-    found: Difference
+    difference: Difference
     cut: int
     seldom: bool
     monthly: bool
@@ -115,7 +115,7 @@ def words(pattern: Pattern, facts: Facts, market: Market, cuts: Sequence[int]) -
             "only removing the later rows changes it: the code asks whether more rows follow "
             "(a period's last row found from the next row, a mark on the last row)"
         )
-    if pattern.found.ticks is None:
+    if pattern.difference.ticks is None:
         if pattern.built:
             return "the strategy was built with later data: a parameter, or a table that it keeps"
         return "the code reaches past the rows that it was given, into the data behind them"
@@ -124,10 +124,10 @@ def words(pattern: Pattern, facts: Facts, market: Market, cuts: Sequence[int]) -
 
 def _by_rows(pattern: Pattern, facts: Facts, market: Market, cuts: Sequence[int]) -> str:
     """Return the cause suggested by the changed rows."""
-    difference, cut, reach = pattern.found, pattern.cut, facts.reach or 0
+    difference, cut, reach = pattern.difference, pattern.cut, facts.reach or 0
     assert difference.ticks is not None
     rows = places(difference, market)
-    most = len(rows) > 0.5 * _told(difference) and cut - rows.min() > NEAR // 3
+    most = len(rows) > 0.5 * _filled_rows(difference) and cut - rows.min() > NEAR // 3
     if pattern.seldom and _at_gaps(cuts, market):
         return "it changes only at missing prices: a gap is filled from later prices"
     if most and _rescaled(difference):
@@ -148,7 +148,7 @@ def _by_rows(pattern: Pattern, facts: Facts, market: Market, cuts: Sequence[int]
     return f"a window or a label reaches {pattern.longest} rows ahead of the row it stands on"
 
 
-def _told(difference: Difference) -> int:
+def _filled_rows(difference: Difference) -> int:
     """Return the number of rows with a value."""
     if difference.clean.dtype == object:
         return max(len(difference.clean), 1)

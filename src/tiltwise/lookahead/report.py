@@ -51,7 +51,7 @@ class AuditReport:
     skipped : what was not exercised, each with the reason.
     cuts : sessions after which the market was changed.
     reasons : how many cuts were placed for which reason.
-    calls : how often the subject was asked.
+    calls : number of calls of the subject.
     seconds : time taken.
     notes : remarks that are no findings, such as optimistic fills.
     """

@@ -37,7 +37,7 @@ class Hit:
 
     cut: Cut
     style: str
-    found: Difference
+    difference: Difference
     clean: Node
     futures: Futures
 

@@ -131,7 +131,7 @@ def of_market(function: Callable[..., Any], market: Market, takes: Takes | None)
         return chosen, chosen(market)
     ways = {"market": function, "prices": _on_prices(function)}
     errors: list[str] = []
-    for kind in ("prices", "market") if _told(function) == "prices" else ("market", "prices"):
+    for kind in ("prices", "market") if _declared(function) == "prices" else ("market", "prices"):
         try:
             return ways[kind], ways[kind](market)
         except (AttributeError, TypeError, KeyError) as error:
@@ -146,7 +146,7 @@ def _on_prices(function: Callable[..., Any]) -> Callable[[Market], Any]:
     return lambda market: function(market.prices)
 
 
-def _told(function: Callable[..., Any]) -> Takes | None:
+def _declared(function: Callable[..., Any]) -> Takes | None:
     """Return the kind of argument that the first parameter declares."""
     try:
         first = next(iter(inspect.signature(function).parameters.values()), None)

@@ -63,7 +63,7 @@ def conclude(run: Run, name: str, measured: bool) -> Finding:
     planted = ", in a copy of the market with planted gaps" * (shown.cut.why == "planted gap")
     detail = (
         f"when the rows after {run.subject.base.dates[shown.cut.row].date()} were {how}{planted}, "
-        f"{shown.found.example()} ({len(guilty)} of {cuts} cuts). "
+        f"{shown.difference.example()} ({len(guilty)} of {cuts} cuts). "
     )
     if not measured or (not run.bounded_by_loop and run.elapsed() > PATIENCE * run.budget):
         return Finding(name, kind, min(days), detail + "The cause was not measured")
@@ -72,10 +72,10 @@ def conclude(run: Run, name: str, measured: bool) -> Finding:
     pattern = causes.Pattern(
         name,
         kind,
-        hit.found,
+        hit.difference,
         hit.cut.row,
         seldom=len(guilty) < cuts,
-        monthly=all(causes.same_month(h.found, market, h.cut.row, h.cut.row) for h in hits),
+        monthly=all(causes.same_month(h.difference, market, h.cut.row, h.cut.row) for h in hits),
         longest=longest,
         to_end=to_end,
         built=isinstance(run.subject, Stepped) and not run.subject.fixed,
@@ -90,7 +90,7 @@ def _measured(run: Run, name: str, hits: list[Hit]) -> tuple[Hit, causes.Facts, 
 
     The reach shrinks towards the end of the market, so it is measured at the earliest cut too.
     """
-    wide = max(hits, key=lambda h: (h.style != "removed", len(h.found.rows)))
+    wide = max(hits, key=lambda h: (h.style != "removed", len(h.difference.rows)))
     early = min(hits, key=lambda h: (h.style == "removed", h.cut.row))
     facts = [
         causes.measure(_probe(run, name, hit), hit.futures.market, hit.cut.row)
@@ -119,15 +119,15 @@ def _probe(run: Run, name: str, hit: Hit) -> causes.Probe:
 
 def _day(run: Run, hit: Hit) -> pd.Timestamp:
     """Return the first session that differed."""
-    if hit.found.first is None:
+    if hit.difference.first is None:
         return run.subject.base.dates[hit.cut.row + run.subject.ahead]
-    return pd.Timestamp(hit.found.first)
+    return pd.Timestamp(hit.difference.first)
 
 
 def _earning_only(run: Run, hit: Hit) -> bool:
     """Whether no row but that of the earning session changed."""
     tick = int(run.subject.base.dates.asi8[hit.cut.row])
-    return hit.found.first is None or hit.found.first > tick
+    return hit.difference.first is None or hit.difference.first > tick
 
 
 def _rank(name: str) -> int:

@@ -166,7 +166,7 @@ def require(model: str, kind: str) -> None:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class _Months:
-    """All months of a market: features `x`, targets `y`, and what the features are made of."""
+    """Training table of all months: features `x`, targets `y`, and sources of the features."""
 
     series: tuple[str, ...]
     prices: bool

@@ -41,7 +41,7 @@ class Entry:
     Attributes
     ----------
     name, kind : what it is called; "system" or "rule".
-    strategy : None where it cannot be made, and then `reason` says why.
+    strategy : None where it cannot be constructed; `reason` says why.
     settings : what differs from the defaults of the recipe, in words.
     """
 

@@ -52,7 +52,7 @@ class Systems:
     universe : assets that every row may hold.
     start : first decision session of every row.
     fill, delay : how orders were filled, the same for all.
-    snooping : what the systems beat, given that there are several; None where that cannot be asked.
+    snooping : joint data-snooping tests; None where they cannot be run.
     notes : what a reader must know.
     """
 

@@ -109,7 +109,7 @@ def liquidity(result: Account, market: Market, capital: float) -> Liquidity:
     Parameters
     ----------
     result : the run; its net asset value is scaled to begin with `capital`.
-    market : what it was made on; closes as traded where it has them, else adjusted ones.
+    market : of the run; closes as traded where it has them, else adjusted ones.
 
     Raises
     ------

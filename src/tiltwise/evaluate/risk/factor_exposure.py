@@ -41,7 +41,7 @@ FUNDS: Mapping[str, str] = {
     "momentum": "MTUM",
     "low volatility": "USMV",
 }
-"""Funds whose return over the market's stands for a style."""
+"""Funds whose return less the market's is a style factor."""
 WHOLE, CASH, CALM = "SPY", "RF", "low volatility"
 LIBRARY_NAME, FUNDS_NAME = "the Kenneth French library", "factor funds"
 NUMBERS = ("loading", "error", "t", "p", "low", "high")
@@ -58,7 +58,7 @@ class Factors:
     source : where they are from.
     returns : (date x factor) simple decimal returns of long-short or excess portfolios.
     cash : simple riskless return of each session.
-    made_of : what each factor is made of, in words.
+    made_of : construction of each factor, in words.
     """
 
     source: str

@@ -101,7 +101,7 @@ def margin_distance(longs: float, shorts: float = 0.0) -> float:
 
 
 def leverage(result: Account, market: Market) -> Leverage:
-    """Return the leverage measures of a backtest made on `market`.
+    """Return the leverage measures of a backtest on `market`.
 
     Raises
     ------

@@ -4,8 +4,8 @@ Mean correlation of all pairs, over the rows of the tenth of months in which the
 less that over all other rows. The number alone misleads: rows chosen by the size of a move have
 another correlation than all rows even where nothing ever changes. Ten normal series that always
 correlate .5, by month, correlate .08 in the worst tenth of months of their mean and .41 in the
-others. So the same choice is made in many normal worlds of one constant covariance, that of the
-data, and the measured difference is shown beside theirs.
+others. So the same selection is simulated in normal data of one constant covariance, that of the
+data, and the measured difference is compared with theirs.
 
 The interval of the difference is that of the stationary bootstrap over months, each staying as bad
 or as good as it was.

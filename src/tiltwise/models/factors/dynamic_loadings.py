@@ -3,7 +3,7 @@
     r[t, i] = f[t] . b[t, i] + v[t, i],   b[t, i] = b[t-1, i] + w[t, i]
 
 `LoadingWalk.fit` learns from training rows how fast loadings drift against how noisy returns are;
-only that ratio matters to the filter, and what it means is told by the share of a surprise that is
+only that ratio matters to the filter; it is reported as the share of a forecast error that is
 absorbed per session (`speed`) and by its `half_life`. `filter` then follows the loadings with what
 was known at each close. `smooth` looks back from the last row: it describes, and `Decision` refuses
 what comes of it.

@@ -30,7 +30,7 @@ class FactorPath:
 
     Attributes
     ----------
-    dates : sessions after whose close the refits were made.
+    dates : refit sessions, after the close.
     means : (R, N) mean returns.
     loadings : (R, N, K) orthonormal columns.
     shares : (R, K) share of the variance that each explains.

@@ -17,7 +17,7 @@ from tiltwise.models.forecasters.contract import Forecast, Forecaster, table_of
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Constant(Forecast):
-    """The same forecast for every row: `values` by target; `rows` bounds how many may be asked."""
+    """The same forecast for every row: `values` by target; `rows` is the most rows it may serve."""
 
     values: pd.Series
     rows: int | None = None
@@ -28,7 +28,7 @@ class Constant(Forecast):
         Raises
         ------
         DataError
-            More rows are asked for than the values hold for.
+            More than `rows` rows.
         """
         if self.rows is not None and len(x) > self.rows:
             raise DataError(

@@ -54,11 +54,11 @@ class Stopping:
         Parameters
         ----------
         once : trains for one pass and returns the error on the inner rows.
-        keep : returns a copy of what was learnt so far.
+        keep : returns a copy of the state.
 
         Returns
         -------
-        What was kept at the least error, and the error after each pass.
+        The copy at the least error, and the error after each pass.
         """
         errors = [once()]
         best, snapshot = 0, keep()

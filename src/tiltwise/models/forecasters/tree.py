@@ -3,7 +3,7 @@
 The grid has 64 points: leaves, rows a split needs, rows a leaf keeps. A tree with few leaves is the
 beginning of the tree with many, because the best split is made first; so the four numbers of leaves
 are read off one fit, and a fold costs thirteen fits. A walk that learns every month searches once a
-year (`Tree.settled`) and grows one tree a month. The fitted tree is kept as arrays.
+year (`Tree.settled`) and grows one tree a month. The fitted tree is stored as arrays.
 
 Source: the sector rotation of source 3; Breiman, Friedman, Olshen and Stone (1984), "Classification
 and Regression Trees".
@@ -70,12 +70,12 @@ class TreeForecast(Forecast):
     def predict(self, x: pd.DataFrame) -> pd.DataFrame:
         """Return forecasts (row x target)."""
         rows = self.scaling.filled(features_of(x, self.columns))
-        return table_of(self.nodes.told(rows), x.index, self.targets)
+        return table_of(self.nodes.predict(rows), x.index, self.targets)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Nodes:
-    """A tree as arrays by node, in the order in which nodes were made.
+    """A tree as arrays by node, in order of creation.
 
     Attributes
     ----------
@@ -102,7 +102,7 @@ class Nodes:
             np.array(tree.value[:, :, 0], dtype=np.float64),
         )
 
-    def told(self, x: Floats, leaves: int | None = None) -> Floats:
+    def predict(self, x: Floats, leaves: int | None = None) -> Floats:
         """Return the forecast (rows, targets) of the tree, or of its first `leaves` leaves.
 
         A tree of L leaves has 2 L - 1 nodes: a node whose children come later is a leaf of it.
@@ -149,7 +149,7 @@ class Tree(Forecaster):
             raise StrategyError("a tree needs two leaves, two rows to split, one row in a leaf")
 
     def fit(self, x: pd.DataFrame, y: pd.DataFrame) -> TreeForecast:
-        """Choose the point if asked to, then grow a tree on all rows."""
+        """Choose the grid point if required, then grow a tree on all rows."""
         lesson = Lesson.of(x, y)
         chosen, errors = self, pd.DataFrame()
         if self.search:
@@ -209,5 +209,5 @@ class Tree(Forecaster):
                 grown[least, leaf] = Nodes.of(plan.grown(known, y, max(GRID["leaves"])))
             nodes = grown[least, leaf]
             for leaves in GRID["leaves"]:
-                errors[leaves, split, leaf] = squared_error(truth, nodes.told(test, leaves))
+                errors[leaves, split, leaf] = squared_error(truth, nodes.predict(test, leaves))
         return np.array([errors[p["leaves"], p["split"], p["leaf"]] for p in points()])

@@ -1,4 +1,4 @@
-"""Windows of features that end on the row a forecast is made from."""
+"""Windows of features that end on the forecast row."""
 
 import numpy as np
 

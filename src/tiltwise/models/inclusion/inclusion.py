@@ -34,7 +34,7 @@ class Inclusion:
     ----------
     model : None where nothing was learned: then every asset is included.
     auc : area under the ROC curve on months held out; NaN where there are none.
-    told : how the model came about, or why there is none.
+    told : origin of the model, or the reason there is none.
     """
 
     model: InclusionModel | None = None

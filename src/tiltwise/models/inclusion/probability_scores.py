@@ -2,8 +2,8 @@
 
 The area under the ROC curve is the chance that a row of label 1 has a higher probability than one
 of label 0, ties counting half; of rows of one class it is not defined. Accuracy, precision, recall
-and F1 are of "probability at least `cut`" and mean little without their base rates, which stand
-beside them.
+and F1 are of "probability at least `cut`" and mean little without their base rates, which are
+reported with them.
 """
 
 import dataclasses

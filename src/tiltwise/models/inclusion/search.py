@@ -215,7 +215,7 @@ class _Course:
         return [area(self.y[test], values) for values, (_, _, test) in pairs]
 
     def _matrices(self) -> list[Any]:
-        """Return the training rows of each fold, made once for each thread."""
+        """Return the training rows of each fold, one copy for each thread."""
         if not hasattr(self._own, "rows"):
             self._own.rows = [
                 self.learner.matrix(self.x[training], self.y[training])

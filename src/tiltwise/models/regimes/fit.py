@@ -2,7 +2,7 @@
 
 A fit names its states as they come. If all changes cost the same, they are simply renamed
 afterwards. If not, the cost of entering the bad state must fall on the bad state: every start is
-fitted, put in order and fitted again from there, until the order stands by itself.
+fitted, put in order and fitted again from there, until the order is stable.
 """
 
 from typing import NamedTuple
@@ -52,7 +52,7 @@ class SortedFit(NamedTuple):
     labels: NDArray[np.int64]  #: (T,) position among the states of `states`, before sorting
     moments: StateMoments
     states: States  #: with costs in the new order
-    oriented: bool  #: False if no start led to an order that stands by itself
+    oriented: bool  #: False if no start led to a stable order
 
 
 def fit_sorted(

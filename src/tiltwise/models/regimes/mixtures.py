@@ -1,6 +1,6 @@
 """Gaussian regime models: hidden Markov model, and mixture without memory.
 
-They are what jump models are compared with, and can be asked the same questions. Probabilities
+Baselines of the jump models, with the same interface. Probabilities
 known at a row come from the forward recursion; those given all rows describe, and no more.
 """
 
@@ -42,7 +42,7 @@ class GaussianHMM(RegimeModel):
     n_states : K, at least 2.
     n_init, seed : draws of k-means++, each grown into the k-means clusters of the rows, and into
         those of their absolute deviations, since states of returns differ more in spread than in
-        level. Different clusters are climbed from; the end that is likeliest is kept.
+        level. Different clusters are climbed from; the likeliest result is returned.
     max_iter, tol : most steps of a start, and the least gain of log-likelihood.
     least_variance : in shares of the variance of a feature over all rows.
 

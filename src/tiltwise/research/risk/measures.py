@@ -35,7 +35,7 @@ RISKS, STYLE = "risks.json", "style.json"
 MOST_ASSETS = 30
 """Assets whose correlation is measured: those held most, so that pairs stay few."""
 CAPITAL = 1e6
-"""Of an account in units of one, where trades are set beside dollar volumes."""
+"""Capital of an account in units of one, for comparison with dollar volumes."""
 FEWEST = 20
 """Sessions below which a state of the market has no Sharpe ratio."""
 SPELLS: Mapping[str, tuple[str, str]] = {
@@ -77,7 +77,7 @@ class Listing:
     Attributes
     ----------
     assets, held : how many could be held, and were.
-    left : those whose prices stop before the end: a list made without hindsight has some.
+    left : those whose prices stop before the end: a list without survivorship bias has some.
     late : those whose prices begin after the run does.
     errors, warnings : findings in the prices of the assets held, up to the end of the run.
     kinds : "stale_run 3, gap 1".
@@ -164,12 +164,12 @@ class Recorded(Account, typing.Protocol):
 def measures(
     result: Recorded, market: Market, seed: int = 0, capital: float | None = None
 ) -> Measures:
-    """Measure the risks of a run on the market it was made on.
+    """Return the risk measures of a run on its market.
 
     Parameters
     ----------
     result : a `Backtest`, or a source's own account.
-    market : what it was made on; rows after the run's end are not looked at.
+    market : of the run; rows after the run's end are ignored.
     seed : of the intervals.
     capital : money at the start; the first net asset value if None.
     """

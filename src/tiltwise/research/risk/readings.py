@@ -25,7 +25,7 @@ class Reading:
 
     Attributes
     ----------
-    risk, measure : which risk, and what stands for it.
+    risk, measure : the risk and its proxy.
     value, low, high : the number and its 90 % interval; NaN where there is none.
     unit : "share", "share a year", "ratio", "bps", "count" or "money".
     limit : what it is held against, in words.

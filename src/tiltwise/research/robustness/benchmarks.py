@@ -59,7 +59,7 @@ class Benchmarks:
     paths : frame by session: simple returns of the run and of each of `AGAINST`, those of run and
         quarterly book before trading costs, and fund fees inside them; a column only where known.
     active : frame ((against, metric) x value, low, high), see `evaluate.active.relative`.
-    expected : what the strategy expected of its tracking error, if it told.
+    expected : expected tracking error recorded by the strategy, if any.
     hurdle : the benchmark against quarterly equal weights; None where they cannot be compared.
     fees : frame ((book, kind) x numbers), see `evaluate.fees.equivalents`; empty where the fee of
         an asset is not known, or prices do not bear fees.
@@ -138,7 +138,7 @@ def compare_with_benchmarks(result: Backtest, market: Market, seed: int = 0) -> 
     Parameters
     ----------
     result : the run.
-    market : what it was made on.
+    market : of the run.
     seed : of the intervals.
 
     Returns

@@ -29,7 +29,7 @@ class SnoopingTests:
     Attributes
     ----------
     tests : ((against, measure) x best, reality_check, spa) p-values of "no system is better".
-    alike : rows that cannot be told from the best at equal volatility (model confidence set).
+    alike : model confidence set at equal volatility.
     words : the same in sentences.
     """
 
@@ -51,7 +51,7 @@ def snooping_tests(
 
     Returns
     -------
-    What was found, and remarks; None with the reason as a remark where it cannot be tested.
+    The tests and remarks; None, with the reason as a remark, where they cannot be run.
     """
     rows = {}
     try:

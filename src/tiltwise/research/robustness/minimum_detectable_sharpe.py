@@ -31,7 +31,7 @@ from tiltwise.research.search.workers import spread
 from tiltwise.strategy import Strategy
 
 HIGHEST = 4.0
-"""Annual Sharpe ratio above which no search is made."""
+"""Highest annual Sharpe ratio searched."""
 PRECISION = 0.125
 """Width at which the search stops; the answer is interpolated inside."""
 
@@ -93,10 +93,10 @@ class Power:
     ----------
     sharpe : planted annual Sharpe ratio, before costs, at which `wanted` is reached; inf if it is
         not reached at 4.
-    level : p-value that counts as found.
+    level : p-value that counts as detection.
     wanted : probability of finding it.
     critical : score that must be exceeded.
-    tried : planted Sharpe ratio and share of worlds in which it was found, ascending.
+    tried : planted Sharpe ratio and share of worlds that detect it, ascending.
     worlds : worlds behind each share.
     """
 

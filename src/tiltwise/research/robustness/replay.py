@@ -59,7 +59,7 @@ class Replay:
     strategy, market, start, end : as given to `walk_forward`.
     view : what the strategy sees.
     first : row of the first decision session in `view`.
-    result : the backtest under the simulator first asked for.
+    result : the backtest under the original simulator.
     """
 
     strategy: Strategy

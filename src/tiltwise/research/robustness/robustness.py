@@ -29,7 +29,7 @@ STARTS = (0, 1, 2, 5, 10, 15, 20)
 ROTATIONS = 199
 """With so many, the smallest p-value is half a per cent."""
 MAX_DECISIONS = 3000
-"""Decisions beyond which a strategy that answers one by one is not asked again for later starts."""
+"""Decisions beyond which a strategy without `decide_many` is not run for later starts."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -39,10 +39,10 @@ class Robustness:
     Attributes
     ----------
     own : the run as it was simulated.
-    delay, cost, fill, start : Sharpe ratio when one assumption is moved.
-    rotation : the same decisions at other times.
-    against : frame (benchmark and simple rules x `PAIRED`), differences to the run.
-    notes : what a reader must know.
+    delay, cost, fill, start : Sharpe ratio over the settings of one assumption.
+    rotation : rotation placebo.
+    against : frame (benchmark and simple rules x `PAIRED`), paired differences.
+    notes : remarks, with the reason for each None.
     """
 
     own: Point | None
@@ -97,7 +97,7 @@ class RecordedReplay(Replay):
 
     @classmethod
     def from_result(cls, result: Backtest, market: Market) -> Self:
-        """Return the replay of a backtest made on `market`, without running it again."""
+        """Return the replay of a finished backtest on `market`."""
         dates = result.simulated.tape.dates
         view = shown(result.strategy, market.asof(dates[-1]))
         first = int(view.dates.searchsorted(dates[0]))
@@ -126,10 +126,10 @@ def check_robustness(
     Parameters
     ----------
     result : the run; the alternatives trade under its simulator but for what they move.
-    market : what the run was made on.
+    market : of the run.
     seed : of intervals and rotations.
-    jobs : threads; the answers do not depend on it.
-    progress : called with (answers had, all).
+    jobs : threads; the results do not depend on it.
+    progress : called with (checks done, all).
     """
     replay = RecordedReplay.from_result(result, market)
     sweeps: dict[str, Callable[[], Any]] = {

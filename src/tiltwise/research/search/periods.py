@@ -25,7 +25,7 @@ class Periods:
 
     Attributes
     ----------
-    trained : last day of the rows that the strategy or its space were made with; None for none.
+    trained : last day of the rows that shaped the strategy or its space; None for none.
     start, end : first decision session and last session of the validation period.
     seal : first day of the holdout; None if nothing is held out.
     embargo : sessions at least between one period and the next.

@@ -22,7 +22,7 @@ from tiltwise.research.search.axes import Axis
 from tiltwise.research.search.spaces import Point, Space
 
 BATCH = 8
-"""Points asked for before any of them is told."""
+"""Points proposed before any value is reported."""
 
 STARTUP = 10
 """Points drawn at random before earlier ones guide the choice."""
@@ -47,7 +47,7 @@ class Searcher(Protocol):
         ...
 
     def tell(self, values: Sequence[float]) -> None:
-        """Take the values of the points last asked for, in order; NaN for a failure."""
+        """Take the values of the points last proposed, in order; NaN for a failure."""
         ...
 
 
@@ -111,7 +111,7 @@ class Random:
 class Optuna:
     """Optuna's tree-structured Parzen estimator; the seed determines its points.
 
-    Points of a batch that are not told yet count as bad ones, which keeps them apart.
+    Points of a batch without a value yet count as bad, which keeps them apart.
     """
 
     name = "optuna"

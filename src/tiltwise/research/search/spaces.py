@@ -53,7 +53,7 @@ def changed(strategy: Strategy, values: Mapping[str, Any]) -> Strategy:
 def corners(space: Space, strategy: Strategy) -> tuple[Strategy, ...]:
     """Return the strategy, and variants with one field at an end, or at each value, of its axis.
 
-    Those that cannot be made are left out.
+    Invalid ones are left out.
     """
     variants = [strategy]
     for name, axis in space.items():

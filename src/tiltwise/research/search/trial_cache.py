@@ -49,7 +49,7 @@ class TrialCache:
         self._market, self._start = market, f"{start:%Y-%m-%d}"
         self._simulator, self._metric = simulator.describe(), metric
         self._known: dict[Key, Outcome] = {}
-        self._stored: dict[Key, str] = {}  # run ids; their files are read when asked for
+        self._stored: dict[Key, str] = {}  # run ids; files are read on demand
         self._read: set[str] = set()
 
     def get(self, strategy: Strategy) -> Outcome | None:

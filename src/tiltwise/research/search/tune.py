@@ -91,21 +91,19 @@ def tune(
     sampler, fallback = searchers.searcher(searcher, space, trials, seed)
     vault = Holdout(ledger)
     sealed = _sealed(vault, data, seal)
-    candidates = spaces.corners(space, strategy)
-    periods = Periods.of(
-        candidates, market, validation, trained=trained, seal=sealed, embargo=embargo
-    )
+    corners = spaces.corners(space, strategy)
+    periods = Periods.of(corners, market, validation, trained=trained, seal=sealed, embargo=embargo)
     if data and sealed is not None:
         vault.seal(data, sealed)
     cut = market.asof(periods.end)
     question = Question(strategy, Carried(cut), periods.start, simulator, data)
-    search_options = {
+    options = {
         "searcher": sampler.name,
         "trials": trials,
         "seed": seed,
         "objective": objective,
     }
-    declared = {"case": case, **search_options, **_described(question, space, periods)}
+    declared = {"case": case, **options, **_described(question, space, periods)}
     again = _declare(ledger, declared)
     recall = TrialCache(ledger, cut, periods.start, simulator, objective)
     search = Search(question, recall, space, objective)

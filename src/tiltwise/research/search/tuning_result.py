@@ -78,8 +78,8 @@ class Tuned:
     strategy, run : the best trial; its numbers are those of the validation period.
     trials : one row per trial by its number, the best first: the fields tried, value (the
         objective), sharpe and gross_sharpe, sessions, run id, and why it failed.
-    selection : what the best is worth, all trials of its family in the ledger counted.
-    ensemble : the best beside all others.
+    selection : deflated Sharpe ratio of the best, given all recorded trials of its family.
+    ensemble : the best against the average of all.
     periods, objective, searcher, case : how it was searched; `searcher` is the one that ran.
     reused : trials that were on record already.
     notes : what a reader must know.
