@@ -176,23 +176,21 @@ class Backtest:
     @functools.cached_property
     def notes(self) -> tuple[str, ...]:
         """Notes on assumptions, taints and failed decisions."""
-        notes = []
+        out = []
         if not self.has_rates:
-            notes.append(
-                "no cash rate was given: cash earns nothing and borrowing costs the spread"
-            )
+            out.append("no cash rate was given: cash earns nothing and borrowing costs the spread")
         if self.simulator.allow_lookahead:
-            notes.append("look-ahead was allowed: these numbers could not have been earned")
+            out.append("look-ahead was allowed: these numbers could not have been earned")
         if self.fill == "close" and self.delay == 1:
-            notes.append("optimistic fills: orders trade at the very close they were decided on")
+            out.append("optimistic fills: orders trade at the very close they were decided on")
         unfilled = int(self.simulated.paths.unfilled.sum())
         if unfilled:
-            notes.append(f"{unfilled} orders found no price on their session and were dropped")
-        notes += warnings(self._lag_only)
-        notes += _unanswered(self.decisions.evidence.get("status"))
+            out.append(f"{unfilled} orders found no price on their session and were dropped")
+        out += warnings(self._lag_only)
+        out += _unanswered(self.decisions.evidence.get("status"))
         if self.ruined is not None:
-            notes.append(f"ruined: net asset value reached zero on {self.ruined.date()}")
-        return tuple(notes)
+            out.append(f"ruined: net asset value reached zero on {self.ruined.date()}")
+        return tuple(out)
 
 
 def _unanswered(status: Any) -> list[str]:

@@ -203,16 +203,16 @@ def _plain(factors: pd.DataFrame) -> pd.DataFrame:
 
 def _of_library(market: Market, known: pd.DataFrame) -> Factors:
     table = known[list(LIBRARY.values())].set_axis(list(LIBRARY), axis=1).astype(np.float64)
-    definitions = dict(LIBRARY)
+    parts = dict(LIBRARY)
     if {WHOLE, "USMV"} <= {*market.assets, market.benchmark}:
         table[CALM] = _over_market(market, "USMV")
-        definitions[CALM] = "USMV less SPY, which the library does not hold"
+        parts[CALM] = "USMV less SPY, which the library does not hold"
     elif len(market.assets) >= FEWEST:
         table[CALM] = calm_less_wild(market)
-        definitions[CALM] = (
+        parts[CALM] = (
             f"the calmer third of this market's {len(market.assets)} assets less the wilder third"
         )
-    return Factors(LIBRARY_NAME, table, known[CASH].astype(np.float64), definitions)
+    return Factors(LIBRARY_NAME, table, known[CASH].astype(np.float64), parts)
 
 
 def _of_funds(market: Market) -> Factors:
@@ -222,13 +222,11 @@ def _of_funds(market: Market) -> Factors:
         # A session earns the rate that was in force at the close before it.
         cash = (market.rates.shift(1) / SESSIONS_PER_YEAR).reindex(whole.index).rename(CASH)
     table = pd.DataFrame({"market": whole - cash})
-    definitions = {
-        "market": f"{WHOLE} less cash" if market.rates is not None else f"{WHOLE}, cash at 0"
-    }
+    parts = {"market": f"{WHOLE} less cash" if market.rates is not None else f"{WHOLE}, cash at 0"}
     for name, fund in FUNDS.items():
         table[name] = _over_market(market, fund)
-        definitions[name] = f"{fund} less {WHOLE}"
-    return Factors(FUNDS_NAME, table, cash, definitions)
+        parts[name] = f"{fund} less {WHOLE}"
+    return Factors(FUNDS_NAME, table, cash, parts)
 
 
 def _over_market(market: Market, fund: str) -> pd.Series:

@@ -163,19 +163,17 @@ def _liquidity(s: Sources) -> Iterator[Reading]:
 
 def _correlation(s: Sources) -> Iterator[Reading]:
     for part, words in (("by_session", "daily"), ("by_month", "monthly")):
-        stress: Stress | None = getattr(s.measures, part)
+        worst: Stress | None = getattr(s.measures, part)
         measure = f"rise of mean correlation in the worst tenth of months, {words} returns"
-        if stress is None:
+        if worst is None:
             yield limited("correlation", measure, s.why(part))
             continue
-        limit = f"constant correlation would show {stress.baseline:+.2f} "
-        limit += f"({stress.baseline_low:+.2f} to {stress.baseline_high:+.2f})"
-        remark = (
-            f"{stress.inside:.2f} in {len(stress.worst)} months ({', '.join(stress.worst[:3])}, "
-        )
-        remark += f"...), {stress.outside:.2f} in the others; {len(stress.assets)} assets"
-        yield Reading("correlation", measure, stress.difference, "ratio", stress.low, stress.high,
-                      limit, judged(stress.rises), remark)  # fmt: skip
+        limit = f"constant correlation would show {worst.baseline:+.2f} "
+        limit += f"({worst.baseline_low:+.2f} to {worst.baseline_high:+.2f})"
+        remark = f"{worst.inside:.2f} in {len(worst.worst)} months ({', '.join(worst.worst[:3])}, "
+        remark += f"...), {worst.outside:.2f} in the others; {len(worst.assets)} assets"
+        yield Reading("correlation", measure, worst.difference, "ratio", worst.low, worst.high,
+                      limit, judged(worst.rises), remark)  # fmt: skip
 
 
 def _concentration(s: Sources) -> Iterator[Reading]:

@@ -62,14 +62,12 @@ def _paired(returns: pd.Series, rival: Callable[[], pd.Series], seed: int) -> di
     """Return the paired difference of a run and a baseline on their common sessions."""
     its = rival()
     common = its.index.intersection(returns.index)
-    comparison = paired.compare({"run": returns}, {"rule": its}, SESSIONS_PER_YEAR, seed=seed).iloc[
-        0
-    ]
+    row = paired.compare({"run": returns}, {"rule": its}, SESSIONS_PER_YEAR, seed=seed).iloc[0]
     return {
         "since": f"{common[0]:%Y-%m-%d}",
         "sessions": float(len(common)),
         "rule_sharpe": annual_sharpe(its.loc[common].to_numpy(), SESSIONS_PER_YEAR),
-        **{str(k): float(v) for k, v in comparison.items()},
+        **{str(k): float(v) for k, v in row.items()},
     }
 
 

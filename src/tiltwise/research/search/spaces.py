@@ -44,9 +44,7 @@ def changed(strategy: Strategy, values: Mapping[str, Any]) -> Strategy:
             inner.setdefault(head, {})[rest] = value
         else:
             own[head] = value
-    own |= {
-        head: changed(getattr(strategy, head), inner_values) for head, inner_values in inner.items()
-    }
+    own |= {head: changed(getattr(strategy, head), part) for head, part in inner.items()}
     return dataclasses.replace(strategy, **own)  # type: ignore[type-var]
 
 

@@ -97,12 +97,7 @@ def tune(
         vault.seal(data, sealed)
     cut = market.asof(periods.end)
     question = Question(strategy, Carried(cut), periods.start, simulator, data)
-    options = {
-        "searcher": sampler.name,
-        "trials": trials,
-        "seed": seed,
-        "objective": objective,
-    }
+    options = {"searcher": sampler.name, "trials": trials, "seed": seed, "objective": objective}
     declared = {"case": case, **options, **_described(question, space, periods)}
     again = _declare(ledger, declared)
     recall = TrialCache(ledger, cut, periods.start, simulator, objective)

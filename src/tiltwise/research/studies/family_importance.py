@@ -107,8 +107,8 @@ def _added(
 ) -> pd.DataFrame:
     """Return the added error by family, and the error itself, on the test rows of one fit."""
     own = x.iloc[rows]
-    realised = truth.to_numpy(np.float64)
-    loss = _loss(forecast.predict(own)[list(truth)].to_numpy(), realised)
+    known = truth.to_numpy(np.float64)
+    loss = _loss(forecast.predict(own)[list(truth)].to_numpy(), known)
     drawn = np.array([np.random.default_rng([seed, t]).integers(0, t, draws) for t in rows])
     many = own.iloc[np.repeat(np.arange(len(rows)), draws)].reset_index(drop=True)
     out = {}
@@ -116,7 +116,7 @@ def _added(
         mixed = many.copy()
         mixed[list(columns)] = x[list(columns)].to_numpy()[drawn.ravel()]
         wrong = _loss(
-            forecast.predict(mixed)[list(truth)].to_numpy(), np.repeat(realised, draws, axis=0)
+            forecast.predict(mixed)[list(truth)].to_numpy(), np.repeat(known, draws, axis=0)
         )
         out[family] = wrong.reshape(len(rows), draws).mean(axis=1) - loss
     return pd.DataFrame({**out, "loss": loss}, truth.index)

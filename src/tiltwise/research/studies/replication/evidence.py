@@ -130,17 +130,15 @@ def baselines(strategy: SparseReplication, market: Market) -> dict[str, Strategy
     """Return the baselines of a replica by name; those with absent funds are left out."""
     own = strategy.universe
     always = dataclasses.replace(strategy, select="all")
-    strategies: dict[str, Strategy] = {
-        f"equal weight {len(own)}": EqualWeight(own, decide_on=MONTHLY)
-    }
+    rules: dict[str, Strategy] = {f"equal weight {len(own)}": EqualWeight(own, decide_on=MONTHLY)}
     if MARKET in market.assets:
-        strategies[MARKET] = BuyAndHold((MARKET,))
+        rules[MARKET] = BuyAndHold((MARKET,))
     if set(TECHNOLOGY) <= set(market.assets):
-        strategies["+".join(TECHNOLOGY)] = EqualWeight(TECHNOLOGY, decide_on=MONTHLY)
-    strategies[REGRESSION] = regression(strategy)
-    strategies["always include"] = always
-    strategies["highest momentum"] = dataclasses.replace(strategy, select="momentum")
-    return strategies
+        rules["+".join(TECHNOLOGY)] = EqualWeight(TECHNOLOGY, decide_on=MONTHLY)
+    rules[REGRESSION] = regression(strategy)
+    rules["always include"] = always
+    rules["highest momentum"] = dataclasses.replace(strategy, select="momentum")
+    return rules
 
 
 def regression(strategy: SparseReplication) -> SparseReplication:

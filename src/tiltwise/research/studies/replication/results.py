@@ -24,7 +24,7 @@ TABLES = (
 
 
 def result_tables(
-    replica: ReplicationEvidence,
+    study: ReplicationEvidence,
     market: Market,
     strategy: SparseReplication,
     predictions: pd.DataFrame,
@@ -36,7 +36,7 @@ def result_tables(
     ----------
     predictions, importance : as stored by the stage of the model.
     """
-    result = replica.result
+    result = study.result
     known = predictions.dropna()
     curve = roc_curve(known["label"], known["probability"]) if len(known) else pd.DataFrame()
     seen = result.decisions.evidence
@@ -48,20 +48,18 @@ def result_tables(
         "monthly": monthly(result),
         "decisions": decisions.astype({"status": object}),
         "costs": result.costs.assign(turnover=result.turnover),
-        "metrics": replica.numbers.rename_axis("number"),
-        "targets": replica.targets,
-        "frontier": replica.frontier.rename_axis("allowed").rename(index=int),
-        "windows": replica.windows,
+        "metrics": study.numbers.rename_axis("number"),
+        "targets": study.targets,
+        "frontier": study.frontier.rename_axis("allowed").rename(index=int),
+        "windows": study.windows,
         "classifier": classifier(predictions, strategy),
-        "attribution": replica.attribution.table,
-        "rolling": replica.rolling,
-        "risk": replica.risk.T.rename_axis("book"),
-        "listed": replica.listed,
+        "attribution": study.attribution.table,
+        "rolling": study.rolling,
+        "risk": study.risk.T.rename_axis("book"),
+        "listed": study.listed,
         "roc": curve.rename_axis("step"),
-        "monitoring": watch(replica, market, strategy, predictions, importance),
-        "notes": pd.DataFrame({"note": pd.Series(replica.notes, dtype=object)}).rename_axis(
-            "number"
-        ),
+        "monitoring": watch(study, market, strategy, predictions, importance),
+        "notes": pd.DataFrame({"note": pd.Series(study.notes, dtype=object)}).rename_axis("number"),
     }
     return {name: _typed(table) for name, table in tables.items()}
 
@@ -91,21 +89,21 @@ def monthly(result: Backtest) -> pd.DataFrame:
 
 
 def watch(
-    replica: ReplicationEvidence,
+    study: ReplicationEvidence,
     market: Market,
     strategy: SparseReplication,
     predictions: pd.DataFrame,
     importance: pd.DataFrame,
 ) -> pd.DataFrame:
     """Return the checks of `evaluate.monitor` of one replica."""
-    base, evidence = replica.result.benchmark_returns, replica.result.decisions.evidence
+    base, evidence = study.result.benchmark_returns, study.result.decisions.evidence
     assert base is not None
     view = market.select(strategy.universe)
     values = data_values(quality(view), view.prices)
     if strategy.select == "classifier":
         values |= model_values(predictions, importance, strategy.cut)
     error, status = pd.Series(evidence["fitted_error"]), pd.Series(evidence["status"])
-    values |= book_values(replica.result.returns, base, error, status)
+    values |= book_values(study.result.returns, base, error, status)
     return monitored(values)
 
 
@@ -156,7 +154,7 @@ def chances(predictions: pd.DataFrame) -> pd.DataFrame:
     return table.pivot_table(index="date", columns="asset", values="probability")
 
 
-def evidence_text(replica: ReplicationEvidence, tables: Mapping[str, pd.DataFrame]) -> str:
+def evidence_text(study: ReplicationEvidence, tables: Mapping[str, pd.DataFrame]) -> str:
     """Return the evaluation tables and the monitoring checks as text."""
     checks = tables["monitoring"]
     lines = [
@@ -166,7 +164,7 @@ def evidence_text(replica: ReplicationEvidence, tables: Mapping[str, pd.DataFram
     table = tables["classifier"]
     skill = shown_tables({"predictions, out of sample": table}) if len(table) else ""
     none = f"monitoring: none of {len(checks)} checks gives an alert"
-    return "\n\n".join(filter(None, (str(replica), skill, "\n".join(lines or [none]))))
+    return "\n\n".join(filter(None, (str(study), skill, "\n".join(lines or [none]))))
 
 
 def _typed(table: pd.DataFrame) -> pd.DataFrame:

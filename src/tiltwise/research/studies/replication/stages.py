@@ -195,11 +195,9 @@ def stage_model(work: Work) -> None:
     models = monthly_models(features, labels, known, dates, grid, checkpoints, log)
     for name in WRITTEN["model"]:
         work.write(name, getattr(models, name))
-    reasons = models.scores["learned"][~models.importance.any(axis=1)]
-    if len(reasons):
-        work.log(
-            f"model: {len(reasons)} of {len(dates)} months without a classifier: {reasons.iloc[-1]}"
-        )
+    why = models.scores["learned"][~models.importance.any(axis=1)]
+    if len(why):
+        work.log(f"model: {len(why)} of {len(dates)} months without a classifier: {why.iloc[-1]}")
 
 
 def stage_portfolio(work: Work) -> ReplicationEvidence:
