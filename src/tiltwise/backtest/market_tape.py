@@ -160,7 +160,7 @@ def _impact(
 
 
 def _carry(closes: Floats) -> tuple[Floats, npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
-    """Return last printed prices (0 before the first), what printed, and what can be held.
+    """Return last printed prices (0 before the first), printed flags and holdable flags.
 
     A position outlives five missing sessions; the sixth closes it.
     """

@@ -36,7 +36,7 @@ class Simulated(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Simulator:
-    """How decisions become trades.
+    """Execution model: fill, delay, costs and capital of simulated orders.
 
     Attributes
     ----------

@@ -169,7 +169,7 @@ def _rescaled(difference: Difference) -> bool:
 
 
 def _at_gaps(cuts: Sequence[int], market: Market) -> bool:
-    """Whether an asset misses its price, and prints later, at every cut that showed something."""
+    """Whether an asset lacks its price, and prints later, at every cut with a difference."""
     prices = market.array("prices")
     assert prices is not None
     missing = np.isnan(prices)
@@ -186,7 +186,7 @@ def places(difference: Difference, market: Market) -> NDArray[np.int64]:
 
 
 def same_month(difference: Difference, market: Market, cut: int, last: int) -> bool:
-    """Whether all rows that changed, the cut and row `last` (if there is one) lie in one month."""
+    """Whether all changed rows, the cut and row `last` (if there is one) lie in one month."""
     if difference.ticks is None:
         return False
     rows = np.array([*places(difference, market), cut, max(min(last, len(market) - 1), 0)])

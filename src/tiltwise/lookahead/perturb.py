@@ -87,7 +87,7 @@ class Futures:
         self._slip = rng.standard_normal(len(market))
 
     def removed(self, cut: int, stale: int = 0) -> Market:
-        """Return the rows up to `cut` and `stale` more that repeat what was known at the cut."""
+        """Return the rows up to `cut` and `stale` more that repeat the row of the cut."""
         market, panel = self.market, self.market._panel
         stop = min(cut + 1 + stale, len(market))
         short = _cut(panel, 0, stop, cut, self._cache, market)

@@ -1,4 +1,4 @@
-"""Strategies as subjects: asked at one session at a time, with all intermediate nodes."""
+"""Strategies as subjects: one session per call, with all intermediate nodes."""
 
 import dataclasses
 from collections.abc import Callable, Mapping
@@ -173,7 +173,7 @@ class Stepped:
         return None if table is None or table.ticks is None else table
 
     def _block(self, runner: StrategyRunner, view: Market, t: pd.Timestamp) -> Answer:
-        """Return the answers of `decide_many` for sessions around `t`, asked at once."""
+        """Return the answers of `decide_many` for sessions around `t`, in one call."""
         strategy, plan = runner.strategy, self.plan
         assert isinstance(strategy, Vectorised)
         if runner.parts:

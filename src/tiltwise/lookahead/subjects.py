@@ -95,7 +95,7 @@ class Panelled:
 
 
 def parts(value: Any) -> dict[str, Any]:
-    """Return what a function returned, by name."""
+    """Return the parts of a function's result, by name."""
     if isinstance(value, Backtest):
         return {**parts(value.decisions), "nav": value.nav}
     if isinstance(value, Decisions):
@@ -114,7 +114,7 @@ def parts(value: Any) -> dict[str, Any]:
 
 
 def looks_like_weights(table: Node, assets: tuple[str, ...]) -> bool:
-    """Whether a table by asset could be weights: its rows are small, its columns are assets."""
+    """Whether a table could be weights: every row has low gross, its columns are assets."""
     if table.data.dtype == object or not set(table.columns) <= set(assets):
         return False
     return bool((np.abs(np.nan_to_num(table.data)).sum(axis=1) <= MOST_GROSS).all())

@@ -38,7 +38,7 @@ def report(run: Run, notes: tuple[str, ...]) -> AuditReport:
 
 
 def _skipped(run: Run, quiet: list[str], exercised: list[str], guilty: bool) -> list[str]:
-    """Return what was not exercised, each with the reason."""
+    """Return the parts not exercised, each with the reason."""
     remarks = [f"{n}: the same whatever the prices, so nothing was tested" for n in quiet]
     remarks += [f"{name}: {why}" for name, why in run.subject.unread().items()]
     if exercised and not guilty and all(len(run.compared[n]) <= FEW for n in exercised):
@@ -125,7 +125,7 @@ def _day(run: Run, hit: Hit) -> pd.Timestamp:
 
 
 def _earning_only(run: Run, hit: Hit) -> bool:
-    """Whether no row but that of the earning session changed."""
+    """Whether only the earning session's row changed."""
     tick = int(run.subject.base.dates.asi8[hit.cut.row])
     return hit.difference.first is None or hit.difference.first > tick
 

@@ -75,7 +75,7 @@ class SmallNet(Forecaster):
     seed: int = 0
 
     def fit(self, x: pd.DataFrame, y: pd.DataFrame) -> NetForecast:
-        """Train on all rows but the inner ones, which say when to stop."""
+        """Train on all rows but the inner ones, which stop the training."""
         lesson = Lesson.of(x, y)
         first = self.stopping.divide(len(lesson.y))
         features, scale = Scaling.of(lesson.x[:first]), Scaling.of(lesson.y[:first])

@@ -43,7 +43,7 @@ class Inclusion:
 
     @property
     def evidence(self) -> dict[str, float | str]:
-        """What is recorded with each decision."""
+        """Record stored with each decision."""
         return {"auc": self.auc, "learned": self.told}
 
     def probability(self, past: Market) -> pd.Series:

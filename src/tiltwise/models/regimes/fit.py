@@ -27,7 +27,7 @@ class Order(NamedTuple):
 
 
 class Lesson:
-    """Training rows, with what several fits to them share."""
+    """Training rows, with the starts that several fits to them share."""
 
     def __init__(self, rows: Rows, order: Order, extra: Floats) -> None:
         self.rows = rows

@@ -242,7 +242,7 @@ def fit_penalties(
     returns: pd.Series | ArrayLike | None = None,
     **fit: Any,
 ) -> list[JumpModel]:
-    """Return a copy of the model fitted for each penalty, as by `fit`; what can be is shared."""
+    """Return a copy of the model fitted for each penalty, as by `fit`, with shared work."""
     table = feature_table(X)
     lesson = model._lesson(table, returns, **fit)
     return [

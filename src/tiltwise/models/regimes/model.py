@@ -47,7 +47,7 @@ class RegimeModel(abc.ABC):
 
     @abc.abstractmethod
     def smooth(self, X: pd.DataFrame | ArrayLike) -> SmoothedStates:
-        """Return the states as seen from the last row."""
+        """Return the states at each row given all rows."""
 
     def predict_online(self, X: pd.DataFrame | ArrayLike) -> pd.Series:
         """Return the label known at each row."""
@@ -58,11 +58,11 @@ class RegimeModel(abc.ABC):
         return self.filter(X).probabilities
 
     def predict(self, X: pd.DataFrame | ArrayLike) -> pd.Series:
-        """Return the label of each row as seen from the last: with hindsight."""
+        """Return the label of each row given all rows: with hindsight."""
         return self.smooth(X).labels
 
     def predict_proba(self, X: pd.DataFrame | ArrayLike) -> pd.DataFrame:
-        """Return the probabilities of each row as seen from the last: with hindsight."""
+        """Return the probabilities of each row given all rows: with hindsight."""
         return self.smooth(X).probabilities
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:

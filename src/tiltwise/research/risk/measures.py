@@ -118,7 +118,7 @@ class Measures:
     missing: Mapping[str, str]
 
     def files(self) -> dict[str, bytes]:
-        """Return what is stored with the run."""
+        """Return the stored files by name."""
         parts = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
         parts = {name: _as_json(part) for name, part in parts.items() if name != "style"}
         files = {RISKS: canonical(plain(parts, RISKS, empty=True)).encode()}
@@ -280,7 +280,7 @@ def _as_json(part: Any) -> Any:
 
 
 def _read(kind: type[Any], stored: Mapping[str, Any] | None) -> Any:
-    """Return a stored part: lists are tuples, null is NaN but for what may be None."""
+    """Return a stored part: lists become tuples, null becomes NaN in float fields."""
     if stored is None:
         return None
     values: dict[str, Any] = {n: tuple(v) if isinstance(v, list) else v for n, v in stored.items()}
