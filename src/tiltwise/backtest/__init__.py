@@ -1,1 +1,1 @@
-"""From a strategy and a market to a path of net asset value."""
+"""Backtests: from a strategy and a market to a path of net asset value."""

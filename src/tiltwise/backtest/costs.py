@@ -1,4 +1,4 @@
-"""What trading and holding costs."""
+"""Trading and holding costs."""
 
 import dataclasses
 import math
@@ -8,7 +8,7 @@ from tiltwise.errors import StrategyError
 
 @dataclasses.dataclass(frozen=True)
 class Costs:
-    """What trading and holding costs, per side and per year, in basis points.
+    """Trading costs per side and holding costs per year, in basis points.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""A market laid out for the simulator: marks, fills, rates and costs, session by session."""
+"""Simulator input: marks, fills, rates and costs by session."""
 
 import dataclasses
 from typing import TYPE_CHECKING, Any, Literal
@@ -23,7 +23,7 @@ TRAILING = 21  # sessions behind the volatility and the volume of the impact cos
 
 @dataclasses.dataclass(frozen=True)
 class Resolved:
-    """The convention in force: where orders fill and how late."""
+    """Fill convention in force: fill price and delay."""
 
     fill: Literal["open", "close"]
     delay: int
@@ -47,8 +47,8 @@ class Resolved:
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Tape:
-    """What every path meets from the first decision session on, ready to be run.
+class MarketTape:
+    """Market data of a simulation from the first decision session on.
 
     Attributes
     ----------
@@ -82,8 +82,8 @@ class Tape:
         return cost, price
 
 
-def record(market: Any, first: int, resolved: Resolved, costs: Costs) -> Tape:
-    """Return what every path meets from row `first` of the market on.
+def record(market: Any, first: int, resolved: Resolved, costs: Costs) -> MarketTape:
+    """Return the tape from row `first` of the market on.
 
     Raises
     ------
@@ -120,7 +120,7 @@ def record(market: Any, first: int, resolved: Resolved, costs: Costs) -> Tape:
         half_spread=costs.half_spread_bps * BPS,
         phase=resolved.phase,
     )
-    return Tape(market.dates[first:], tuple(market.assets), resolved, arrays)
+    return MarketTape(market.dates[first:], tuple(market.assets), resolved, arrays)
 
 
 def _nights(market: Any, costs: Costs, first: int) -> tuple[Floats, Floats, Floats, Floats]:
@@ -160,7 +160,7 @@ def _impact(
 
 
 def _carry(closes: Floats) -> tuple[Floats, npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
-    """Return last printed prices (0 before the first), what printed, and what can be held.
+    """Return last printed prices (0 before the first), printed flags and holdable flags.
 
     A position outlives five missing sessions; the sixth closes it.
     """

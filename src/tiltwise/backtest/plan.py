@@ -1,4 +1,4 @@
-"""Which sessions decide, which refit is in force at each, and what each may look at."""
+"""Plan of a run: decision sessions, the refit in force at each, and the rows each may see."""
 
 import dataclasses
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ def shown(strategy: Strategy, market: Market) -> Market:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Plan:
-    """Which sessions decide, and the refit in force at each.
+    """Decision sessions and the refit in force at each.
 
     Attributes
     ----------
@@ -38,7 +38,7 @@ class Plan:
 
     @classmethod
     def make(cls, strategy: Strategy, view: Market, start: Any) -> "Plan":
-        """Work out the sessions from the calendar and the rows present."""
+        """Return the plan from the calendar and the rows present."""
         rows = view.dates
         first = int(rows.searchsorted(pd.Timestamp(start)))
         if first >= len(rows):
@@ -63,7 +63,7 @@ class Plan:
         return cls(first, dates, rows[refits[used]], block, since)
 
     def blocks(self) -> Iterator[tuple[int, pd.DatetimeIndex]]:
-        """Yield each refit's place and the decision sessions it serves."""
+        """Yield each refit's index and the decision sessions it serves."""
         edges = np.flatnonzero(np.diff(self.block, prepend=-1))
         for i, a in enumerate(edges):
             b = edges[i + 1] if i + 1 < len(edges) else len(self.dates)
@@ -71,7 +71,7 @@ class Plan:
 
 
 def _rows_of(due: pd.DatetimeIndex, rows: pd.DatetimeIndex) -> np.ndarray:
-    """Return the places in `rows` of the due sessions that are there."""
+    """Return the indices in `rows` of the due sessions that are present."""
     places = np.searchsorted(rows.asi8, due.asi8)
     places = np.minimum(places, len(rows) - 1)
     return np.asarray(places[rows.asi8[places] == due.asi8])
@@ -84,7 +84,7 @@ def _require(
     start: pd.Timestamp,
     refits: pd.DatetimeIndex | None,
 ) -> None:
-    """Raise unless `rows` are enough, naming the first start that is feasible."""
+    """Raise unless `rows` are enough, naming the first feasible start."""
     if rows >= strategy.needs:
         return
     enough = view.dates[strategy.needs - 1 :]

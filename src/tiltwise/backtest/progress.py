@@ -1,4 +1,4 @@
-"""How long work reports its progress: called with (done, total)."""
+"""Type of a progress callback: called with (done, total)."""
 
 from collections.abc import Callable
 

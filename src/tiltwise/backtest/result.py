@@ -1,4 +1,4 @@
-"""What a walk-forward leaves behind: decisions, and the money they made."""
+"""Result of a walk-forward backtest: decisions and the simulated path."""
 
 import dataclasses
 import functools
@@ -23,7 +23,7 @@ class Backtest:
     Attributes
     ----------
     strategy, market_id : what decided, on which data.
-    simulator : fills and costs as asked; `fill` and `delay` say how they turned out.
+    simulator : fills and costs as given; `fill` and `delay` are the resolved ones.
     decisions : targets and evidence by decision session.
     refits : sessions after whose close the strategy was fitted.
     benchmark_prices : adjusted closes of the market's benchmark, or None.
@@ -48,7 +48,7 @@ class Backtest:
         refits: pd.DatetimeIndex,
         simulated: Simulated,
     ) -> Self:
-        """Bind decisions and money together."""
+        """Return the result of decisions and their simulation."""
         prices = view.benchmark_prices
         return cls(
             strategy=strategy,
@@ -164,42 +164,42 @@ class Backtest:
 
     @functools.cached_property
     def _lag_only(self) -> list[str]:
-        """Series that the decisions looked at, or those of a part, and that were revised later."""
-        found = [
+        """Series used by the decisions, or by those of a part, that are revised later."""
+        texts = [
             text
-            for name, told in self.decisions.evidence.items()
-            if str(name).split(".")[-1] == LAG_ONLY and isinstance(told, pd.Series)
-            for text in told.dropna().unique()
+            for name, series in self.decisions.evidence.items()
+            if str(name).split(".")[-1] == LAG_ONLY and isinstance(series, pd.Series)
+            for text in series.dropna().unique()
         ]
-        return list(dict.fromkeys(name for text in found for name in str(text).split(", ") if name))
+        return list(dict.fromkeys(name for text in texts for name in str(text).split(", ") if name))
 
     @functools.cached_property
     def notes(self) -> tuple[str, ...]:
-        """What a reader must know to read the numbers: assumptions, taints, trouble."""
-        said = []
+        """Notes on assumptions, taints and failed decisions."""
+        out = []
         if not self.has_rates:
-            said.append("no cash rate was given: cash earns nothing and borrowing costs the spread")
+            out.append("no cash rate was given: cash earns nothing and borrowing costs the spread")
         if self.simulator.allow_lookahead:
-            said.append("look-ahead was allowed: these numbers could not have been earned")
+            out.append("look-ahead was allowed: these numbers could not have been earned")
         if self.fill == "close" and self.delay == 1:
-            said.append("optimistic fills: orders trade at the very close they were decided on")
+            out.append("optimistic fills: orders trade at the very close they were decided on")
         unfilled = int(self.simulated.paths.unfilled.sum())
         if unfilled:
-            said.append(f"{unfilled} orders found no price on their session and were dropped")
-        said += warnings(self._lag_only)
-        said += _unanswered(self.decisions.evidence.get("status"))
+            out.append(f"{unfilled} orders found no price on their session and were dropped")
+        out += warnings(self._lag_only)
+        out += _unanswered(self.decisions.evidence.get("status"))
         if self.ruined is not None:
-            said.append(f"ruined: net asset value reached zero on {self.ruined.date()}")
-        return tuple(said)
+            out.append(f"ruined: net asset value reached zero on {self.ruined.date()}")
+        return tuple(out)
 
 
 def _unanswered(status: Any) -> list[str]:
-    """Return what a solver's status says of decisions that fell back or kept the book."""
+    """Return a note for each solver status of decisions that fell back or kept the book."""
     if not isinstance(status, pd.Series):
         return []
-    told = status.dropna().astype(str)
-    found = told[told.str.match(r"(?:fallback|held)\b")]
+    answered = status.dropna().astype(str)
+    fallbacks = answered[answered.str.match(r"(?:fallback|held)\b")]
     return [
-        f"{len(rows)} of {len(told)} decisions, first on {rows.index[0].date()}: {text}"
-        for text, rows in found.groupby(found, sort=False)
+        f"{len(rows)} of {len(answered)} decisions, first on {rows.index[0].date()}: {text}"
+        for text, rows in fallbacks.groupby(fallbacks, sort=False)
     ][:5]

@@ -1,4 +1,4 @@
-"""The simulator: what target weights would have earned, and every cent it would have cost.
+"""Simulator of target weights: fills, holdings and itemised costs.
 
 The day, in order: overnight interest, borrow and expenses; the open fill; the close and the mark;
 after it the decision. ``delay=d`` means that the first earning session of a decision at ``t`` is
@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tiltwise.backtest.costs import Costs
-from tiltwise.backtest.market_tape import Resolved, Rows, Tape, record
+from tiltwise.backtest.market_tape import MarketTape, Resolved, Rows, record
 from tiltwise.errors import DataError, LookaheadError, StrategyError, WeightsError
 from tiltwise.kernels.arrays import Floats
 
@@ -30,13 +30,13 @@ class Simulated(NamedTuple):
     to the change of ``nav`` into their own row.
     """
 
-    tape: Tape
+    tape: MarketTape
     paths: "kernel.Paths"
 
 
 @dataclasses.dataclass(frozen=True)
 class Simulator:
-    """How decisions become trades.
+    """Execution model: fill, delay, costs and capital of simulated orders.
 
     Attributes
     ----------
@@ -72,7 +72,7 @@ class Simulator:
         return dataclasses.asdict(self)
 
     def resolve(self, market: Any) -> Resolved:
-        """Return where and when orders fill on this market.
+        """Return the fill convention on this market.
 
         Raises
         ------
@@ -90,14 +90,14 @@ class Simulator:
 
     def run(
         self,
-        tape: Tape,
+        tape: MarketTape,
         weights: npt.ArrayLike,
         *,
         sessions: npt.ArrayLike | None = None,
         detail: Literal["nav", "costs", "trades"] = "trades",
         jobs: int = 1,
     ) -> Simulated:
-        """Simulate target weights over a tape, from its first session on, in cash.
+        """Simulate target weights over a tape from its first session on, starting in cash.
 
         Parameters
         ----------
@@ -124,12 +124,12 @@ class Simulator:
             tape, simulate(tape.arrays, due, targets, capital, detail=detail, jobs=jobs)
         )
 
-    def stepper(self, tape: Tape) -> "Stepper":
-        """Return a single path to be stepped, for decisions that need what is held."""
+    def stepper(self, tape: MarketTape) -> "Stepper":
+        """Return a path simulated session by session, for decisions that need holdings."""
         return Stepper(self, tape)
 
-    def tape(self, market: Any, first: int = 0) -> Tape:
-        """Return what every path meets from row `first` of the market on.
+    def tape(self, market: Any, first: int = 0) -> MarketTape:
+        """Return the tape from row `first` of the market on.
 
         Raises
         ------
@@ -138,8 +138,8 @@ class Simulator:
         """
         return record(market, first, self.resolve(market), self.costs)
 
-    def _check(self, targets: Floats, tape: Tape, rows: Rows) -> None:
-        """Refuse weights that cannot be held, naming the session and the asset."""
+    def _check(self, targets: Floats, tape: MarketTape, rows: Rows) -> None:
+        """Reject weights that cannot be held, naming the session and the asset."""
         if targets.shape[1] != len(tape.assets):
             raise WeightsError(
                 f"weights for {targets.shape[1]} assets, the market has {len(tape.assets)}"
@@ -169,14 +169,14 @@ class Simulator:
 
 
 class Stepper:
-    """One path, one session at a time: the same bits as `Simulator.run` on the same decisions.
+    """One path by session, bit for bit that of `Simulator.run` on the same decisions.
 
     The first `advance` arrives at the close of the first session, with the capital in cash; each
     further one lives on to the next close. In the evening of a decision day read `held`, then call
     `order`.
     """
 
-    def __init__(self, simulator: Simulator, tape: Tape) -> None:
+    def __init__(self, simulator: Simulator, tape: MarketTape) -> None:
         from tiltwise.kernels.simulate import blank, start
 
         if tape.resolved.delay == 0:
@@ -200,7 +200,7 @@ class Stepper:
 
     @property
     def ruined(self) -> bool:
-        """Whether nothing is left; orders have no effect from here on."""
+        """Whether net asset value is zero or below; orders then have no effect."""
         return bool(self._out.ruined[0] >= 0)
 
     def held(self) -> Floats:
@@ -219,7 +219,7 @@ class Stepper:
             self._due[when] = self._row
 
     def advance(self) -> None:
-        """Live on to the next close."""
+        """Simulate to the next close."""
         from tiltwise.kernels.simulate import step
 
         if self._row + 1 >= self._rows:
@@ -230,7 +230,7 @@ class Stepper:
             step(self._row, self._due, arrays, self._targets, self._state, self._out)
 
     def path(self) -> Simulated:
-        """Live on to the last close without further orders and return the record."""
+        """Simulate to the last close without further orders and return the record."""
         while self._row + 1 < self._rows:
             self.advance()
         return Simulated(self._tape, self._out)
@@ -257,7 +257,7 @@ def _decisions(
 
 
 def _queue(targets: Floats, rows: Rows, count: int, lag: int) -> tuple[Rows, Floats]:
-    """Return which decision fills in each session, and the decisions, ready for the kernel."""
+    """Return which decision fills in each session, and the decisions, for the kernel."""
     due, orders = np.full(count, -1, dtype=np.int64), np.arange(len(rows))
     targets = np.array(targets, order="C")
     if lag == 0 and len(rows) and rows[0] == 0:

@@ -1,7 +1,7 @@
-"""Asking one strategy: its market, its models, and the desks of the strategies it wraps.
+"""Runner of one strategy: its market, its models, and the runners of the strategies it wraps.
 
-A desk knows which model is in force at a session and which rows the strategy may look at. An
-overlay's desk first asks the desks of its parts and gives it their decisions for a model.
+A runner knows which model is in force at a session and which rows the strategy may see. An
+overlay's runner first asks the runners of its parts and passes it their decisions as the model.
 """
 
 import contextlib
@@ -25,7 +25,7 @@ from tiltwise.strategy import Decision, Decisions, Strategy, Vectorised, on_asse
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class StrategyRunner:
-    """A strategy at work on a market.
+    """A strategy with its fitted models on a market.
 
     Attributes
     ----------
@@ -71,20 +71,20 @@ class StrategyRunner:
 
     @property
     def fit_dates(self) -> pd.DatetimeIndex:
-        """Refit sessions of the strategy, or of all it is made of."""
+        """Refit sessions of the strategy, or of all its parts."""
         if not self.parts:
             return self.plan.fit_dates if self.strategy.fits else self.plan.fit_dates[:0]
         return functools.reduce(pd.DatetimeIndex.union, (part.fit_dates for part in self.parts))
 
     @property
     def edges(self) -> list[int]:
-        """Places of the last decision before another model is in force, anywhere below."""
+        """Indices of the last decision before each change of model, parts included."""
         own = np.flatnonzero(np.diff(self.plan.block)).tolist()
         return sorted({*own, *(i for part in self.parts for i in part.edges)})
 
     @property
     def fast(self) -> bool:
-        """Whether it can answer all sessions at once: nothing in it looks at what is held."""
+        """Whether all sessions can be decided at once: nothing depends on holdings."""
         return isinstance(self.strategy, Vectorised) and all(part.fast for part in self.parts)
 
     def ask(self, t: pd.Timestamp, held: pd.Series) -> Decision:
@@ -128,18 +128,18 @@ class StrategyRunner:
         return whole
 
     def knowing(self, decisions: Decisions) -> Self:
-        """Return the desk with all its decisions at hand."""
+        """Return the runner with all its decisions precomputed."""
         return dataclasses.replace(self, known=decisions)
 
     def _answers(self, t: pd.Timestamp, held: pd.Series) -> tuple[Decision, ...]:
-        """Return the decisions of the parts, each shown what is held of its own assets."""
+        """Return the decisions of the parts, each given the holdings of its own assets."""
         whole = self.view.assets
         owns = [p.view.assets for p in self.parts]
         shown_held = [held if a == whole else held.reindex(list(a), fill_value=0.0) for a in owns]
         return tuple(part.ask(t, own) for part, own in zip(self.parts, shown_held, strict=True))
 
     def _place(self, t: pd.Timestamp) -> int:
-        """Return the place of the refit in force at a decision session."""
+        """Return the index of the refit in force at a decision session."""
         return int(self.plan.block[self.plan.dates.searchsorted(t)])
 
     def _since(self, place: int, first: pd.Timestamp) -> int:
@@ -150,7 +150,7 @@ class StrategyRunner:
 
 
 def _fit(strategy: Strategy, view: Market, t: pd.Timestamp) -> Any:
-    """Return the model of one refit session, learned once per strategy and data."""
+    """Return the model of one refit session, cached by strategy and data."""
     if not strategy.fits:
         return None
     window = view.asof(t, strategy.lookback)
@@ -161,7 +161,7 @@ def _fit(strategy: Strategy, view: Market, t: pd.Timestamp) -> Any:
 def _fit_all(
     strategy: Strategy, view: Market, plan: Plan, jobs: int | None, progress: Progress | None
 ) -> list[Any]:
-    """Return the models of all refit sessions, learned in parallel."""
+    """Return the models of all refit sessions, fitted in parallel."""
     dates = plan.fit_dates
     if not strategy.fits:
         return [None] * len(dates)
@@ -194,7 +194,7 @@ def _scattered(count: int) -> list[int]:
 
 @contextlib.contextmanager
 def _about(strategy: Strategy, did: str, t: pd.Timestamp) -> Iterator[None]:
-    """Say in a strategy's own error where it happened."""
+    """Add session and strategy to a strategy's own error."""
     try:
         yield
     except Exception as error:

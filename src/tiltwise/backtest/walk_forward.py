@@ -1,8 +1,7 @@
-"""From a strategy and a market to decisions and a path of net asset value.
+"""Walk-forward backtest of a strategy on a market, and the decision of one session.
 
-One function asks a strategy what to hold; a backtest calls it session after session, `propose`
-once, so a backtest and today's orders are the same code. `decide_many` is only a faster way to the
-same answers, and is checked.
+A backtest and `propose` ask the strategy through the same function, so a backtest and today's
+orders are the same code. `decide_many` gives the same answers faster and is checked against it.
 """
 
 import dataclasses
@@ -12,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tiltwise.backtest.market_tape import Tape
+from tiltwise.backtest.market_tape import MarketTape
 from tiltwise.backtest.plan import Plan, first_start, shown
 from tiltwise.backtest.progress import Progress
 from tiltwise.backtest.result import Backtest
@@ -40,7 +39,7 @@ def walk_forward(
     vectorised: bool = True,
     progress: Progress | None = None,
 ) -> Backtest:
-    """Decide on every scheduled session from what was known then, and simulate the orders.
+    """Decide on every scheduled session from data known then, and simulate the orders.
 
     Parameters
     ----------
@@ -63,23 +62,23 @@ def walk_forward(
         A weight that cannot be held: NaN, unknown or dead asset, borrowing without a rate.
     """
     simulator = simulator or Simulator()
-    desk = StrategyRunner.open(
+    runner = StrategyRunner.open(
         strategy, market if end is None else market.asof(end), start, jobs, progress
     )
-    tape = simulator.tape(desk.view, desk.plan.first)
+    tape = simulator.tape(runner.view, runner.plan.first)
     checked = not simulator.allow_lookahead
-    if vectorised and desk.fast:
-        decisions = _all_at_once(desk, checked)
+    if vectorised and runner.fast:
+        decisions = _all_at_once(runner, checked)
         simulated = _simulate(simulator, tape, decisions)
     else:
-        desk = _ahead(desk, checked) if vectorised else desk
-        decisions, simulated = _decide_each(desk, simulator, tape, progress)
-    return Backtest.make(strategy, desk.view, simulator, decisions, desk.fit_dates, simulated)
+        runner = _ahead(runner, checked) if vectorised else runner
+        decisions, simulated = _decide_each(runner, simulator, tape, progress)
+    return Backtest.make(strategy, runner.view, simulator, decisions, runner.fit_dates, simulated)
 
 
 @one_blas_thread()
 def propose(strategy: Strategy, market: Market, t: Any, held: pd.Series) -> Decision:
-    """Return what the strategy orders after the close of `t`: the same code as a backtest.
+    """Return the strategy's decision after the close of `t`, by the code of a backtest.
 
     Parameters
     ----------
@@ -95,49 +94,49 @@ def propose(strategy: Strategy, market: Market, t: Any, held: pd.Series) -> Deci
         The weights cannot be held, or `held` names an unknown asset.
     """
     known = market.asof(t)
-    desk = StrategyRunner.open(strategy, known, known.now)
-    own = held.reindex(desk.view.assets, fill_value=0.0)
+    runner = StrategyRunner.open(strategy, known, known.now)
+    own = held.reindex(runner.view.assets, fill_value=0.0)
     if held.drop(own.index, errors="ignore").abs().gt(0).any():
         stranger = held.drop(own.index, errors="ignore").abs().idxmax()
         raise WeightsError(f"{stranger} is held but is not in the universe of {strategy.name}")
-    return desk.ask(known.now, own)
+    return runner.ask(known.now, own)
 
 
-def _all_at_once(desk: StrategyRunner, checked: bool) -> Decisions:
-    """Return all decisions, replaying a sample one by one unless looking ahead is allowed."""
-    decisions = desk.ask_all()
+def _all_at_once(runner: StrategyRunner, checked: bool) -> Decisions:
+    """Return all decisions, with a sample replayed unless look-ahead is allowed."""
+    decisions = runner.ask_all()
     if checked:
-        _replay(desk, decisions)
+        _replay(runner, decisions)
     return decisions
 
 
-def _ahead(desk: StrategyRunner, checked: bool) -> StrategyRunner:
-    """Return the desk with the decisions of all parts that do not depend on what is held."""
+def _ahead(runner: StrategyRunner, checked: bool) -> StrategyRunner:
+    """Return the runner with precomputed decisions of all parts that ignore holdings."""
     parts = tuple(
         part.knowing(_all_at_once(part, checked)) if part.fast else _ahead(part, checked)
-        for part in desk.parts
+        for part in runner.parts
     )
-    return dataclasses.replace(desk, parts=parts)
+    return dataclasses.replace(runner, parts=parts)
 
 
-def _replay(desk: StrategyRunner, decisions: Decisions) -> None:
-    """Raise unless sampled sessions, asked one by one, get the same bits."""
+def _replay(runner: StrategyRunner, decisions: Decisions) -> None:
+    """Raise unless sampled sessions, decided one by one, give the same bits."""
     nothing = pd.Series(0.0, index=decisions.weights.columns)
-    for i in _sample(desk):
+    for i in _sample(runner):
         t = decisions.dates[i]
-        difference = _first_difference(desk.ask(t, nothing), decisions, i)
+        difference = _first_difference(runner.ask(t, nothing), decisions, i)
         if difference:
             raise LookaheadError(
-                f"{desk.strategy.name}.decide_many differs from decide on {t.date()} in "
+                f"{runner.strategy.name}.decide_many differs from decide on {t.date()} in "
                 f"{difference}: it used rows after that session, or sums in another order. "
                 "Compute row by row, or remove decide_many"
             )
 
 
-def _sample(desk: StrategyRunner) -> list[int]:
-    """Return places to replay: first, last, around refits, and some at random by content id."""
-    count, edges = len(desk.plan.dates), desk.edges
-    chooser = random.Random(desk.view.id)
+def _sample(runner: StrategyRunner) -> list[int]:
+    """Return indices to replay: first, last, around refits, and some drawn by content id."""
+    count, edges = len(runner.plan.dates), runner.edges
+    chooser = random.Random(runner.view.id)
     around = [int(i) for e in chooser.sample(edges, min(2, len(edges))) for i in (e, e + 1)]
     picked = {0, count - 1, *around}
     others = [i for i in range(count) if i not in picked]
@@ -146,7 +145,7 @@ def _sample(desk: StrategyRunner) -> list[int]:
 
 
 def _first_difference(single: Decision, whole: Decisions, i: int) -> str | None:
-    """Return what differs first between a decision and row `i` of the table of all of them."""
+    """Return the first difference between a decision and row `i` of the table of all."""
     t, columns = whole.dates[i], whole.weights.columns
     row = np.full(len(columns), np.nan)
     if single.weights is not None:
@@ -177,21 +176,21 @@ def same_bits(a: Any, b: Any) -> bool:
     return bool(a == b or (a != a and b != b))
 
 
-def _simulate(simulator: Simulator, tape: Tape, decisions: Decisions) -> Simulated:
-    """Return the path of money of decisions that are all known."""
+def _simulate(simulator: Simulator, tape: MarketTape, decisions: Decisions) -> Simulated:
+    """Return the simulated path of decisions that are all known."""
     rows = np.searchsorted(tape.dates.asi8, decisions.dates.asi8)
     return simulator.run(tape, decisions.weights.to_numpy(), sessions=rows)
 
 
 def _decide_each(
-    desk: StrategyRunner, simulator: Simulator, tape: Tape, progress: Progress | None
+    runner: StrategyRunner, simulator: Simulator, tape: MarketTape, progress: Progress | None
 ) -> tuple[Decisions, Simulated]:
-    """Return decisions and path, one evening after the other."""
+    """Return decisions and path, session by session."""
     backwards = tape.resolved.delay == 0
     # A fill before its decision cannot be stepped: decide as with delay 1, then move the fills.
     live = dataclasses.replace(simulator, delay=1) if backwards else simulator
-    stepper = live.stepper(live.tape(desk.view, desk.plan.first) if backwards else tape)
-    columns, dates = desk.view.prices.columns, desk.plan.dates
+    stepper = live.stepper(live.tape(runner.view, runner.plan.first) if backwards else tape)
+    columns, dates = runner.view.prices.columns, runner.plan.dates
     due = set(dates)
     answers: list[Decision] = []
     for t in tape.dates:
@@ -201,11 +200,11 @@ def _decide_each(
         if stepper.ruined:
             break
         held = pd.Series(stepper.held(), index=columns)
-        answer = desk.ask(t, held)
+        answer = runner.ask(t, held)
         if answer.weights is not None:
             stepper.order(on_assets(answer.weights, columns))
         answers.append(answer)
         if progress and len(answers) % 20 == 0:
             progress(len(answers), len(dates))
-    decisions = Decisions.stack(dates[: len(answers)], answers, desk.view.assets)
+    decisions = Decisions.stack(dates[: len(answers)], answers, runner.view.assets)
     return decisions, _simulate(simulator, tape, decisions) if backwards else stepper.path()

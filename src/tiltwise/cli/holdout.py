@@ -7,7 +7,7 @@ from tiltwise.cli import inputs
 from tiltwise.errors import LookaheadError
 from tiltwise.ledger import Ledger
 from tiltwise.market.market import Market
-from tiltwise.research.holdout import Vault
+from tiltwise.research.holdout import Holdout
 
 
 def admitted(folder: Path, data: str, market: Market, end: str | None, reason: str | None) -> None:
@@ -19,7 +19,7 @@ def admitted(folder: Path, data: str, market: Market, end: str | None, reason: s
         The run reaches into the sealed period and no reason is given.
     """
     label = inputs.label(data)
-    vault = Vault(Ledger(folder))
+    vault = Holdout(Ledger(folder))
     if label not in {row["data"] for row in status(folder)}:
         return
     shown = market if end is None else market.asof(end)
@@ -36,7 +36,7 @@ def admitted(folder: Path, data: str, market: Market, end: str | None, reason: s
 
 def status(folder: Path) -> list[dict[str, Any]]:
     """Return each seal, with the reasons it was opened for and the looks into it by family."""
-    vault = Vault(Ledger(folder))
+    vault = Holdout(Ledger(folder))
     labels = dict.fromkeys(
         str(entry.body["payload"]["label"]) for entry in vault.ledger.entries("vault-seal")
     )

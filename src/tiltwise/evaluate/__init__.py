@@ -1,1 +1,1 @@
-"""What a path of returns is worth, and how sure we are."""
+"""Performance, risk and statistical inference for paths of returns."""

@@ -1,4 +1,4 @@
-"""What a path earned beside another: active return, tracking error, information ratio.
+"""Active return, tracking error and information ratio of one path against another.
 
 The information ratio divides by the volatility of the *active* return. One that divides by total
 volatility gives 0 to a twin of the benchmark; here a twin has none.
@@ -29,7 +29,7 @@ class Expected:
 
     Attributes
     ----------
-    decisions : how many told one.
+    decisions : number of decisions with one.
     mean : tracking error a year.
     unreachable : share of the decisions whose target no long-only book reaches.
     no_views : share of the decisions that held the equal-weight book for want of views.
@@ -42,14 +42,14 @@ class Expected:
 
 
 def expected(evidence: Mapping[str, Any]) -> Expected | None:
-    """Return what decisions say of their tracking error to equal weights; None if they say nothing.
+    """Return the expected tracking error recorded with the decisions; None if there is none.
 
     `evidence` is that of a `Decisions`: "tracking_error" by session, a year, and "status".
     """
-    told = evidence.get("tracking_error")
-    if not isinstance(told, pd.Series) or not told.notna().any():
+    predicted = evidence.get("tracking_error")
+    if not isinstance(predicted, pd.Series) or not predicted.notna().any():
         return None
-    known = told.dropna().astype(np.float64)
+    known = predicted.dropna().astype(np.float64)
     status = evidence.get("status")
     shares = dict.fromkeys((UNREACHABLE, NO_VIEWS), math.nan)
     if isinstance(status, pd.Series):
@@ -65,7 +65,7 @@ def relative(
     level: float = 0.9,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """Measure simple returns against others on the sessions of both.
+    """Return active metrics of simple returns against others on common sessions.
 
     Returns
     -------
@@ -113,7 +113,7 @@ def _mean_bounds(gap: FloatArray, periods: float, level: float, seed: int) -> li
 
 
 def equal_weights(market: Market, assets: Sequence[str], sessions: pd.DatetimeIndex) -> pd.Series:
-    """Return the returns of a book that is put back to equal weights at every close, free of costs.
+    """Return the returns of a book rebalanced to equal weights at every close, without costs.
 
     On each session it is the mean over the assets whose close and the one before printed; NaN
     where none did, and where there is no session before.

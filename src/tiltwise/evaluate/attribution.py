@@ -1,4 +1,4 @@
-"""Which holdings an active return came from.
+"""Attribution of an active return to holdings, cash, trading and costs.
 
 With h the shares held at the close before a session, r simple returns and b the benchmark's::
 
@@ -27,7 +27,7 @@ CASH, TRADING, COSTS = "cash", "trading", "costs"
 
 
 class Held(Protocol):
-    """What is read of a back-test, each by session."""
+    """Protocol of a backtest, each series by session."""
 
     @property
     def returns(self) -> pd.Series:
@@ -120,6 +120,6 @@ def _rate(first: Floats, second: Floats) -> Floats:
     """Return (ln(1 + x) - ln(1 + y)) / (x - y), and its limit where both are equal."""
     gap = first - second
     apart = np.abs(gap) > 1e-12
-    found = 1.0 / (1.0 + second)
-    np.divide(np.log1p(first) - np.log1p(second), gap, out=found, where=apart)
-    return found
+    rate = 1.0 / (1.0 + second)
+    np.divide(np.log1p(first) - np.log1p(second), gap, out=rate, where=apart)
+    return rate

@@ -1,4 +1,4 @@
-"""Two books side by side: whose Sharpe ratio is higher, and whose volatility.
+"""Comparison of two books: Sharpe ratios and volatilities.
 
 The question behind it is which of two simple books is the harder one to beat. Sharpe ratios are
 compared by the test of Ledoit and Wolf (2008), volatilities by the stationary bootstrap of both.
@@ -19,7 +19,7 @@ from tiltwise.kernels.path_metrics import FloatArray
 
 
 @dataclasses.dataclass(frozen=True)
-class Hurdle:
+class BookComparison:
     """First against second on their common sessions; all numbers a year, no riskless rate.
 
     Attributes
@@ -52,14 +52,14 @@ class Hurdle:
     volatility_high: float
 
 
-def hurdle(
+def compare_books(
     first: pd.Series,
     second: pd.Series,
     periods_per_year: float | None = None,
     *,
     level: float = 0.9,
     seed: int = 0,
-) -> Hurdle:
+) -> BookComparison:
     """Compare simple returns of two books on the sessions of both.
 
     Raises
@@ -72,14 +72,14 @@ def hurdle(
         raise DataError(f"{len(both)} sessions in common; {FEWEST} are needed to compare two books")
     periods = periods_per_year or periods_in_year(both.index)
     one, other = (np.ascontiguousarray(both.iloc[:, i], dtype=np.float64) for i in (0, 1))
-    found = sharpe_difference(one, other, seed=seed, level=level)
+    difference = sharpe_difference(one, other, seed=seed, level=level)
     year = math.sqrt(periods)
-    reach = found.reach * year
+    reach = difference.reach * year
     gap = year * (_sharpe(one) - _sharpe(other))
     low, high = _volatility_bounds(one, other, level, seed)
     spans = [sharpe_interval(series, periods, level, seed=seed) for series in (one, other)]
     deviations = [float(series.std(ddof=1)) * year for series in (one, other)]
-    return Hurdle(
+    return BookComparison(
         since=f"{both.index[0]:%Y-%m-%d}",
         sessions=len(both),
         first=year * _sharpe(one),
@@ -91,7 +91,7 @@ def hurdle(
         sharpe=gap,
         sharpe_low=gap - reach,
         sharpe_high=gap + reach,
-        sharpe_p=found.p_bootstrap,
+        sharpe_p=difference.p_bootstrap,
         first_volatility=deviations[0],
         second_volatility=deviations[1],
         volatility=deviations[0] / deviations[1],

@@ -1,8 +1,8 @@
-"""Books side by side in several periods, always on the sessions that all of them have.
+"""Comparison of books by period, on their common sessions.
 
 A period is written ``2022:2024``, ``2024:`` or ``2020-03:2020-06-15``; both ends are inside, and an
-open end is where the data end. Where the books begin later than the period, or end earlier, its
-label says so: a period that only some of them lived through compares nothing.
+open end is where the data end. Where the common sessions begin later than the period, or end
+earlier, its label says so.
 """
 
 import dataclasses
@@ -30,7 +30,7 @@ ALONE = {
     )
 }
 SURE = ("sharpe", "sortino")
-"""Numbers whose interval is told."""
+"""Metrics reported with an interval."""
 CLOSED = pd.Timedelta(days=6)
 """Days without a session that a period may begin or end with; exchanges were shut for no longer
 around any new year."""
@@ -38,7 +38,7 @@ around any new year."""
 
 @dataclasses.dataclass(frozen=True)
 class Period:
-    """A stretch of time: `text` as it was typed, first and last day; None for an open end."""
+    """A period: `text` as typed, first and last day; None for an open end."""
 
     text: str
     first: pd.Timestamp | None
@@ -73,7 +73,7 @@ class Period:
         return inside if self.last is None else inside[inside <= self.last]
 
     def label(self, rows: pd.DatetimeIndex) -> str:
-        """Return what a table calls the period where it has these sessions."""
+        """Return the display name of the period for these sessions."""
         if not len(rows):
             return f"{self.text} (no session)"
         short = []
@@ -85,8 +85,8 @@ class Period:
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Book:
-    """Simple returns by session, and by name what they are set against."""
+class PeriodBook:
+    """Simple returns by session, and the series to compare them with, by name."""
 
     returns: pd.Series
     against: Mapping[str, pd.Series]
@@ -99,7 +99,7 @@ def common(series: Sequence[pd.Series]) -> pd.DatetimeIndex:
 
 
 def table(
-    books: Mapping[str, Book],
+    books: Mapping[str, PeriodBook],
     periods: Sequence[Period],
     sessions: pd.DatetimeIndex,
     periods_per_year: float,
@@ -107,7 +107,7 @@ def table(
     level: float = 0.9,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """Measure every book in every period.
+    """Return the metrics of every book in every period.
 
     Parameters
     ----------
@@ -126,7 +126,7 @@ def table(
     rows = {}
     for period in periods:
         inside = period.rows(sessions)
-        told = {
+        period_fields = {
             "label": period.label(inside),
             "first": f"{inside[0]:%Y-%m-%d}" if len(inside) else None,
             "last": f"{inside[-1]:%Y-%m-%d}" if len(inside) else None,
@@ -135,25 +135,25 @@ def table(
         for name, book in books.items():
             enough = len(inside) >= FEWEST
             numbers = _numbers(book, inside, periods_per_year, level, seed) if enough else {}
-            rows[period.text, name] = {**told, **numbers}
+            rows[period.text, name] = {**period_fields, **numbers}
     frame = pd.DataFrame.from_dict(rows, orient="index")
     frame.index = pd.MultiIndex.from_tuples(list(rows), names=["period", "book"])
     return frame
 
 
 def _numbers(
-    book: Book, inside: pd.DatetimeIndex, periods: float, level: float, seed: int
+    book: PeriodBook, inside: pd.DatetimeIndex, periods: float, level: float, seed: int
 ) -> dict[str, float]:
     own = book.returns.loc[inside]
     measured = path(own, periods)
-    found = {name: function(measured) for name, function in ALONE.items()}
+    numbers = {name: function(measured) for name, function in ALONE.items()}
     bounds = inference.interval(measured, SURE, level, seed=seed)
     for name, span in bounds.to_dict("index").items():
-        found |= {f"{name}_{side}": float(value) for side, value in span.items()}
+        numbers |= {f"{name}_{side}": float(value) for side, value in span.items()}
     for other, returns in book.against.items():
         gap = relative(own, returns.loc[inside], periods, level=level, seed=seed)
         for name in NUMBERS:
             value, low, high = gap.loc[[name]].to_numpy(dtype=float)[0].tolist()
             key = f"{name}_{other}"
-            found |= {key: value, f"{key}_low": low, f"{key}_high": high}
-    return found
+            numbers |= {key: value, f"{key}_low": low, f"{key}_high": high}
+    return numbers

@@ -1,4 +1,4 @@
-"""The same returns in the words of other libraries: the number each would print, and why.
+"""Conventions of other libraries: the value each reports for the same returns, and why it differs.
 
 The formulas are written out here, with the libraries' default arguments; nothing is imported from
 them. Goldens made with the libraries themselves (versions in `tests/golden/make_dialects.py`) hold
@@ -62,7 +62,7 @@ def _drawdown(returns: FloatArray, *, from_start: bool) -> float:
 
 
 def _slope(p: Path) -> float:
-    """Beta of raw returns: a riskless rate does not enter."""
+    """Beta of raw returns, without a riskless rate."""
     market = p.market - p.market.mean()
     spread = float((market * market).mean())
     return float((market * p.returns).mean()) / spread if spread > 0.0 else math.nan
@@ -74,7 +74,7 @@ def _compound_alpha(p: Path, rf: float, periods: float) -> float:
 
 
 def _common(p: Path, rf_annual: float, periods: float) -> Numbers:
-    """Return what quantstats, empyrical, ffn and vectorbt share, at `periods` periods a year."""
+    """Return the numbers that quantstats, empyrical, ffn and vectorbt share."""
     excess = _excess(p, rf_annual, periods)
     numbers = {
         "cagr": _growth(p, periods),
@@ -235,7 +235,7 @@ def dialect(
     rf_annual: float = 0.0,
     periods_per_year: float | None = None,
 ) -> pd.DataFrame:
-    """Say what another library would print for these returns, and why it differs from us.
+    """Return another library's numbers for these returns, and why they differ from ours.
 
     Parameters
     ----------
@@ -272,7 +272,7 @@ def dialect(
 
 
 def _why(name: str, metric: str, value: float, p: Path) -> str:
-    """Explain a number in one sentence."""
+    """Return the reason for one number in a sentence."""
     definition = METRICS[metric]
     if definition.needs_benchmark and p.benchmark is None:
         return "there is no benchmark to compare with."

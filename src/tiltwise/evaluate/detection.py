@@ -1,4 +1,4 @@
-"""Whether a path of regimes saw the crises, how late, and how often it saw one where none was.
+"""Crisis detection by a path of regimes: hit, delay, false alarms and switches.
 
     paths = pd.DataFrame({"symmetric": one.labels, "enter < exit": two.labels})
     event_study(paths)       # delay and time in stress, by path and event
@@ -27,7 +27,7 @@ STRESS = 1
 
 @dataclasses.dataclass(frozen=True)
 class Event:
-    """A stretch of sessions, first and last included.
+    """A window of sessions, first and last included.
 
     Attributes
     ----------
@@ -40,7 +40,7 @@ class Event:
     end: str
 
     def __post_init__(self) -> None:
-        """Refuse a window that ends before it starts."""
+        """Reject a window that ends before it starts."""
         if not pd.Timestamp(self.start) <= pd.Timestamp(self.end):
             raise DataError(f"event {self.name!r} ends on {self.end}, before {self.start}")
 
@@ -61,7 +61,7 @@ EVENTS = (
 def event_study(
     paths: pd.Series | pd.DataFrame, events: Sequence[Event] = EVENTS, stress: int = STRESS
 ) -> pd.DataFrame:
-    """Return how each path went through each event.
+    """Return detection and delay of each path in each event.
 
     Parameters
     ----------
@@ -112,7 +112,7 @@ def false_alarms(
     stress: int = STRESS,
     periods: float = SESSIONS_PER_YEAR,
 ) -> pd.DataFrame:
-    """Return what each path saw outside all events (path x measure).
+    """Return stress outside all events by path (path x measure).
 
     Returns
     -------
@@ -144,7 +144,7 @@ def false_alarms(
 def switching(
     paths: pd.Series | pd.DataFrame, stress: int = STRESS, periods: float = SESSIONS_PER_YEAR
 ) -> pd.DataFrame:
-    """Return how often each path changes its state (path x measure).
+    """Return the frequency of state changes by path (path x measure).
 
     Returns
     -------

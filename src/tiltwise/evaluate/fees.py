@@ -1,4 +1,4 @@
-"""Fund fees: returns before them, after them, and with them taken twice.
+"""Fund fees: returns before fees, after fees, and with fees deducted twice.
 
 Adjusted prices of a fund have borne its expenses already. So a return of adjusted prices is net of
 fees as it is; before fees it is that return plus the expense ratio of what was held, over the
@@ -28,7 +28,7 @@ _WORDS = {
 
 
 def words(kind: str) -> str:
-    """Return what a table calls a row of `equivalents`."""
+    """Return the display name of a row of `equivalents`."""
     if kind in _WORDS:
         return _WORDS[kind]
     return f"{_WORDS[TWICE]}, by the source's {kind.removeprefix(TWICE).strip('_')}"
@@ -58,8 +58,8 @@ def borne(held: pd.DataFrame, expenses: Mapping[str, float], periods: float = 25
     if unknown:
         raise MissingData(f"no expense ratio is known of {', '.join(unknown)}")
     rates = pd.Series({a: expenses.get(a, 0.0) / periods for a in held.columns})
-    found: pd.Series = (shares * rates).sum(axis=1).shift(1).iloc[1:].rename("fee")
-    return found
+    fees: pd.Series = (shares * rates).sum(axis=1).shift(1).iloc[1:].rename("fee")
+    return fees
 
 
 def equivalents(
@@ -72,7 +72,7 @@ def equivalents(
     level: float = 0.9,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """Return what a book earned before and after fees and trading costs.
+    """Return the returns of a book before and after fees and trading costs.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""How good forecasts are, next to the mean of the past and to no forecast at all.
+"""Forecast evaluation against the expanding mean and zero: out-of-sample R2 and tests.
 
 Everything is measured on the rows and targets that all models forecast and that came true. The loss
 of a row is its squared error summed over targets, so that assets that move together count once:
@@ -9,7 +9,7 @@ Below zero the model is worse than the mean. *Diebold-Mariano* tests the mean di
 losses, two-sided. A model that contains the mean as a special case has a larger loss than the mean
 even where both are right; *Clark-West* takes that noise off and tests, one-sided, that the model
 knows more. Both use the standard error of Newey and West. The *model confidence set* holds the
-models that cannot be told from the best.
+models not significantly worse than the best.
 
 Source: Campbell and Thompson (2008), Review of Financial Studies 21(4), for R2_OOS; Diebold and
 Mariano (1995), Journal of Business and Economic Statistics 13(3); Clark and West (2007), Journal of
@@ -36,7 +36,7 @@ COLUMNS = ("mae", "r2_oos", "r2_low", "r2_high", "dm", "dm_p", "cw", "cw_p", "mc
 
 @dataclasses.dataclass(frozen=True)
 class Measure:
-    """How uncertainty is measured.
+    """Settings of intervals and tests.
 
     Attributes
     ----------
@@ -53,7 +53,7 @@ class Measure:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        """Refuse a coverage that is none."""
+        """Reject an invalid coverage."""
         if not 0.0 < self.level < 1.0:
             raise ValueError(f"level is {self.level}; it must lie between 0 and 1")
 
@@ -64,9 +64,9 @@ def expanding_mean(realised: pd.DataFrame) -> pd.DataFrame:
     Row t of `realised` is the return after t, so the rows before t are those known at t.
     """
     values = realised.to_numpy(np.float64)
-    told = ~np.isnan(values)
-    sums = np.where(told, values, 0.0).cumsum(axis=0) - np.where(told, values, 0.0)
-    count = told.cumsum(axis=0) - told
+    known = ~np.isnan(values)
+    sums = np.where(known, values, 0.0).cumsum(axis=0) - np.where(known, values, 0.0)
+    count = known.cumsum(axis=0) - known
     mean = np.full(values.shape, np.nan)
     np.divide(sums, count, out=mean, where=count > 0)
     return pd.DataFrame(mean, realised.index, realised.columns)
@@ -99,7 +99,7 @@ def skill(
         A model has the name of a baseline or none is given, targets differ, or fewer than ten rows
         are common to all.
     MissingData
-        A confidence set is asked for and `arch` is not installed.
+        A confidence set is required and `arch` is not installed.
     """
     measure = measure or Measure()
     case = _Case.of(forecasts, realised)
@@ -123,18 +123,18 @@ def skill(
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class _Case:
-    """Forecasts on common ground.
+    """Forecasts on their common rows and targets.
 
     Attributes
     ----------
     names : models, the baselines last.
-    told : (models, rows, targets), 0 where a cell is not common.
+    forecasts : (models, rows, targets), 0 where a cell is not common.
     errors : likewise.
     losses : (rows, models) squared errors summed over targets.
     """
 
     names: list[str]
-    told: FloatArray
+    forecasts: FloatArray
     errors: FloatArray
     losses: FloatArray
     cells: int
@@ -152,29 +152,29 @@ class _Case:
             if set(table.columns) != set(realised.columns):
                 raise DataError(f"{name} forecasts other targets than are realised")
             rows = rows.intersection(table.index)
-        told = np.stack([_on(table, rows, realised.columns) for table in every.values()])
+        stacked = np.stack([_on(table, rows, realised.columns) for table in every.values()])
         truth = _on(realised, rows, realised.columns)
-        common = ~np.isnan(told).any(axis=0) & ~np.isnan(truth)
+        common = ~np.isnan(stacked).any(axis=0) & ~np.isnan(truth)
         used = common.any(axis=1)
         if used.sum() < SHORTEST:
             raise DataError(
                 f"{int(used.sum())} rows are common to all forecasts and came true: {SHORTEST} "
                 "are needed"
             )
-        told, truth, common = told[:, used], truth[used], common[used]
-        _snap(told, told[-2], common, NEGLIGIBLE * float(np.abs(truth[common]).max()))
-        errors = np.where(common, truth - told, 0.0)
+        stacked, truth, common = stacked[:, used], truth[used], common[used]
+        _snap(stacked, stacked[-2], common, NEGLIGIBLE * float(np.abs(truth[common]).max()))
+        errors = np.where(common, truth - stacked, 0.0)
         losses = np.ascontiguousarray((errors * errors).sum(axis=2).T)
-        return cls(list(every), np.where(common, told, 0.0), errors, losses, int(common.sum()))
+        return cls(list(every), np.where(common, stacked, 0.0), errors, losses, int(common.sum()))
 
 
 def _on(table: pd.DataFrame, rows: pd.Index, columns: pd.Index) -> FloatArray:
     return np.asarray(table.reindex(index=rows, columns=columns).to_numpy(np.float64))
 
 
-def _snap(told: FloatArray, mean: FloatArray, common: NDArray[np.bool_], least: float) -> None:
-    """Make a model that equals the mean but for rounding equal it, so that nothing is tested."""
-    for own in told:
+def _snap(forecasts: FloatArray, mean: FloatArray, common: NDArray[np.bool_], least: float) -> None:
+    """Set forecasts that equal the mean but for rounding to the mean, so that nothing is tested."""
+    for own in forecasts:
         if np.abs(np.where(common, own - mean, 0.0)).max() <= least:
             own[:] = mean
 
@@ -192,7 +192,7 @@ def _interval(loss: FloatArray, base: FloatArray, measure: Measure) -> tuple[flo
 
 def _tests(case: _Case, k: int, base: FloatArray, lags: int | None) -> tuple[float, ...]:
     """Return Diebold-Mariano and Clark-West statistics of model k, each with its p-value."""
-    own, mean = case.told[k], case.told[case.names.index(MEAN)]
+    own, mean = case.forecasts[k], case.forecasts[case.names.index(MEAN)]
     noise = ((own - mean) ** 2).sum(axis=1)
     dm = hac_t(base - case.losses[:, k], lags)
     cw = hac_t(base - case.losses[:, k] + noise, lags)
@@ -223,7 +223,7 @@ def _confidence(losses: FloatArray, measure: Measure) -> FloatArray:
     size = measure.size or 0.1
     names = [str(k) for k in first]
     rows = pd.DataFrame(-losses[:, first], columns=names)
-    found = confidence_set(rows, size, draws=measure.draws, seed=measure.seed)
-    p = np.array([found.p_values[name] for name in names])
-    told: FloatArray = p[twin.reshape(-1)]
-    return told
+    confidence = confidence_set(rows, size, draws=measure.draws, seed=measure.seed)
+    p = np.array([confidence.p_values[name] for name in names])
+    p_values: FloatArray = p[twin.reshape(-1)]
+    return p_values

@@ -1,4 +1,4 @@
-"""Is a replica still fit for use? Numbers of its data, its classifier and its book, with limits.
+"""Monitoring of a replica: checks of data, classifier and book against limits.
 
 Each check has a value, the range in which it is at rest, and a status: "ok", "alert", or "unknown"
 where there is nothing to measure yet. The newest year counts, not the whole record, so that what
@@ -25,7 +25,7 @@ OK, ALERT, UNKNOWN = "ok", "alert", "unknown"
 
 @dataclasses.dataclass(frozen=True)
 class Limit:
-    """A check by name, of data, model or book, at rest from `low` to `high`."""
+    """A check of data, model or book by name; normal from `low` to `high`."""
 
     name: str
     of: str
@@ -55,8 +55,8 @@ def monitored(values: Mapping[str, float], limits: Sequence[Limit] = LIMITS) -> 
         value = float(values.get(limit.name, math.nan))
         status = OK if limit.low <= value <= limit.high else ALERT
         status = UNKNOWN if math.isnan(value) else status
-        told = {"of": limit.of, "value": value, "low": limit.low, "high": limit.high}
-        rows[limit.name] = {**told, "status": status}
+        cells = {"of": limit.of, "value": value, "low": limit.low, "high": limit.high}
+        rows[limit.name] = {**cells, "status": status}
     table = pd.DataFrame(rows.values(), pd.Index(list(rows), name="check", dtype=object))
     return table.astype({"of": object, "status": object})
 
@@ -98,15 +98,15 @@ def model_values(
     recent = known[known.index.get_level_values("date").isin(newest)]
     stable = importance_stability(importance).iloc[-MONTHS:]
     silent = importance.sum(axis=1).iloc[-MONTHS:] == 0.0
-    found = {
+    values = {
         "months without a classifier": float(silent.sum()),
         "rank correlation of importance": float(stable.mean()),
     }
     if len(recent):
-        told = scores(recent["label"], recent["probability"], cut)
-        found["AUC of predictions"] = told.auc
-        found["accuracy less that of the commoner label"] = told.accuracy - told.majority
-    return found
+        skill = scores(recent["label"], recent["probability"], cut)
+        values["AUC of predictions"] = skill.auc
+        values["accuracy less that of the commoner label"] = skill.accuracy - skill.majority
+    return values
 
 
 def book_values(
@@ -123,9 +123,9 @@ def book_values(
     ahead = (net - benchmark.reindex(net.index)).iloc[-SESSIONS:]
     error = float(ahead.std(ddof=1)) * math.sqrt(YEAR) if len(ahead) > 1 else math.nan
     usual = float(np.nanmean(fitted.iloc[-MONTHS:])) if fitted.notna().any() else math.nan
-    kept = status.iloc[-MONTHS:].astype(str).str.startswith("held")
+    unchanged = status.iloc[-MONTHS:].astype(str).str.startswith("held")
     return {
         "tracking error, realised to fitted": error / usual if usual > NOTHING else math.nan,
         "information ratio": float(ahead.mean()) * YEAR / error if error > 0.0 else math.nan,
-        "months in which the book was kept for want of an answer": float(kept.sum()),
+        "months in which the book was kept for want of an answer": float(unchanged.sum()),
     }

@@ -1,4 +1,4 @@
-"""How close a replica came, what it held and traded, and whether published targets were met.
+"""Performance of a replica against its benchmark, and published targets.
 
 Active returns are simple returns less the benchmark's. Deviations divide by n - 1; a year has 252
 sessions. Turnover is one-way a year.
@@ -42,7 +42,7 @@ class Target:
     high: float = math.inf
 
     def met(self, value: float) -> bool:
-        """Whether a value is within; a missing one is not."""
+        """Whether a value is inside the target; a missing one is not."""
         return self.low <= value <= self.high
 
 
@@ -83,15 +83,15 @@ def replica_numbers(
     dates = result.returns.index[-len(live.net.returns) :]
     net = pd.Series(live.net.returns, dates)
     ahead, other = net - base.loc[dates], base.loc[dates]
-    found = {
+    numbers = {
         "return": float(net.mean()) * SESSIONS_PER_YEAR,
         "benchmark_return": float(other.mean()) * SESSIONS_PER_YEAR,
         "active_return": float(ahead.mean()) * SESSIONS_PER_YEAR,
     }
-    found |= {name: METRICS[name].function(live.net) for name in OF_PATH}
-    found["win_rate"] = float((ahead > 0.0).mean())
-    found["win_rate_months"] = float((_months(net) > _months(other)).mean())
-    return found | held_numbers(result, live, top)
+    numbers |= {name: METRICS[name].function(live.net) for name in OF_PATH}
+    numbers["win_rate"] = float((ahead > 0.0).mean())
+    numbers["win_rate_months"] = float((_months(net) > _months(other)).mean())
+    return numbers | held_numbers(result, live, top)
 
 
 def held_numbers(
@@ -100,8 +100,8 @@ def held_numbers(
     """Return holdings, turnover and concentration of a live book."""
     held = result.held.iloc[-len(live.net.returns) :].to_numpy(np.float64)
     largest = -np.sort(-held, axis=1)
-    found = {"holdings": avg_holdings(live), "turnover": turnover_one_way(live)}
-    return found | {f"top_{k}": float(largest[:, :k].sum(axis=1).mean()) for k in top}
+    numbers = {"holdings": avg_holdings(live), "turnover": turnover_one_way(live)}
+    return numbers | {f"top_{k}": float(largest[:, :k].sum(axis=1).mean()) for k in top}
 
 
 def rolling_relative(returns: pd.Series, benchmark: pd.Series, window: int = 60) -> pd.DataFrame:
@@ -123,7 +123,7 @@ def target_table(
     assets: int,
     targets: Sequence[Target] = TARGETS,
 ) -> pd.DataFrame:
-    """Return each target with its value and whether it was met, or could not be.
+    """Return each target with its value and status, or why it cannot be judged.
 
     Parameters
     ----------

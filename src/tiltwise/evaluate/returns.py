@@ -1,4 +1,4 @@
-"""From a series of returns to what the metrics measure: checked, aligned and with its frequency."""
+"""Input of the metrics: returns checked, aligned, and with their frequency."""
 
 from typing import TypeAlias
 
@@ -80,7 +80,7 @@ def path(
     rf: Returns | None = None,
     rf_annual: float | None = None,
 ) -> Path:
-    """Check returns and what they are measured against.
+    """Return a checked path of returns with its riskless rate and benchmark.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The metrics of a book: what was held, traded and paid to earn a return path."""
+"""Metrics of a traded book: holdings, turnover, costs and gross return."""
 
 import dataclasses
 from typing import Protocol
@@ -10,7 +10,7 @@ from tiltwise.kernels.path_metrics import FloatArray, Path, sharpe
 
 
 class Measurable(Protocol):
-    """What `summary` reads of a backtest, each by session."""
+    """Protocol of a backtest for `summary`, each series by session."""
 
     @property
     def returns(self) -> pd.Series:

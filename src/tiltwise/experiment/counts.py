@@ -6,7 +6,7 @@ from typing import Self
 from tiltwise.errors import LedgerError
 from tiltwise.evaluate.significance.selection import Selection, selection
 from tiltwise.ledger import Ledger, Run
-from tiltwise.research.holdout import Vault
+from tiltwise.research.holdout import Holdout
 from tiltwise.research.risk.measures import RISKS
 from tiltwise.research.robustness.sensitivity import Grid
 from tiltwise.research.search.trials import grid_of
@@ -39,7 +39,7 @@ class LedgerCounts:
 
 
 def _seal(run: Run, ledger: Ledger) -> str:
-    vault = Vault(ledger)
+    vault = Holdout(ledger)
     try:
         vault.sealed(run.data)
     except LedgerError:

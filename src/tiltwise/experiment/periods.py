@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from tiltwise.errors import DataError
-from tiltwise.evaluate.book_comparison import hurdle
-from tiltwise.evaluate.by_period import Book, Period, common, table
+from tiltwise.evaluate.book_comparison import compare_books
+from tiltwise.evaluate.by_period import Period, PeriodBook, common, table
 from tiltwise.evaluate.fees import equivalents
 from tiltwise.evaluate.returns import periods_in_year
 from tiltwise.evaluate.significance.paired import FEWEST
@@ -26,7 +26,7 @@ class ByPeriod:
     Attributes
     ----------
     books : frame ((period, book) x numbers), see `evaluate.by_period.table`.
-    hurdles : frame (period, books x fields of `evaluate.book_comparison.Hurdle`).
+    hurdles : frame (period, books x fields of `evaluate.book_comparison.BookComparison`).
     fees : frame (period, book, kind x numbers), see `evaluate.fees.equivalents`.
     notes : what a reader must know.
     """
@@ -50,7 +50,7 @@ class ByPeriod:
 class _Paths:
     """Books by name with what their fees are worked out from, and pairs to compare."""
 
-    books: Mapping[str, Book]
+    books: Mapping[str, PeriodBook]
     fees: Mapping[str, Terms]
     pairs: Mapping[str, tuple[pd.Series, pd.Series]]
     notes: tuple[str, ...]
@@ -86,22 +86,22 @@ def by_period(runs: Sequence[Run], periods: str, seed: int = 0) -> ByPeriod:
 
 def _paths(runs: Sequence[Run]) -> _Paths:
     """Return runs, then equal-weight books, then benchmarks; what is the same appears once."""
-    own, equal, market, fees, pairs = {}, dict[str, Book](), dict[str, Book](), {}, {}
+    own, equal, market, fees, pairs = {}, dict[str, PeriodBook](), dict[str, PeriodBook](), {}, {}
     notes = []
     for run in runs:
         name, benchmarks = f"{run.id[:SHORT]} {run.recipe}", Benchmarks.restore(run.files)
         if benchmarks is None:
-            own[name] = Book(run.returns, {})
+            own[name] = PeriodBook(run.returns, {})
             notes.append(f"{name} was recorded without its benchmarks; record it with `run`")
             continue
         paths = benchmarks.paths
-        own[name], fees[name] = Book(paths[RUN], _others(paths)), benchmarks.fee_terms(RUN)
+        own[name], fees[name] = PeriodBook(paths[RUN], _others(paths)), benchmarks.fee_terms(RUN)
         mine = _named(equal, benchmarks.called(EQUAL), paths[EQUAL], run)
-        equal[mine] = Book(paths[EQUAL], _others(paths, but=EQUAL))
+        equal[mine] = PeriodBook(paths[EQUAL], _others(paths, but=EQUAL))
         fees[mine] = benchmarks.fee_terms(EQUAL)
         if MARKET in paths:
             its = _named(market, benchmarks.called(MARKET), paths[MARKET], run)
-            market[its] = Book(paths[MARKET], _others(paths, but=MARKET))
+            market[its] = PeriodBook(paths[MARKET], _others(paths, but=MARKET))
             fees[its] = benchmarks.fee_terms(MARKET)
             pairs[f"{its} less {mine}"] = (paths[MARKET], paths[EQUAL])
     known = {name: terms for name, terms in fees.items() if terms is not None}
@@ -112,7 +112,7 @@ def _others(paths: pd.DataFrame, but: str = "") -> dict[str, pd.Series]:
     return {name: paths[name] for name in (EQUAL, MARKET) if name in paths and name != but}
 
 
-def _named(known: Mapping[str, Book], name: str, returns: pd.Series, run: Run) -> str:
+def _named(known: Mapping[str, PeriodBook], name: str, returns: pd.Series, run: Run) -> str:
     """Return the name of a benchmark; that of the run goes with it where another has the name."""
     twin = known.get(name)
     if twin is None:
@@ -129,7 +129,7 @@ def _hurdles(
         inside = period.rows(sessions)
         for name, (first, second) in paths.pairs.items():
             try:
-                pair = hurdle(first.loc[inside], second.loc[inside], year, seed=seed)
+                pair = compare_books(first.loc[inside], second.loc[inside], year, seed=seed)
             except DataError:
                 continue  # too short; the table of books says how many sessions there are
             key = {"period": period.text, "label": period.label(inside), "books": name}

@@ -17,8 +17,8 @@ from tiltwise.experiment.recorded_run import RecordedRun
 from tiltwise.ledger import Ledger, Run
 from tiltwise.market.market import Market
 from tiltwise.research.risk.measures import Measures, measures
-from tiltwise.research.robustness.benchmarks import Benchmarks, yardsticks
-from tiltwise.research.robustness.robustness import Robustness, evidence
+from tiltwise.research.robustness.benchmarks import Benchmarks, compare_with_benchmarks
+from tiltwise.research.robustness.robustness import Robustness, check_robustness
 from tiltwise.strategy import Strategy
 
 Bars = Callable[[str], AbstractContextManager[Progress | None]]
@@ -84,8 +84,8 @@ def run_experiment(
         result = walk_forward(strategy, caching, begin, end, simulator, jobs=jobs, progress=bar)
         metrics = summary(result, seed=seed)
     with bars(CHECKS) as bar:
-        robustness = evidence(result, caching, seed, jobs, bar)
-        benchmarks = yardsticks(result, caching, seed)
+        robustness = check_robustness(result, caching, seed, jobs, bar)
+        benchmarks = compare_with_benchmarks(result, caching, seed)
         risks = measures(result, caching, seed)
     files = experiment_files(result, market.benchmark, robustness, benchmarks, risks)
     return recorded(run_of(result, metrics, data=data, seed=seed, files=files), ledger)

@@ -1,4 +1,4 @@
-"""Does the code look ahead? The auditor changes the future and asks again.
+"""Audit for look-ahead: answers at a cut must not change when later data are perturbed.
 
 What is decided after the close of t may depend on nothing later. So the auditor takes the market,
 changes everything after a cut (removes it; multiplies it by noise; mirrors it; silences half of

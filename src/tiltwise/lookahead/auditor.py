@@ -1,4 +1,4 @@
-"""The audit: what is asked, of whom, and the answer as a report."""
+"""Entry point of the audit: adapts the subject, runs the cuts, returns the report."""
 
 import inspect
 import time
@@ -36,7 +36,7 @@ def audit(
     clock: Clock = time.perf_counter,
     progress: Progress | None = None,
 ) -> AuditReport:
-    """Look for answers that use what was not yet known.
+    """Audit a strategy or function for use of data not yet known.
 
     Parameters
     ----------
@@ -71,11 +71,11 @@ def audit(
         raise StrategyError(f"audit an instance: {subject.__name__}(...), not the class")
     if rows not in ("decided", "held") or output not in (None, "weights", "features"):
         raise StrategyError('rows is "decided" or "held"; output is "weights" or "features"')
-    made = _subject(subject, market, rows, takes, simulator, start)
-    run = Run(made, seed, lambda: clock() - begun, budget, start)
+    adapted = _subject(subject, market, rows, takes, simulator, start)
+    run = Run(adapted, seed, lambda: clock() - begun, budget, start)
     run.progress = progress
     run.go(cuts, output)
-    return report(run, _notes(simulator, made))
+    return report(run, _notes(simulator, adapted))
 
 
 def _subject(
@@ -86,7 +86,7 @@ def _subject(
     simulator: Simulator | None,
     start: Any,
 ) -> Subject:
-    """Return what is audited, asked once on the true market."""
+    """Return the adapted subject after one call on the true market."""
     ahead = int(rows == "held" or (simulator is not None and simulator.delay == 0))
     if isinstance(subject, FromWeights):
         fixed = subject
@@ -101,19 +101,19 @@ def _subject(
         raise StrategyError(f"audit takes a strategy or a function, not a {type(subject).__name__}")
     base = rebased(market)
     name = getattr(subject, "__name__", type(subject).__name__)
-    function, told = of_market(subject, base, takes)
-    if isinstance(told, FromWeights):
-        return Panelled(weights_of(function), base, name, int(bool(ahead) or told.rows == "held"))
-    if isinstance(told, Strategy):
+    function, result = of_market(subject, base, takes)
+    if isinstance(result, FromWeights):
+        return Panelled(weights_of(function), base, name, int(bool(ahead) or result.rows == "held"))
+    if isinstance(result, Strategy):
         built = Stepped(function, rebased(market, Recorder), fixed=False, ahead=ahead, start=start)
         built.name = f"{name} -> {built.name}"
         return built
-    delayed = getattr(told, "delay", None)
+    delayed = getattr(result, "delay", None)
     return Panelled(function, base, name, int(bool(ahead) or delayed == 0))
 
 
 def _notes(simulator: Simulator | None, subject: Subject) -> tuple[str, ...]:
-    """Return remarks on the convention of fills."""
+    """Return remarks on the fill convention."""
     if simulator is None:
         return ()
     how = simulator.resolve(subject.base)

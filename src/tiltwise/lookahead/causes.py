@@ -1,4 +1,4 @@
-"""From the pattern of a difference to its likely cause, in words.
+"""Likely cause of a leak, inferred from the pattern of a difference.
 
 Three facts are measured on one cut: which data matter (only one group of them is changed at a
 time), how far ahead the code looks (rows near the cut are kept as they are), and which earlier rows
@@ -22,7 +22,7 @@ Probe = Callable[[int, tuple[str, ...]], bool]
 
 @dataclasses.dataclass(frozen=True)
 class Facts:
-    """What was measured of one guilty node at one cut.
+    """Measurements on one leaking node at one cut.
 
     Attributes
     ----------
@@ -38,7 +38,7 @@ class Facts:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Pattern:
-    """What is known of a guilty node: its difference at one cut, and how common it is.
+    """Difference of a leaking node at one cut, and how often the node leaks.
 
     Attributes
     ----------
@@ -51,7 +51,7 @@ class Pattern:
 
     node: str
     kind: str
-    found: Difference
+    difference: Difference
     cut: int
     seldom: bool
     monthly: bool
@@ -61,7 +61,7 @@ class Pattern:
 
 
 def measure(probe: Probe, market: Market, cut: int) -> Facts:
-    """Return which data matter and how far ahead.
+    """Return which groups of data matter and how far ahead the code looks.
 
     Parameters
     ----------
@@ -101,7 +101,7 @@ def has(market: Market, group: str) -> bool:
 
 
 def words(pattern: Pattern, facts: Facts, market: Market, cuts: Sequence[int]) -> str:
-    """Return the likely cause; `cuts` are the rows of all cuts at which the node gave way."""
+    """Return the likely cause; `cuts` are the rows of all cuts at which the node changed."""
     if pattern.node.startswith("field."):
         return "a parameter, window or universe was chosen with data later than the decision"
     if facts.groups == ("macro",):
@@ -115,7 +115,7 @@ def words(pattern: Pattern, facts: Facts, market: Market, cuts: Sequence[int]) -
             "only removing the later rows changes it: the code asks whether more rows follow "
             "(a period's last row found from the next row, a mark on the last row)"
         )
-    if pattern.found.ticks is None:
+    if pattern.difference.ticks is None:
         if pattern.built:
             return "the strategy was built with later data: a parameter, or a table that it keeps"
         return "the code reaches past the rows that it was given, into the data behind them"
@@ -123,14 +123,14 @@ def words(pattern: Pattern, facts: Facts, market: Market, cuts: Sequence[int]) -
 
 
 def _by_rows(pattern: Pattern, facts: Facts, market: Market, cuts: Sequence[int]) -> str:
-    """Return the cause that the rows which gave way speak for."""
-    found, cut, reach = pattern.found, pattern.cut, facts.reach or 0
-    assert found.ticks is not None
-    rows = places(found, market)
-    most = len(rows) > 0.5 * _told(found) and cut - rows.min() > NEAR // 3
+    """Return the cause suggested by the changed rows."""
+    difference, cut, reach = pattern.difference, pattern.cut, facts.reach or 0
+    assert difference.ticks is not None
+    rows = places(difference, market)
+    most = len(rows) > 0.5 * _filled_rows(difference) and cut - rows.min() > NEAR // 3
     if pattern.seldom and _at_gaps(cuts, market):
         return "it changes only at missing prices: a gap is filled from later prices"
-    if most and _rescaled(found):
+    if most and _rescaled(difference):
         return "every earlier row is rescaled: divided by the last row or by a total to the end"
     far = pattern.to_end or pattern.longest > NEAR
     if most and (far or pattern.longest > NEAR // 3):
@@ -138,8 +138,8 @@ def _by_rows(pattern: Pattern, facts: Facts, market: Market, cuts: Sequence[int]
             "most earlier rows change: a statistic, scale, ranking or choice that is taken over "
             "the whole sample"
         )
-    whole = len(rows) > 2 and not same_month(found, market, cut, int(rows.min()) - 2)
-    if pattern.monthly and whole and same_month(found, market, cut, cut + reach):
+    whole = len(rows) > 2 and not same_month(difference, market, cut, int(rows.min()) - 2)
+    if pattern.monthly and whole and same_month(difference, market, cut, cut + reach):
         return "a value of a whole month stands on rows before the month is over"
     if pattern.longest == 1:
         return "the next row is read: a shift in the wrong direction or a label used as a feature"
@@ -148,19 +148,19 @@ def _by_rows(pattern: Pattern, facts: Facts, market: Market, cuts: Sequence[int]
     return f"a window or a label reaches {pattern.longest} rows ahead of the row it stands on"
 
 
-def _told(found: Difference) -> int:
-    """Return the number of rows that say something."""
-    if found.clean.dtype == object:
-        return max(len(found.clean), 1)
-    return max(int((np.nan_to_num(found.clean) != 0).any(axis=1).sum()), 1)
+def _filled_rows(difference: Difference) -> int:
+    """Return the number of rows with a value."""
+    if difference.clean.dtype == object:
+        return max(len(difference.clean), 1)
+    return max(int((np.nan_to_num(difference.clean) != 0).any(axis=1).sum()), 1)
 
 
-def _rescaled(found: Difference) -> bool:
-    """Whether each column is the old one times a constant that is not one for all."""
-    if found.clean.dtype == object or found.other.dtype == object:
+def _rescaled(difference: Difference) -> bool:
+    """Whether each column is the old one times a constant, not the same for all."""
+    if difference.clean.dtype == object or difference.other.dtype == object:
         return False
-    usable = np.isfinite(found.clean) & np.isfinite(found.other) & (found.clean != 0)
-    ratio = np.where(usable, found.other / np.where(usable, found.clean, 1.0), np.nan)
+    usable = np.isfinite(difference.clean) & np.isfinite(difference.other) & (difference.clean != 0)
+    ratio = np.where(usable, difference.other / np.where(usable, difference.clean, 1.0), np.nan)
     rich = ratio[:, usable.sum(axis=0) > 2]
     if not rich.size:
         return False
@@ -169,7 +169,7 @@ def _rescaled(found: Difference) -> bool:
 
 
 def _at_gaps(cuts: Sequence[int], market: Market) -> bool:
-    """Whether an asset misses its price, and prints later, at every cut that showed something."""
+    """Whether an asset lacks its price, and prints later, at every cut with a difference."""
     prices = market.array("prices")
     assert prices is not None
     missing = np.isnan(prices)
@@ -178,17 +178,17 @@ def _at_gaps(cuts: Sequence[int], market: Market) -> bool:
     return bool(gap[list(cuts)].all())
 
 
-def places(found: Difference, market: Market) -> NDArray[np.int64]:
-    """Return the rows of the market on which a difference with dates stands."""
-    assert found.ticks is not None
-    rows = np.searchsorted(market.dates.asi8, found.ticks[found.rows])
+def places(difference: Difference, market: Market) -> NDArray[np.int64]:
+    """Return the market rows at which a dated difference lies."""
+    assert difference.ticks is not None
+    rows = np.searchsorted(market.dates.asi8, difference.ticks[difference.rows])
     return np.asarray(rows.clip(0, len(market) - 1))
 
 
-def same_month(found: Difference, market: Market, cut: int, last: int) -> bool:
-    """Whether all rows that changed, the cut and row `last` (if there is one) lie in one month."""
-    if found.ticks is None:
+def same_month(difference: Difference, market: Market, cut: int, last: int) -> bool:
+    """Whether all changed rows, the cut and row `last` (if there is one) lie in one month."""
+    if difference.ticks is None:
         return False
-    rows = np.array([*places(found, market), cut, max(min(last, len(market) - 1), 0)])
+    rows = np.array([*places(difference, market), cut, max(min(last, len(market) - 1), 0)])
     days = market.dates[rows]
     return len(set(days.year * 12 + days.month)) == 1

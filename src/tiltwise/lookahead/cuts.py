@@ -1,4 +1,4 @@
-"""Where to cut: the sessions at which code that looks ahead is most likely to give itself away."""
+"""Cut rows of an audit, placed where look-ahead is most likely to show."""
 
 import dataclasses
 from collections.abc import Iterable, Mapping
@@ -31,7 +31,7 @@ def choose(
     most: int,
     seed: int,
 ) -> list[Cut]:
-    """Return up to `most` cuts among `rows`, one reason after the other in turn.
+    """Return up to `most` cuts among `rows`, alternating between reasons.
 
     Parameters
     ----------
@@ -55,30 +55,30 @@ def choose(
         "end": len(market) - 2 - np.array([0, 1, 4, 9, 19, 39, 62]),
     }
     queues = {
-        why: list(rng.permutation(np.unique(found if why == "refit" else _snapped(found, rows))))
-        for why, found in kinds.items()
+        why: list(rng.permutation(np.unique(raw if why == "refit" else _snapped(raw, rows))))
+        for why, raw in kinds.items()
     }
     queues["random"] = list(rng.permutation(rows))
     return _in_turn(queues, most)
 
 
 def _in_turn(queues: Mapping[str, list[int]], most: int) -> list[Cut]:
-    """Return one cut of each kind, then another of each, without repeating a row."""
-    found: dict[int, Cut] = {}
-    while len(found) < most and any(queues.values()):
+    """Return cuts of the kinds in rotation, without repeating a row."""
+    chosen: dict[int, Cut] = {}
+    while len(chosen) < most and any(queues.values()):
         for why, queue in queues.items():
             while queue:
                 row = int(queue.pop())
-                if row not in found:
-                    if len(found) < most:
-                        found[row] = Cut(row, why)
+                if row not in chosen:
+                    if len(chosen) < most:
+                        chosen[row] = Cut(row, why)
                     break
-    return list(found.values())
+    return list(chosen.values())
 
 
-def _snapped(found: Rows, rows: Rows) -> Rows:
-    """Return for each row found the admissible row at or after it."""
-    places = np.searchsorted(rows, found)
+def _snapped(candidates: Rows, rows: Rows) -> Rows:
+    """Return for each candidate the admissible row at or after it."""
+    places = np.searchsorted(rows, candidates)
     return rows[places[places < len(rows)]]
 
 
@@ -108,7 +108,7 @@ def years(market: Market) -> Rows:
 
 
 def regimes(market: Market) -> Rows:
-    """Return rows at which the market turns from quiet to wild or back, and their neighbours."""
+    """Return rows at which volatility switches between low and high, and their neighbours."""
     returns = market.array("returns")
     assert returns is not None
     size = np.nan_to_num(np.abs(returns)).mean(axis=1)
@@ -135,29 +135,29 @@ def publications(market: Market) -> Rows:
 
 
 def switches(market: Market, answers: Mapping[str, Node]) -> Rows:
-    """Return rows around the largest moves of what the subject says."""
-    found: list[int] = []
+    """Return rows around the largest changes of the subject's answer."""
+    switch_rows: list[int] = []
     for table in answers.values():
         if table.ticks is None or table.data.dtype == object or len(table.ticks) < 3:
             continue
         moves = np.abs(np.diff(np.nan_to_num(table.data), axis=0)).sum(axis=1)
         top = np.argsort(-moves, kind="stable")[:24]
         rows = np.searchsorted(market.dates.asi8, table.ticks[1:][top[moves[top] > 0]])
-        found += [int(r) + shift for r in rows for shift in (-1, 0, 1)]
-    return np.unique(np.clip(np.array(found, dtype=np.int64), 0, len(market) - 1))
+        switch_rows += [int(r) + shift for r in rows for shift in (-1, 0, 1)]
+    return np.unique(np.clip(np.array(switch_rows, dtype=np.int64), 0, len(market) - 1))
 
 
 def first_answer(answers: Mapping[str, Node], market: Market) -> int:
-    """Return the first row on which the subject says a number that is not zero."""
+    """Return the first row with a non-zero answer."""
     firsts: list[int] = []
     for table in answers.values():
         if table.ticks is None or not len(table.ticks):
             continue
         if table.data.dtype == object:
-            told = np.ones(len(table.data), dtype=np.bool_)
+            answered = np.ones(len(table.data), dtype=np.bool_)
         else:
-            told = (np.nan_to_num(table.data) != 0).any(axis=1)
-        if np.any(told):
-            tick = table.ticks[int(np.argmax(told))]
+            answered = (np.nan_to_num(table.data) != 0).any(axis=1)
+        if np.any(answered):
+            tick = table.ticks[int(np.argmax(answered))]
             firsts.append(int(np.searchsorted(market.dates.asi8, tick)))
     return min(firsts, default=0)

@@ -1,4 +1,4 @@
-"""Nodes: everything a subject says, as arrays that can be compared row by row."""
+"""Nodes: the values a subject returns, as arrays compared row by row."""
 
 import dataclasses
 import functools
@@ -41,7 +41,7 @@ class Node:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Difference:
-    """Where two answers about the same past disagree.
+    """Rows and columns where two answers about the same past differ.
 
     Attributes
     ----------
@@ -244,9 +244,9 @@ def leaves(name: str, value: Any, depth: int = 0) -> Iterator[tuple[str, Node | 
 
     A part whose contents cannot be compared is yielded as None.
     """
-    found = node(value)
-    if found is not None:
-        yield name, found
+    table = node(value)
+    if table is not None:
+        yield name, table
     elif depth < DEEPEST and isinstance(value, Mapping):
         for key, item in value.items():
             yield from leaves(f"{name}.{key}", item, depth + 1)

@@ -1,9 +1,9 @@
-"""Markets with another future: the same up to a cut, different after it.
+"""Perturbed futures: markets equal up to a cut and different after it.
 
-Four ways, because what looks ahead need not look at everything. *Removed*: the rows after the cut
-are gone. *Noise*: they are multiplied by noise and a jump for each asset. *Mirror*: every later
-price is reflected at the price of the cut, so the best asset of the future becomes the worst.
-*Silence*: noise, and half of the assets stop printing.
+Four ways, since a leak may read only part of the data. *Removed*: no rows after the cut. *Noise*:
+rows multiplied by noise and a jump for each asset. *Mirror*: every later price reflected at the
+price of the cut, so the best asset of the future becomes the worst. *Silence*: noise, and half of
+the assets without prices.
 """
 
 import dataclasses
@@ -31,7 +31,7 @@ POWERS = (2.0, 0.5, 4.0, 0.25)  # powers of two rescale a price without rounding
 
 
 def rebased(market: Market, cache: Callable[[], Cache] = Cache) -> Market:
-    """Return the market on arrays of its own, with nothing hidden before or after its rows."""
+    """Return the market on arrays of its own, without hidden rows before or after."""
     panel, first, stop = market._panel, market._first, market._stop
     return Market(_cut(panel, first, stop, stop - 1, cache, market), 0, stop - first)
 
@@ -44,7 +44,7 @@ def _cut(
     cache: Callable[[], Cache],
     market: Market,
 ) -> Panel:
-    """Return rows `first` to `stop` copied, so that no view leads back to the rest.
+    """Return rows `first` to `stop` as a copy.
 
     Macro records and vintages are those known at row `known`. Vintages are large and keep their
     array: what was known is a prefix of it.
@@ -75,7 +75,7 @@ def _locked(array: Floats) -> Floats:
 
 
 class Futures:
-    """Makes markets that agree with one market up to a row and differ after it."""
+    """Factory of markets that agree with one market up to a row and differ after it."""
 
     def __init__(self, market: Market, seed: int, cache: Callable[[], Cache] = Cache) -> None:
         """Take a rebased market; the seed fixes every perturbation."""
@@ -88,7 +88,7 @@ class Futures:
         self._slip = rng.standard_normal(len(market))
 
     def removed(self, cut: int, stale: int = 0) -> Market:
-        """Return the rows up to `cut` and `stale` more that repeat what was known at the cut."""
+        """Return the rows up to `cut` and `stale` more that repeat the row of the cut."""
         market, panel = self.market, self.market._panel
         stop = min(cut + 1 + stale, len(market))
         short = _cut(panel, 0, stop, cut, self._cache, market)
@@ -104,7 +104,7 @@ class Futures:
     def replaced(
         self, cut: int, style: str, since: int = 0, only: Collection[str] = GROUPS
     ) -> Market:
-        """Return all rows, those after ``cut + since`` invented anew.
+        """Return all rows, with those after ``cut + since`` perturbed.
 
         Parameters
         ----------
@@ -166,7 +166,7 @@ class Futures:
         return dataclasses.replace(known, levels=_locked(levels), _cache=Cache(KEPT))
 
     def same(self) -> Market:
-        """Return the market again, with nothing remembered."""
+        """Return the market again, with an empty cache."""
         panel = dataclasses.replace(self.market._panel, cache=self._cache())
         return Market(panel, 0, len(self.market))
 
@@ -194,7 +194,7 @@ class Futures:
 
 
 class _Change:
-    """One invented future: the same for an asset whether it is held or the benchmark."""
+    """One perturbation, the same for an asset whether it is held or the benchmark."""
 
     def __init__(self, futures: Futures, panel: Panel, cut: int, a: int, style: str) -> None:
         self._panel, self._cut, self._a, self._style = panel, cut, a, style

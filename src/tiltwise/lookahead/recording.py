@@ -1,4 +1,4 @@
-"""A cache that remembers what was computed through it: how feature outputs become nodes."""
+"""Recording cache: lists the features a strategy computes, so that they become nodes."""
 
 import dataclasses
 from collections.abc import Callable, Hashable
@@ -11,7 +11,7 @@ from tiltwise.market.panel import Panel
 
 @dataclasses.dataclass(frozen=True)
 class Seen:
-    """One feature that a strategy asked for: the function, its arguments and its answer."""
+    """A feature requested by a strategy: function, arguments and result."""
 
     function: Callable[..., Any]
     arguments: dict[str, Any]
@@ -21,7 +21,7 @@ class Seen:
 
 
 class Recorder(Cache):
-    """Keeps results like a `Cache` and lists the features asked for since `clear`."""
+    """A `Cache` that lists the features requested since `clear`."""
 
     def __init__(
         self, seen: dict[str, Seen] | None = None, assets: tuple[str, ...] | None = None
@@ -31,7 +31,7 @@ class Recorder(Cache):
         self._assets = assets
 
     def get(self, key: Hashable, compute: Callable[[], Any]) -> Any:
-        """Return and list what is stored under `key`; markets of other columns record too."""
+        """Return and list the value under `key`; markets of other columns record too."""
         value = super().get(key, lambda: self._followed(compute()))
         inner = key[0] if isinstance(key, tuple) and len(key) == 3 else None
         if isinstance(inner, tuple) and len(inner) == 2 and callable(inner[0]):

@@ -1,4 +1,4 @@
-"""What an audit found, what it looked at, and what it could not look at."""
+"""Audit report: findings, nodes exercised and nodes not exercised."""
 
 import dataclasses
 from typing import Any
@@ -8,7 +8,7 @@ import pandas as pd
 
 @dataclasses.dataclass(frozen=True)
 class Finding:
-    """One thing that is not as it must be.
+    """One violation.
 
     Attributes
     ----------
@@ -41,7 +41,7 @@ class Finding:
 
 @dataclasses.dataclass(frozen=True)
 class AuditReport:
-    """The verdict, and how far it reaches.
+    """Verdict of an audit and its coverage.
 
     Attributes
     ----------
@@ -51,7 +51,7 @@ class AuditReport:
     skipped : what was not exercised, each with the reason.
     cuts : sessions after which the market was changed.
     reasons : how many cuts were placed for which reason.
-    calls : how often the subject was asked.
+    calls : number of calls of the subject.
     seconds : time taken.
     notes : remarks that are no findings, such as optimistic fills.
     """
@@ -68,7 +68,7 @@ class AuditReport:
 
     @property
     def passed(self) -> bool:
-        """Whether nothing was found in what was exercised."""
+        """Whether no violation was found in what was exercised."""
         return not self.findings
 
     def to_json(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""One audit under way: cut, change what follows, ask again, compare."""
+"""Execution of an audit: cut, perturb, ask again, compare."""
 
 import dataclasses
 from collections import Counter
@@ -33,17 +33,17 @@ Clock = Callable[[], float]
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Hit:
-    """One difference: where the market was cut, how its future was changed, what gave way."""
+    """One difference: cut, perturbation and changed node."""
 
     cut: Cut
     style: str
-    found: Difference
+    difference: Difference
     clean: Node
     futures: Futures
 
 
 class Run:
-    """What has been asked and found so far.
+    """State of an audit: counts, differences and findings.
 
     Attributes
     ----------
@@ -80,7 +80,7 @@ class Run:
     # ------------------------------------------------------------------------------ the course
 
     def go(self, most: int | None, output: str | None) -> None:
-        """Cut, ask, compare; then rescale past prices; then see what answers to prices at all."""
+        """Run all cuts, then rescale past prices, then test that nodes respond to prices."""
         cuts = self._cuts(most)
         if not self._pure(cuts[0]):
             return
@@ -90,12 +90,12 @@ class Run:
         self._readjust(cuts, output)
         self._responses(cuts[-1])
         if not self.compared:
-            said = "; ".join(f"{text} ({n} times)" for text, n in self.failed.most_common(3))
-            raise StrategyError(f"{self.subject.name} could not be audited: {said}")
+            reasons = "; ".join(f"{text} ({n} times)" for text, n in self.failed.most_common(3))
+            raise StrategyError(f"{self.subject.name} could not be audited: {reasons}")
 
     @property
     def bounded_by_loop(self) -> bool:
-        """Whether the cost is bounded by that of a backtest instead of by the budget."""
+        """Whether a backtest's cost, not the time budget, bounds the audit."""
         return isinstance(self.subject, Stepped) and self.subject.fixed
 
     def _cuts(self, most: int | None) -> list[Cut]:
@@ -114,15 +114,15 @@ class Run:
         return choose(subject.base, self._rows, whole, refits, most=most, seed=self.seed)
 
     def _pure(self, cut: Cut) -> bool:
-        """Ask the same twice; without one answer there is nothing to compare with."""
+        """Report a subject that answers differently on the same market."""
         base, row = self.subject.base, cut.row + self.subject.ahead
         other = self.ask(self.futures.same(), row, "asked again")
         for name, node in ({} if other is None else self.subject.clean(row, False)).items():
-            found = difference(node, other[name], None) if other and name in other else None
-            if found is not None:
-                day = base.dates[row] if found.first is None else pd.Timestamp(found.first)
+            diff = difference(node, other[name], None) if other and name in other else None
+            if diff is not None:
+                day = base.dates[row] if diff.first is None else pd.Timestamp(diff.first)
                 detail = (
-                    f"asked twice about the same market, {found.example()}: it draws random "
+                    f"asked twice about the same market, {diff.example()}: it draws random "
                     "numbers without a seed or keeps state between calls"
                 )
                 self.findings.append(Finding(name, "impure", day, detail))
@@ -130,7 +130,7 @@ class Run:
         return not self.findings
 
     def _cut_all(self, cuts: list[Cut], futures: Futures) -> None:
-        """Audit one cut after the other, until the budget is used or enough is proved."""
+        """Audit the cuts in order until the budget is used or enough is proved."""
         proved = None
         for i, cut in enumerate(cuts):
             if i >= 2 and not self.bounded_by_loop and self.elapsed() > self.budget:
@@ -145,7 +145,7 @@ class Run:
             proved = i if self.hits and proved is None else proved
 
     def _one(self, cut: Cut, i: int, futures: Futures) -> None:
-        """Change the future after one cut in two ways; compare all that is known by then."""
+        """Perturb the future after one cut in two ways; compare every answer known by then."""
         ahead, row = self.subject.ahead, cut.row + self.subject.ahead
         deep, fresh = i % DEEP == 0, cut.why == "refit"
         try:
@@ -165,7 +165,7 @@ class Run:
                 self._compare(clean, other, cut, how, futures)
 
     def _compare(self, clean: Answer, other: Answer, cut: Cut, how: str, futures: Futures) -> None:
-        """Remember each node that was compared and each that differs."""
+        """Record the compared nodes and their differences."""
         limit = int(futures.market.dates.asi8[cut.row + self.subject.ahead])
         for name, node in clean.items():
             if name not in other:
@@ -173,14 +173,14 @@ class Run:
                     self.skipped.append(f"{name}: absent from some answers")
                 continue
             self._note(name, node)
-            found = difference(node, other[name], limit)
-            if found is not None:
-                self.hits.setdefault(name, []).append(Hit(cut, how, found, node, futures))
+            diff = difference(node, other[name], limit)
+            if diff is not None:
+                self.hits.setdefault(name, []).append(Hit(cut, how, diff, node, futures))
 
     def ask(
         self, market: Market, row: int, how: str, *, deep: bool = False, fresh: bool = False
     ) -> Answer | None:
-        """Ask, counting what the subject could not answer instead of stopping."""
+        """Return the answer; failures are counted and do not stop the audit."""
         self.calls += 1
         try:
             return self.subject.ask(market, row, deep=deep, fresh=fresh)
@@ -192,11 +192,11 @@ class Run:
         self.failed[f"{how}: {type(error).__name__}: {error}"[:SHOWN]] += 1
 
     def _note(self, name: str, node: Node) -> None:
-        """Remember that a node was compared, and a few of its values."""
+        """Record a compared node and a few of its values."""
         seen = self.compared.setdefault(name, set())
         if len(seen) <= FEW and node.data.dtype != object:
-            told = np.unique(node.data[np.isfinite(node.data)])
-            seen.update(np.round(told[: 2 * FEW], 12).tolist())
+            values = np.unique(node.data[np.isfinite(node.data)])
+            seen.update(np.round(values[: 2 * FEW], 12).tolist())
 
     # ------------------------------------------------------------------------- other questions
 
@@ -205,16 +205,16 @@ class Run:
         if not isinstance(self.subject, Stepped):
             return
         day = self.subject.base.dates[row]
-        found = self.subject.unlike_decide(clean, day.value)
-        if found is not None and not any(f.kind == "batch" for f in self.findings):
+        diff = self.subject.unlike_decide(clean, day.value)
+        if diff is not None and not any(f.kind == "batch" for f in self.findings):
             detail = (
-                f"asked for many sessions at once, {found.example()} in decide_many: it used rows "
+                f"asked for many sessions at once, {diff.example()} in decide_many: it used rows "
                 "after that session, or computes something else than decide"
             )
             self.findings.append(Finding("decide_many.weights", "batch", day, detail))
 
     def _plant_gaps(self, most: int | None) -> None:
-        """Where the market has no gaps, cut inside gaps planted in a copy of it."""
+        """Audit cuts inside gaps planted in a copy of a market without gaps."""
         subject = self.subject
         if self.hits:
             return
@@ -254,9 +254,9 @@ class Run:
                 other = self.ask(market, row, "re-adjusted", fresh=which is None)
                 if other is None or "weights" not in other:
                     continue
-                found = difference(clean["weights"], other["weights"], None)
-                if found is not None:
-                    self._level(found, which, row)
+                diff = difference(clean["weights"], other["weights"], None)
+                if diff is not None:
+                    self._level(diff, which, row)
                     return
 
     def _is_weights(self, output: str | None) -> bool:
@@ -268,20 +268,20 @@ class Run:
         base = self.subject.base
         return looks_like_weights(table, (*base.assets, base.benchmark or ""))
 
-    def _level(self, found: Difference, which: int | None, row: int) -> None:
+    def _level(self, diff: Difference, which: int | None, row: int) -> None:
         """Report weights that change with the scale of an adjusted price."""
         base = self.subject.base
         whose = "all assets" if which is None else base.assets[which % len(base.assets)]
-        day = base.dates[row] if found.first is None else pd.Timestamp(found.first)
+        day = base.dates[row] if diff.first is None else pd.Timestamp(diff.first)
         detail = (
             f"rescaling the adjusted prices of {whose}, as later dividends and splits do, changed "
-            f"weights: {found.example()}. Likely cause: the level of an adjusted price is used; "
+            f"weights: {diff.example()}. Likely cause: the level of an adjusted price is used; "
             "use returns, ratios, or prices as traded"
         )
         self.findings.append(Finding("weights", "readjustment", day, detail))
 
     def _responses(self, cut: Cut) -> None:
-        """Find nodes that ignore the market: nothing that was changed could show in them."""
+        """Report nodes that ignore the market, where no leak could show."""
         row = cut.row + self.subject.ahead
         try:
             clean = self.subject.clean(row, False)

@@ -1,4 +1,4 @@
-"""A strategy as a subject: asked at one session at a time, every node on the way recorded."""
+"""Strategies as subjects: one session per call, with all intermediate nodes."""
 
 import dataclasses
 from collections.abc import Callable, Mapping
@@ -55,24 +55,24 @@ class Stepped:
 
     def refits(self) -> list[int]:
         """Return the rows of refit sessions in the run, of all that an overlay is made of."""
-        found: set[int] = set()
+        refit_rows: set[int] = set()
         for leaf in self.strategy.leaves:
             if leaf.fits:
                 dates = Plan.make(leaf, shown(leaf, self.view), self.start).fit_dates
                 rows = np.searchsorted(self.base.dates.asi8, dates[dates >= self.start].asi8)
-                found.update(int(r) - self.ahead for r in rows)
-        return sorted(found)
+                refit_rows.update(int(r) - self.ahead for r in rows)
+        return sorted(refit_rows)
 
     def unread(self) -> Mapping[str, str]:
         """Return parts of the record or evidence that cannot be compared."""
         return self._unread
 
     def clean(self, row: int, deep: bool) -> Answer:
-        """Return what the strategy says on the true market."""
+        """Return the strategy's answer on the true market."""
         return self._answer(self.base, row, deep, fresh=True)
 
     def ask(self, market: Market, row: int, *, deep: bool = False, fresh: bool = False) -> Answer:
-        """Return what it says on another market.
+        """Return the strategy's answer on another market.
 
         Without `fresh` a fixed strategy decides with the model of the true market: the rows that
         the model was fitted on are the same, and whether `fit` peeks is asked at refit sessions.
@@ -85,20 +85,20 @@ class Stepped:
     def _answer(self, market: Market, row: int, deep: bool, fresh: bool) -> Answer:
         recorder = recorder_of(market)
         recorder.seen.clear()
-        desk = self._desk(market, row, fresh)
+        runner = self._desk(market, row, fresh)
         t = market.dates[row]
-        told: Answer = {} if self.fixed else fields(desk.strategy)
-        said: Answer = {}
-        self._decide(desk, t, self._held(desk.view, row), said, "")
-        told |= self._features(market, recorder, row, deep)
+        answer: Answer = {} if self.fixed else fields(runner.strategy)
+        decided: Answer = {}
+        self._decide(runner, t, self._held(runner.view, row), decided, "")
+        answer |= self._features(market, recorder, row, deep)
         if fresh:
-            told |= self._models(desk, "")
-        if deep and isinstance(desk.strategy, Vectorised):
-            told |= self._block(desk, shown(desk.strategy, market), t)
-        return {**told, **said}
+            answer |= self._models(runner, "")
+        if deep and isinstance(runner.strategy, Vectorised):
+            answer |= self._block(runner, shown(runner.strategy, market), t)
+        return {**answer, **decided}
 
     def _desk(self, market: Market, row: int, fresh: bool) -> StrategyRunner:
-        """Return the strategy at work at one session of a market."""
+        """Return the strategy runner at one session of a market."""
         t = market.dates[row]
         if market is self.base or (self.fixed and not fresh):
             if row not in self._desks:
@@ -108,52 +108,52 @@ class Stepped:
         return StrategyRunner.open(strategy, market.asof(t), t, jobs=1)
 
     def _decide(
-        self, desk: StrategyRunner, t: pd.Timestamp, held: pd.Series, said: Answer, where: str
+        self, runner: StrategyRunner, t: pd.Timestamp, held: pd.Series, answer: Answer, where: str
     ) -> Decision:
-        """Decide as the desk does, writing down what it and its parts say."""
-        strategy, view = desk.strategy, desk.view
-        model: Any = desk.models[0] if desk.models else None
-        if desk.parts:
+        """Decide as the runner does, adding evidence and weights of all parts to the answer."""
+        strategy, view = runner.strategy, runner.view
+        model: Any = runner.models[0] if runner.models else None
+        if runner.parts:
             model = tuple(
                 self._decide(
-                    p, t, held.reindex(p.view.assets, fill_value=0.0), said, f"{where}part[{i}]."
+                    p, t, held.reindex(p.view.assets, fill_value=0.0), answer, f"{where}part[{i}]."
                 )
-                for i, p in enumerate(desk.parts)
+                for i, p in enumerate(runner.parts)
             )
-        since = desk.plan.since[0]
+        since = runner.plan.since[0]
         past = view.asof(t, since=since) if strategy.fits else view.asof(t, strategy.lookback)
         decision = strategy.decide(model, past, held)
         for name, value in decision.evidence.items():
-            said |= self._leaves(f"{where}evidence.{name}", value)
+            answer |= self._leaves(f"{where}evidence.{name}", value)
         weights = "hold" if decision.weights is None else decision.weights
-        said |= self._leaves(f"{where}weights", weights)
+        answer |= self._leaves(f"{where}weights", weights)
         return decision
 
-    def _models(self, desk: StrategyRunner, where: str) -> Answer:
-        """Return the fitted records of a desk and of its parts."""
-        found: Answer = {}
-        if desk.models and desk.strategy.fits:
-            found |= self._leaves(f"{where}model", desk.models[0])
-        for i, part in enumerate(desk.parts):
-            found |= self._models(part, f"{where}part[{i}].")
-        return found
+    def _models(self, runner: StrategyRunner, where: str) -> Answer:
+        """Return the fitted records of a runner and of its parts."""
+        answer: Answer = {}
+        if runner.models and runner.strategy.fits:
+            answer |= self._leaves(f"{where}model", runner.models[0])
+        for i, part in enumerate(runner.parts):
+            answer |= self._models(part, f"{where}part[{i}].")
+        return answer
 
     def _held(self, view: Market, row: int) -> pd.Series:
-        """Nothing at every other session, the same share of each living asset at the rest."""
+        """Return no holdings at every other session, else equal shares of living assets."""
         alive = view.alive_rows()[row].astype(np.float64) * (row % 2)
         return pd.Series(alive / max(alive.sum(), 1.0), index=list(view.assets))
 
     def _leaves(self, name: str, value: Any) -> Answer:
-        found: Answer = {}
+        answer: Answer = {}
         for leaf, table in leaves(name, value):
             if table is None:
                 self._unread[leaf] = "its contents cannot be compared"
             else:
-                found[leaf] = table
-        return found
+                answer[leaf] = table
+        return answer
 
     def _features(self, market: Market, recorder: Recorder, row: int, deep: bool) -> Answer:
-        found: Answer = {}
+        answer: Answer = {}
         for label, seen in list(recorder.seen.items()):
             table = node(seen.value)
             if deep:
@@ -161,8 +161,8 @@ class Stepped:
             if table is None:
                 self._unread[label] = "its contents cannot be compared"
             else:
-                found[label] = table
-        return found
+                answer[label] = table
+        return answer
 
     def _wider(self, market: Market, seen: Seen, row: int) -> Node | None:
         """Return a feature over rows after `row` too, if it has dates."""
@@ -172,11 +172,11 @@ class Stepped:
         table = node(seen.function(window, **seen.arguments), window.dates)
         return None if table is None or table.ticks is None else table
 
-    def _block(self, desk: StrategyRunner, view: Market, t: pd.Timestamp) -> Answer:
-        """Return what `decide_many` says of sessions around `t`, asked at once."""
-        strategy, plan = desk.strategy, self.plan
+    def _block(self, runner: StrategyRunner, view: Market, t: pd.Timestamp) -> Answer:
+        """Return the answers of `decide_many` for sessions around `t`, in one call."""
+        strategy, plan = runner.strategy, self.plan
         assert isinstance(strategy, Vectorised)
-        if desk.parts:
+        if runner.parts:
             self._unread["decide_many"] = "of an overlay it is not asked; decide and its parts are"
             return {}
         here = int(plan.dates.searchsorted(t))
@@ -185,12 +185,12 @@ class Stepped:
         near = np.arange(max(here - BEFORE, 0), min(here + AFTER + 1, len(plan.dates)))
         dates = plan.dates[near[plan.block[near] == plan.block[here]]]
         dates = dates[dates <= view.now]
-        since = desk.plan.since[0]
+        since = runner.plan.since[0]
         if not strategy.fits and strategy.lookback is not None:
             since = max(int(view.dates.searchsorted(dates[0])) + 1 - strategy.lookback, 0)
-        found = strategy.decide_many(desk.models[0], view.asof(dates[-1], since=since), dates)
+        decisions = strategy.decide_many(runner.models[0], view.asof(dates[-1], since=since), dates)
         answer: Answer = {}
-        for name, table in {**found.evidence, "weights": found.weights}.items():
+        for name, table in {**decisions.evidence, "weights": decisions.weights}.items():
             kind = "" if name == "weights" else "evidence."
             answer |= self._leaves(f"decide_many.{kind}{name}", table)
         return answer
@@ -209,8 +209,8 @@ class Stepped:
         return difference(single, other, None)
 
 
-def _moved(desk: StrategyRunner, market: Market, t: pd.Timestamp) -> StrategyRunner:
-    """Return the desk with its models on another market: the rows they were fitted on agree."""
-    view = shown(desk.strategy, market)
-    parts = tuple(_moved(part, view, t) for part in desk.parts)
-    return dataclasses.replace(desk, view=view.asof(t), parts=parts)
+def _moved(runner: StrategyRunner, market: Market, t: pd.Timestamp) -> StrategyRunner:
+    """Return the runner with its models on another market; their training rows agree."""
+    view = shown(runner.strategy, market)
+    parts = tuple(_moved(part, view, t) for part in runner.parts)
+    return dataclasses.replace(runner, view=view.asof(t), parts=parts)

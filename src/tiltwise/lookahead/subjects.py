@@ -1,4 +1,4 @@
-"""What can be audited: a function of a whole market or price table, asked once for all dates."""
+"""Subjects of an audit: protocol, and functions of a whole market or price table."""
 
 import inspect
 from collections.abc import Callable, Mapping
@@ -21,7 +21,7 @@ PRICE_NAMES = {"prices", "price", "closes", "close", "df", "data", "frame", "pan
 
 
 class Subject(Protocol):
-    """Something that answers questions about a market.
+    """Protocol of an audited object.
 
     Attributes
     ----------
@@ -35,11 +35,11 @@ class Subject(Protocol):
     ahead: int
 
     def clean(self, row: int, deep: bool) -> Answer:
-        """Return what the subject says at `row` of the true market."""
+        """Return the answer at `row` of the true market."""
         ...
 
     def ask(self, market: Market, row: int, *, deep: bool = False, fresh: bool = False) -> Answer:
-        """Return what the subject says at `row` of another market with the same rows up to it."""
+        """Return the answer at `row` of another market with the same rows up to it."""
         ...
 
     def rows(self) -> np.ndarray[Any, np.dtype[np.int64]]:
@@ -52,7 +52,7 @@ class Subject(Protocol):
 
 
 class Panelled:
-    """A function asked once on the whole history: every row up to a cut must stay as it is."""
+    """A function called once on the whole history: rows up to a cut must not change."""
 
     def __init__(self, function: Callable[[Market], Any], base: Market, name: str, ahead: int):
         self.name, self.base, self.ahead = name, base, ahead
@@ -67,19 +67,19 @@ class Panelled:
             )
 
     def clean(self, row: int, deep: bool) -> Answer:
-        """Return what the function says of the whole market."""
+        """Return the function's tables on the whole market."""
         return self.answer
 
     def ask(self, market: Market, row: int, *, deep: bool = False, fresh: bool = False) -> Answer:
-        """Return all tables that the function makes of a market."""
-        found: Answer = {}
+        """Return the function's tables on another market."""
+        answer: Answer = {}
         for name, value in parts(self._function(market)).items():
             table = node(value, market.dates)
             if table is not None and table.ticks is not None:
-                found[name] = table
+                answer[name] = table
             else:
                 self._unread[name] = "carries no dates, so nothing says when it was known"
-        return found
+        return answer
 
     def rows(self) -> np.ndarray[Any, np.dtype[np.int64]]:
         """Return the rows from the first answer on."""
@@ -95,33 +95,33 @@ class Panelled:
 
 
 def parts(value: Any) -> dict[str, Any]:
-    """Return what a function returned, by name."""
+    """Return the parts of a function's result, by name."""
     if isinstance(value, Backtest):
         return {**parts(value.decisions), "nav": value.nav}
     if isinstance(value, Decisions):
         return {**{f"evidence.{k}": v for k, v in value.evidence.items()}, "weights": value.weights}
     if isinstance(value, Mapping):
-        found: dict[str, Any] = {}
+        named: dict[str, Any] = {}
         for name, item in value.items():
             if isinstance(item, Mapping | Decisions | Backtest):
-                found |= {f"{name}.{k}": v for k, v in parts(item).items()}
+                named |= {f"{name}.{k}": v for k, v in parts(item).items()}
             else:
-                found[str(name)] = item
-        return found
+                named[str(name)] = item
+        return named
     if isinstance(value, tuple) and any(isinstance(v, pd.DataFrame | pd.Series) for v in value):
         return {f"[{i}]": v for i, v in enumerate(value)}
     return {"weights": value}
 
 
 def looks_like_weights(table: Node, assets: tuple[str, ...]) -> bool:
-    """Whether a table by asset could be weights: its rows are small, its columns are assets."""
+    """Whether a table could be weights: every row has low gross, its columns are assets."""
     if table.data.dtype == object or not set(table.columns) <= set(assets):
         return False
     return bool((np.abs(np.nan_to_num(table.data)).sum(axis=1) <= MOST_GROSS).all())
 
 
 def of_market(function: Callable[..., Any], market: Market, takes: Takes | None) -> Any:
-    """Return the function as one of a market, and what it says of this one.
+    """Return the function as one of a market, and its result on this one.
 
     Without `takes`, annotation and name of the first parameter decide, then trial: what cannot
     work with a market is given its table of prices.
@@ -131,7 +131,7 @@ def of_market(function: Callable[..., Any], market: Market, takes: Takes | None)
         return chosen, chosen(market)
     ways = {"market": function, "prices": _on_prices(function)}
     errors: list[str] = []
-    for kind in ("prices", "market") if _told(function) == "prices" else ("market", "prices"):
+    for kind in ("prices", "market") if _declared(function) == "prices" else ("market", "prices"):
         try:
             return ways[kind], ways[kind](market)
         except (AttributeError, TypeError, KeyError) as error:
@@ -146,8 +146,8 @@ def _on_prices(function: Callable[..., Any]) -> Callable[[Market], Any]:
     return lambda market: function(market.prices)
 
 
-def _told(function: Callable[..., Any]) -> Takes | None:
-    """Return what the first parameter says that the function takes."""
+def _declared(function: Callable[..., Any]) -> Takes | None:
+    """Return the kind of argument that the first parameter declares."""
     try:
         first = next(iter(inspect.signature(function).parameters.values()), None)
     except (TypeError, ValueError):
@@ -167,19 +167,19 @@ def _name(function: Callable[..., Any]) -> str:
 
 
 def weights_of(build: Callable[[Market], FromWeights]) -> Callable[[Market], Any]:
-    """Return the table of a ``prices -> weights`` strategy, made anew from each market."""
+    """Return the table of a ``prices -> weights`` strategy, rebuilt from each market."""
 
     def table(market: Market) -> Any:
-        made = build(market)
-        seen = market.select(made.universe) if made.universe else market
-        return made.function(seen.prices)
+        adapted = build(market)
+        seen = market.select(adapted.universe) if adapted.universe else market
+        return adapted.function(seen.prices)
 
     return table
 
 
 def fields(strategy: Strategy) -> Answer:
-    """Return a strategy's configuration as nodes: what was tuned or chosen before it was built."""
-    found: Answer = {}
+    """Return a strategy's configuration as nodes."""
+    answer: Answer = {}
     for name, value in getattr(strategy, "__dict__", {}).items():
-        found |= {k: v for k, v in leaves(f"field.{name}", value) if v is not None}
-    return found
+        answer |= {k: v for k, v in leaves(f"field.{name}", value) if v is not None}
+    return answer

@@ -1,4 +1,4 @@
-"""From differences to findings: when it began, what was done, and the likely cause."""
+"""Verdict of an audit: differences turned into findings with date and likely cause."""
 
 import numpy as np
 import pandas as pd
@@ -17,7 +17,7 @@ PATIENCE = 2.0  # budgets after which causes are no longer measured
 
 
 def report(run: Run, notes: tuple[str, ...]) -> AuditReport:
-    """Return the verdict of an audit that has run its course."""
+    """Return the report of a finished audit."""
     order = sorted(run.hits, key=_rank)
     findings = run.findings + [conclude(run, n, n in order[:MOST_CAUSES]) for n in order]
     findings.sort(key=lambda f: (_rank(f.node), KINDS.index(f.kind), f.date))
@@ -38,21 +38,21 @@ def report(run: Run, notes: tuple[str, ...]) -> AuditReport:
 
 
 def _skipped(run: Run, quiet: list[str], exercised: list[str], guilty: bool) -> list[str]:
-    """Return what was not exercised, each with the reason."""
-    said = [f"{n}: the same whatever the prices, so nothing was tested" for n in quiet]
-    said += [f"{name}: {why}" for name, why in run.subject.unread().items()]
+    """Return the parts not exercised, each with the reason."""
+    remarks = [f"{n}: the same whatever the prices, so nothing was tested" for n in quiet]
+    remarks += [f"{name}: {why}" for name, why in run.subject.unread().items()]
     if exercised and not guilty and all(len(run.compared[n]) <= FEW for n in exercised):
-        said.append(
+        remarks.append(
             f"continuous values behind {', '.join(exercised)}: only labels or ranks were seen, "
             "and they can hide a leak; return the scores too, as named frames or as evidence"
         )
-    said += [f"{text} ({n} times)" for text, n in run.failed.most_common(6)]
-    said += [f"{g}: not in this market" for g in GROUPS if not causes.has(run.subject.base, g)]
-    return said + run.skipped
+    remarks += [f"{text} ({n} times)" for text, n in run.failed.most_common(6)]
+    remarks += [f"{g}: not in this market" for g in GROUPS if not causes.has(run.subject.base, g)]
+    return remarks + run.skipped
 
 
 def conclude(run: Run, name: str, measured: bool) -> Finding:
-    """Turn the differences of one node into a finding."""
+    """Return the finding for the differences of one node."""
     hits = run.hits[name]
     days = [_day(run, hit) for hit in hits]
     shown = hits[int(np.argmin([d.value for d in days]))]
@@ -63,7 +63,7 @@ def conclude(run: Run, name: str, measured: bool) -> Finding:
     planted = ", in a copy of the market with planted gaps" * (shown.cut.why == "planted gap")
     detail = (
         f"when the rows after {run.subject.base.dates[shown.cut.row].date()} were {how}{planted}, "
-        f"{shown.found.example()} ({len(guilty)} of {cuts} cuts). "
+        f"{shown.difference.example()} ({len(guilty)} of {cuts} cuts). "
     )
     if not measured or (not run.bounded_by_loop and run.elapsed() > PATIENCE * run.budget):
         return Finding(name, kind, min(days), detail + "The cause was not measured")
@@ -72,10 +72,10 @@ def conclude(run: Run, name: str, measured: bool) -> Finding:
     pattern = causes.Pattern(
         name,
         kind,
-        hit.found,
+        hit.difference,
         hit.cut.row,
         seldom=len(guilty) < cuts,
-        monthly=all(causes.same_month(h.found, market, h.cut.row, h.cut.row) for h in hits),
+        monthly=all(causes.same_month(h.difference, market, h.cut.row, h.cut.row) for h in hits),
         longest=longest,
         to_end=to_end,
         built=isinstance(run.subject, Stepped) and not run.subject.fixed,
@@ -86,18 +86,18 @@ def conclude(run: Run, name: str, measured: bool) -> Finding:
 
 
 def _measured(run: Run, name: str, hits: list[Hit]) -> tuple[Hit, causes.Facts, int, bool]:
-    """Return the hit that changed most rows, its facts, and the longest reach of any.
+    """Return the hit with most changed rows, its facts, and the longest reach of any.
 
     The reach shrinks towards the end of the market, so it is measured at the earliest cut too.
     """
-    wide = max(hits, key=lambda h: (h.style != "removed", len(h.found.rows)))
+    wide = max(hits, key=lambda h: (h.style != "removed", len(h.difference.rows)))
     early = min(hits, key=lambda h: (h.style == "removed", h.cut.row))
-    told = [
+    facts = [
         causes.measure(_probe(run, name, hit), hit.futures.market, hit.cut.row)
         for hit in dict.fromkeys([wide, early])
     ]
-    longest = max((f.reach or 0 for f in told if not f.to_end), default=0)
-    return wide, told[0], longest, any(f.to_end for f in told)
+    longest = max((f.reach or 0 for f in facts if not f.to_end), default=0)
+    return wide, facts[0], longest, any(f.to_end for f in facts)
 
 
 def _probe(run: Run, name: str, hit: Hit) -> causes.Probe:
@@ -119,15 +119,15 @@ def _probe(run: Run, name: str, hit: Hit) -> causes.Probe:
 
 def _day(run: Run, hit: Hit) -> pd.Timestamp:
     """Return the first session that differed."""
-    if hit.found.first is None:
+    if hit.difference.first is None:
         return run.subject.base.dates[hit.cut.row + run.subject.ahead]
-    return pd.Timestamp(hit.found.first)
+    return pd.Timestamp(hit.difference.first)
 
 
 def _earning_only(run: Run, hit: Hit) -> bool:
-    """Whether no row but that of the earning session changed."""
+    """Whether only the earning session's row changed."""
     tick = int(run.subject.base.dates.asi8[hit.cut.row])
-    return hit.found.first is None or hit.found.first > tick
+    return hit.difference.first is None or hit.difference.first > tick
 
 
 def _rank(name: str) -> int:

@@ -1,1 +1,1 @@
-"""Frames in, a fitted frozen record out."""
+"""Models: each takes frames and returns a frozen fitted record."""

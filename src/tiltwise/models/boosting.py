@@ -1,9 +1,9 @@
-"""Boosted trees behind one small interface: XGBoost, or scikit-learn where that is not installed.
+"""Boosted trees by XGBoost, or by scikit-learn where that is not installed.
 
-A fit of many rounds holds the fits of fewer: after r rounds the trees are those that r rounds alone
-would have grown, since neither the rows drawn nor the splits depend on what comes later. So all
-numbers of rounds are read off one fit. Each fit runs on one thread: its bits depend on nothing but
-rows, parameters and seed. A fit is kept as text (JSON), never pickled.
+A fit of many rounds holds the fits of fewer: its first r rounds are the trees of a fit of r rounds,
+since neither sampled rows nor splits depend on later rounds. So all numbers of rounds are read off
+one fit. Each fit runs on one thread, so its bits depend on rows, parameters and seed only. A fit is
+stored as text (JSON), never pickled.
 """
 
 import abc
@@ -30,7 +30,7 @@ class Trees(abc.ABC):
 
     @abc.abstractmethod
     def importance(self) -> Floats:
-        """Return what each feature contributed (columns,), not yet normalised."""
+        """Return the importance of each feature (columns,), not normalised."""
 
     @abc.abstractmethod
     def text(self) -> str:
@@ -38,7 +38,7 @@ class Trees(abc.ABC):
 
 
 class Learner(abc.ABC):
-    """A way to fit boosted trees.
+    """Base class of learners of boosted trees.
 
     Attributes
     ----------
@@ -75,9 +75,9 @@ def learner(name: str | None = None) -> Learner:
         There is no learner of that name.
     """
     if name is None and not _installed("xgboost"):
-        found = Histogram(_module("sklearn.ensemble"))
-        found.note = f"xgboost is not installed; {found.note}"
-        return found
+        engine = Histogram(_module("sklearn.ensemble"))
+        engine.note = f"xgboost is not installed; {engine.note}"
+        return engine
     name = name or XGBoost.name
     for kind, module in ((XGBoost, "xgboost"), (Histogram, "sklearn.ensemble")):
         if name == kind.name:
@@ -130,8 +130,8 @@ class _Booster(Trees):
 
     def probability(self, x: Floats, rounds: int) -> Floats:
         rows = self._package.DMatrix(x, nthread=1)
-        told = self._booster.predict(rows, iteration_range=(0, rounds))
-        return np.asarray(told, dtype=np.float64)
+        probabilities = self._booster.predict(rows, iteration_range=(0, rounds))
+        return np.asarray(probabilities, dtype=np.float64)
 
     def importance(self) -> Floats:
         """Return the mean gain of the splits on each feature."""
@@ -184,10 +184,10 @@ class Histogram(Learner):
         return _Refitted(model, rows, point, rounds, seed)
 
     def read(self, text: str) -> Trees:
-        """Fit again."""
-        kept = json.loads(text)
-        rows = np.array(kept["x"], dtype=np.float64), np.array(kept["y"], dtype=np.float64)
-        return self.fit(rows, kept["point"], kept["rounds"], kept["seed"])
+        """Return the stored model, fitted again."""
+        stored = json.loads(text)
+        rows = np.array(stored["x"], dtype=np.float64), np.array(stored["y"], dtype=np.float64)
+        return self.fit(rows, stored["point"], stored["rounds"], stored["seed"])
 
 
 class _Refitted(Trees):
@@ -197,20 +197,20 @@ class _Refitted(Trees):
 
     def probability(self, x: Floats, rounds: int) -> Floats:
         with _one_thread():
-            for told, values in enumerate(self._model.staged_predict_proba(x), start=1):
-                if told == rounds:
+            for stage, values in enumerate(self._model.staged_predict_proba(x), start=1):
+                if stage == rounds:
                     return np.asarray(values[:, 1], dtype=np.float64)
         raise DataError(f"{rounds} rounds of {self._made['rounds']} were asked for")
 
     def importance(self) -> Floats:
-        """Return what shuffling each feature costs in area under the ROC curve, at least zero."""
+        """Return the fall of the area under the ROC curve by permutation, at least zero."""
         x, y = self._rows
         inspection = importlib.import_module("sklearn.inspection")
         with _one_thread():
-            found = inspection.permutation_importance(
+            importances = inspection.permutation_importance(
                 self._model, x, y, scoring="roc_auc", n_repeats=5, random_state=self._made["seed"]
             )
-        return np.maximum(np.asarray(found.importances_mean, dtype=np.float64), 0.0)
+        return np.maximum(np.asarray(importances.importances_mean, dtype=np.float64), 0.0)
 
     def text(self) -> str:
         x, y = self._rows

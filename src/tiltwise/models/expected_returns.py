@@ -67,17 +67,17 @@ def shrinkage(values: Floats) -> tuple[Floats, float, float]:
 
 
 def momentum(returns: pd.DataFrame) -> pd.Series:
-    """Return what the change of the year before the last month foretold so far."""
+    """Return expected returns by regression on past momentum."""
     return _regressed(returns, ("momentum",))
 
 
 def mean_reversion(returns: pd.DataFrame) -> pd.Series:
-    """Return what the reverse of the last month's change foretold so far."""
+    """Return expected returns by regression on the last month's reversed return."""
     return _regressed(returns, ("reversal",))
 
 
 def multi_factor(returns: pd.DataFrame) -> pd.Series:
-    """Return what momentum, reversal and volatility together foretold so far."""
+    """Return expected returns by regression on momentum, reversal and volatility."""
     return _regressed(returns, ("momentum", "reversal", "volatility"))
 
 
@@ -105,7 +105,7 @@ def equilibrium(
 
 
 def characteristics(returns: pd.DataFrame) -> pd.DataFrame:
-    """Return what is known of each asset after the last row: asset x (momentum, reversal, ...).
+    """Return characteristics after the last row: asset x (momentum, reversal, ...).
 
     Raises
     ------
@@ -133,7 +133,7 @@ MODELS: Mapping[str, Forecast] = MappingProxyType(
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class ModelChoice:
-    """The model that told past months best, and how all of them did.
+    """The model with the highest rank correlation over past months, and all scores.
 
     Attributes
     ----------
@@ -175,13 +175,13 @@ def choose_model(
         if len(past):
             scores = {name: _skill(model, past, outcome) for name, model in models.items()}
             table[returns.index[end - 1]] = scores
-    found = pd.DataFrame(table, index=list(models), dtype=np.float64).T
-    mean = found.mean()
+    errors = pd.DataFrame(table, index=list(models), dtype=np.float64).T
+    mean = errors.mean()
     if mean.isna().all():
         raise MissingData(
             f"{len(returns)} sessions are too few to try {', '.join(models)} on {months} months"
         )
-    return ModelChoice(str(mean.idxmax()), found, mean)
+    return ModelChoice(str(mean.idxmax()), errors, mean)
 
 
 def rank_correlation(x: pd.Series, y: pd.Series) -> float:
@@ -210,7 +210,7 @@ def _skill(model: Forecast, past: pd.DataFrame, outcome: pd.Series) -> float:
 
 
 def _regressed(returns: pd.DataFrame, names: tuple[str, ...]) -> pd.Series:
-    """Return the fitted line at today's characteristics."""
+    """Return the fitted line at the latest characteristics."""
     values = _values(returns, YEAR + LEAST_MONTHS * MONTH)
     columns = [("momentum", "reversal", "volatility").index(name) for name in names]
     starts = np.arange(len(values) - MONTH, YEAR - 1, -MONTH)
@@ -223,8 +223,8 @@ def _regressed(returns: pd.DataFrame, names: tuple[str, ...]) -> pd.Series:
 
 def _characteristics(values: Floats) -> Floats:
     """Return (n, 3) momentum, reversal and volatility after the last row."""
-    found: Floats = _known(values[-YEAR:], np.array([min(len(values), YEAR)]))[0]
-    return found
+    latest: Floats = _known(values[-YEAR:], np.array([min(len(values), YEAR)]))[0]
+    return latest
 
 
 def _known(values: Floats, stops: NDArray[np.int64]) -> Floats:
@@ -238,8 +238,8 @@ def _known(values: Floats, stops: NDArray[np.int64]) -> Floats:
 
 def _ending(rows: Floats, stops: NDArray[np.int64], count: int) -> Floats:
     """Return the last `count` rows before each stop (stops, count, n)."""
-    found: Floats = rows[stops[:, None] + np.arange(-count, 0)]
-    return found
+    windows: Floats = rows[stops[:, None] + np.arange(-count, 0)]
+    return windows
 
 
 def _values(returns: pd.DataFrame, least: int) -> Floats:

@@ -1,4 +1,4 @@
-"""Expected returns of the model that told the past year best, per session."""
+"""Expected returns per session by the model with the best rank correlation over the past year."""
 
 import pandas as pd
 
@@ -10,7 +10,7 @@ NAMES = (CHOSEN, *MODELS)
 
 
 def forecast(returns: pd.DataFrame, name: str = CHOSEN) -> tuple[pd.Series | None, str]:
-    """Return expected returns per session, and what they are.
+    """Return expected returns per session, and their description.
 
     Parameters
     ----------

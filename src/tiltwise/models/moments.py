@@ -1,4 +1,4 @@
-"""Mean and covariance of returns in which the past fades with a true half-life.
+"""Exponentially weighted mean and covariance of returns, by half-life.
 
 The return k sessions back has weight ``0.5 ** (k / half_life)``: at lag `half_life` it counts half.
 (A span s, a centre of mass c or a factor a are other numbers for the same thing: a half-life of 126
@@ -23,7 +23,7 @@ HALF_LIFE = 126.0  #: sessions
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Moments:
-    """Mean and covariance per period, and how many periods they rest on.
+    """Mean and covariance per period, and the number of periods used.
 
     Attributes
     ----------
@@ -109,8 +109,8 @@ def ewma_path(
     values = returns.to_numpy(np.float64)
     whole = ~np.isnan(values).any(axis=1)
     index = pd.DatetimeIndex(returns.index)
-    asked = index if dates is None else pd.DatetimeIndex(dates)
-    known = np.append(0, whole.cumsum())[index.searchsorted(asked, side="right")]
+    refits = index if dates is None else pd.DatetimeIndex(dates)
+    known = np.append(0, whole.cumsum())[index.searchsorted(refits, side="right")]
     enough = known >= 2
     if not enough.any():
         gaps = returns.isna().sum()
@@ -123,4 +123,4 @@ def ewma_path(
     decay, state = 0.5 ** (1.0 / half_life), np.zeros((n + 2, n))
     weighted_moments(np.ascontiguousarray(values[whole]), ends, decay, state, means, products)
     names = tuple(map(str, returns.columns))
-    return MomentPath(asked[enough], names, means, products, half_life, ends)
+    return MomentPath(refits[enough], names, means, products, half_life, ends)

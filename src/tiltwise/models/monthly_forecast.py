@@ -1,4 +1,4 @@
-"""Forecasts of the next month's returns from what is known at a month end, by any forecaster.
+"""Monthly return forecasts at a month end, by any forecaster.
 
 Row t of the features is what was known at the end of month t, its target the return of the month
 after. What is learnt at the end of month t has seen the targets up to row t - 1 and then forecasts
@@ -71,7 +71,7 @@ SEARCHED = ("tree",)  #: settings chosen once a year, trained every month
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class MonthAhead:
-    """What was learnt at one month end.
+    """Fitted forecaster of one month end.
 
     Attributes
     ----------
@@ -97,7 +97,7 @@ class MonthAhead:
 
     @classmethod
     def learn(cls, past: Market, model: str = "ridge", kind: Kind = "macro") -> Self:
-        """Learn from all months of a market.
+        """Fit on all months of a market.
 
         Raises
         ------
@@ -109,29 +109,29 @@ class MonthAhead:
             There is no such model or kind of features.
         """
         require(model, kind)
-        told = _Told.of(past, kind)
+        table = _Months.of(past, kind)
         how = _in_force(past, model, kind)
         return cls(
-            found=how.fit(told.x, told.y),
+            found=how.fit(table.x, table.y),
             lookback=how.lookback,
-            assets=tuple(map(str, told.y.columns)),
-            series=told.series,
-            prices=told.prices,
-            source=told.source,
-            lag_only=told.lag_only,
-            lowest=told.y.min(),
-            highest=told.y.max(),
-            error=_recent_error(past, model, kind, told),
+            assets=tuple(map(str, table.y.columns)),
+            series=table.series,
+            prices=table.prices,
+            source=table.source,
+            lag_only=table.lag_only,
+            lowest=table.y.min(),
+            highest=table.y.max(),
+            error=_recent_error(past, model, kind, table),
         )
 
     def forecast(self, past: Market) -> pd.Series:
         """Return the return expected of the month after the newest month end, by asset."""
         x = features(recent(past, self.lookback), self.series, self.prices)
-        told = self.found.predict(x.iloc[-self.lookback :]).iloc[-1]
-        return told.clip(self.lowest, self.highest)
+        forecast = self.found.predict(x.iloc[-self.lookback :]).iloc[-1]
+        return forecast.clip(self.lowest, self.highest)
 
     def evidence(self, past: Market) -> dict[str, Any]:
-        """Return what a forecast rests on: features, age of the macro values, error, policy."""
+        """Return the record of a forecast: features, age of macro values, error, policy."""
         return {
             "features": self.source,
             "macro_age": self.age(past),
@@ -145,7 +145,7 @@ class MonthAhead:
 
 
 def learn(past: Market, model: str, kind: str) -> MonthAhead:
-    """Return what is learnt from a market; of a network the same record all year."""
+    """Return the fitted record of a market; for a network the same record all year."""
     if model not in NETWORKS:
         return _learn(past, model, kind)
     return cast("MonthAhead", past.feature(_learn, model=model, kind=kind))
@@ -157,7 +157,7 @@ def _learn(past: Market, model: str, kind: str) -> MonthAhead:
 
 
 def require(model: str, kind: str) -> None:
-    """Raise for a model or kind of features that there is not."""
+    """Raise for an unknown model or kind of features."""
     if model not in FORECASTERS:
         raise StrategyError(f"model={model!r} is not one of {', '.join(FORECASTERS)}")
     if kind not in KINDS:
@@ -165,8 +165,8 @@ def require(model: str, kind: str) -> None:
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class _Told:
-    """All months of a market: features `x`, targets `y`, and what the features are made of."""
+class _Months:
+    """Training table of all months: features `x`, targets `y`, and sources of the features."""
 
     series: tuple[str, ...]
     prices: bool
@@ -179,11 +179,11 @@ class _Told:
     def of(cls, past: Market, kind: Kind) -> Self:
         series, prices, source = _chosen(past, kind)
         y = next_returns(month_returns(past))
-        told = y.notna()
+        known = y.notna()
         # Rows are learnt from if all targets are known: one asset that is gone would end them all.
-        kept = (told.sum() >= MOST * told.any(axis=1).sum()) & past.alive
+        columns = (known.sum() >= MOST * known.any(axis=1).sum()) & past.alive
         # In the order of names: what is drawn at random must not depend on the order of assets.
-        y = y.loc[:, kept].sort_index(axis=1)
+        y = y.loc[:, columns].sort_index(axis=1)
         if not len(y.columns):
             raise MissingData(
                 f"no asset trades on {past.now.date()} and has a return in most months before"
@@ -205,12 +205,12 @@ def _in_force(past: Market, model: str, kind: Kind) -> Forecaster:
 
 def _settled(past: Market, model: str, kind: Kind) -> Forecaster:
     """Return the forecaster with the settings that all months of a market choose."""
-    told = _Told.of(past, kind)
-    return FORECASTERS[model]().settled(told.x, told.y)
+    table = _Months.of(past, kind)
+    return FORECASTERS[model]().settled(table.x, table.y)
 
 
 def _chosen(past: Market, kind: Kind) -> tuple[tuple[str, ...], bool, str]:
-    """Return macro series, whether prices are used, and both in words."""
+    """Return macro series, whether prices are used, and a description."""
     if kind == "prices":
         return (), True, "prices"
     if past.vintages is None and past.macro is None:
@@ -228,17 +228,17 @@ def _chosen(past: Market, kind: Kind) -> tuple[tuple[str, ...], bool, str]:
     return series, kind == "both", f"{len(series)} macro series{also}"
 
 
-def _recent_error(past: Market, model: str, kind: Kind, told: _Told) -> float:
-    """Return the error of the last months by what was learnt before them; NaN if too little was."""
-    x, y, end = told.x, told.y, len(told.y) - 1  # the target of the last row is not known
+def _recent_error(past: Market, model: str, kind: Kind, table: _Months) -> float:
+    """Return the error of the last months by an earlier fit; NaN with too little data."""
+    x, y, end = table.x, table.y, len(table.y) - 1  # the target of the last row is not known
     start = end - RECENT
     if start < FOLDED:
         return float("nan")
     how = _in_force(past.asof(x.index[start]), model, kind)
     if start < how.lookback:
         return float("nan")
-    found = how.fit(x.iloc[:start], y.iloc[:start])
-    drawn = found.predict(x.iloc[start - how.lookback + 1 : end]).iloc[-RECENT:]
+    forecast = how.fit(x.iloc[:start], y.iloc[:start])
+    drawn = forecast.predict(x.iloc[start - how.lookback + 1 : end]).iloc[-RECENT:]
     known = y.iloc[:start]
     gap = y.iloc[start:end] - drawn.clip(known.min(), known.max(), axis=1)
     values = gap.to_numpy(np.float64)

@@ -1,13 +1,13 @@
-"""A sealed final period that is opened once per family, and a record of every look into it.
+"""Holdout: a sealed final period of a data set, with every opening recorded in the ledger.
 
-`score` measures a strategy over a period, and is the only thing here that does: `Vault.validate`
-asks it about the time before the seal, as often as one likes, and `Vault.evaluate` about the sealed
-period. So a validation score and the final one differ by their sessions and nothing else.
+`score` measures a strategy over a period: `Holdout.validate` on one before the seal, any number of
+times, and `Holdout.evaluate` on the sealed one. So a validation score and the final score differ in
+their sessions only.
 
-The seal is declared before tuning begins and never moved. Tuning is given `Vault.cut`, which ends
-before it. Opening needs a reason, goes into the ledger's chain, and is told by `Vault.statement` in
-every report that follows. Runs on the same data that reach into the sealed period are counted by
-family from the ledger itself, so a look that went round the vault shows as well.
+The seal is declared before tuning begins and never moved. Tuning sees `Holdout.cut`, which ends
+before it. Opening needs a reason, is recorded in the ledger's chain, and is named by
+`Holdout.statement` in every later report. Recorded runs that reach into the sealed period are
+counted by family, so evaluations outside this class show as well.
 """
 
 import contextlib
@@ -40,7 +40,7 @@ def score(
     label: str = "",
     seed: int = 0,
 ) -> Run:
-    """Backtest and measure a strategy; nothing is recorded here.
+    """Backtest a strategy and return the measured run; nothing is recorded.
 
     Parameters
     ----------
@@ -70,8 +70,8 @@ class Seal:
     row: int
 
 
-class Vault:
-    """The sealed periods of one ledger.
+class Holdout:
+    """Sealed periods of the data sets of one ledger.
 
     Parameters
     ----------
@@ -84,7 +84,7 @@ class Vault:
         self._open: set[str] = set()
 
     def seal(self, label: str, start: Any, when: str | None = None) -> Seal:
-        """Declare that everything of `label` from `start` on is sealed; saying it again is nothing.
+        """Declare `label` sealed from day `start` on; the same declaration again changes nothing.
 
         Raises
         ------
@@ -111,17 +111,17 @@ class Vault:
         LedgerError
             Nothing of it is sealed.
         """
-        found = self._seal(label)
-        if found is None:
+        seal = self._seal(label)
+        if seal is None:
             raise LedgerError(f"{label} has no sealed period in {self.ledger.folder}; declare one")
-        return found
+        return seal
 
     def cut(self, market: Market, label: str) -> Market:
-        """Return the market as known at the last session before the seal: what tuning may see."""
+        """Return the market as of the last session before the seal, for tuning."""
         return market.asof(self.sealed(label).start - pd.Timedelta(days=1))
 
     def read(self, market: Market, label: str) -> Market:
-        """Return the market itself if it shows nothing sealed or the vault is open.
+        """Return the market if it shows nothing sealed or the sealed period is open.
 
         Raises
         ------
@@ -132,8 +132,8 @@ class Vault:
         if market.now >= seal.start and label not in self._open:
             raise LookaheadError(
                 f"{label} is sealed from {seal.start.date()} and this market shows sessions up to "
-                f"{market.now.date()}: tune on Vault.cut, or look once, with a reason, inside "
-                "Vault.open"
+                f"{market.now.date()}: tune on Holdout.cut, or look once, with a reason, inside "
+                "Holdout.open"
             )
         return market
 
@@ -148,7 +148,7 @@ class Vault:
         *,
         seed: int = 0,
     ) -> Run:
-        """Return and record the `score` of a period before the seal; it can be asked for again.
+        """Record and return the `score` of a period before the seal; may be repeated.
 
         Arguments are those of `score`; `end` None is the last session before the seal.
 
@@ -164,9 +164,9 @@ class Vault:
                 f"{pd.Timestamp(end).date()}"
             )
         cut = self.cut(market, label)
-        found = score(strategy, cut, start, end, simulator, label=label, seed=seed)
-        self.ledger.add(found)
-        return found
+        run = score(strategy, cut, start, end, simulator, label=label, seed=seed)
+        self.ledger.add(run)
+        return run
 
     def evaluate(
         self,
@@ -180,7 +180,7 @@ class Vault:
         *,
         seed: int = 0,
     ) -> Run:
-        """Open the vault, return and record the `score` of the sealed period.
+        """Open the sealed period, record and return its `score`.
 
         Arguments are those of `score`; `start` None is the first sealed session.
 
@@ -195,13 +195,13 @@ class Vault:
         begin = market.dates[int(market.dates.searchsorted(first))] if start is None else start
         with self.open(label, reason):
             shown = self.read(market, label)
-            found = score(strategy, shown, begin, end, simulator, label=label, seed=seed)
-            self.ledger.add(found)
-        return found
+            run = score(strategy, shown, begin, end, simulator, label=label, seed=seed)
+            self.ledger.add(run)
+        return run
 
     @contextlib.contextmanager
     def open(self, label: str, reason: str, when: str | None = None) -> Iterator[int]:
-        """Open the sealed period while the block runs; yields how often it was opened by now.
+        """Open the sealed period while the block runs; yields the number of openings so far.
 
         The opening is on record before anything can be read.
 
@@ -248,20 +248,20 @@ class Vault:
         return tuple(family for family, n in self.evaluations(label).items() if n > 1)
 
     def statement(self, label: str) -> str:
-        """Return the sentence that every report on this data has to carry."""
+        """Return the sentence on openings that every report on this data carries."""
         times, seal = len(self.openings(label)), self.sealed(label)
-        told = f"sealed from {seal.start.date()}: vault opened {times} time{'s' * (times != 1)}"
+        text = f"sealed from {seal.start.date()}: vault opened {times} time{'s' * (times != 1)}"
         counts = self.evaluations(label)
         again = [f"{family} {n} times" for family, n in counts.items() if n > 1]
         if again:
-            told += f"; evaluated more than once on the sealed period: {', '.join(again)}"
+            text += f"; evaluated more than once on the sealed period: {', '.join(again)}"
         if counts and not times:
-            told += "; runs have reached into the sealed period without it"
-        return told
+            text += "; runs have reached into the sealed period without it"
+        return text
 
     def _seal(self, label: str) -> Seal | None:
         for entry in self.ledger.entries(SEALED):
-            told = entry.body["payload"]
-            if told["label"] == label:
-                return Seal(label, pd.Timestamp(told["start"]), entry.row)
+            payload = entry.body["payload"]
+            if payload["label"] == label:
+                return Seal(label, pd.Timestamp(payload["start"]), entry.row)
         return None

@@ -1,4 +1,4 @@
-"""Which systems and rules are set side by side, on which assets and rows, with which settings."""
+"""Lineup of the comparison: systems and rules with their assets, rows and settings."""
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
@@ -36,12 +36,12 @@ FEW = 12  #: assets up to which only a classifier is too slow for its own settin
 
 @dataclasses.dataclass(frozen=True)
 class Entry:
-    """A row of the table before it has run.
+    """One system or rule of the comparison, before it has run.
 
     Attributes
     ----------
     name, kind : what it is called; "system" or "rule".
-    strategy : None where it cannot be made, and then `reason` says why.
+    strategy : None where it cannot be constructed; `reason` says why.
     settings : what differs from the defaults of the recipe, in words.
     """
 
@@ -86,20 +86,20 @@ def lineup(market: Market, full: bool = False) -> tuple[Entry, ...]:
     regimes yearly. `full` keeps the recipes' own settings. In either case a recipe that asks for
     more than half of the rows makes do with half.
     """
-    found = []
+    entries = []
     for name, recipe in SYSTEMS.items():
         try:
             given = {} if full else _cheaper(name, len(market.assets))
             strategy = recipe(universe=market.assets, **_fitting(name, market), **given)
             strategy = strategy.shorter(len(market) // 2)
-            told = _settings(strategy, recipe(universe=strategy.universe[:0]))
-            found.append(Entry(name, "system", strategy, told))
+            settings = _settings(strategy, recipe(universe=strategy.universe[:0]))
+            entries.append(Entry(name, "system", strategy, settings))
         except StrategyError as error:
-            found.append(Entry(name, "system", None, reason=str(error)))
+            entries.append(Entry(name, "system", None, reason=str(error)))
     held = (market.benchmark,) if market.benchmark else market.assets
-    found.append(Entry(HELD, "rule", BuyAndHold(universe=held), ",".join(held)))
+    entries.append(Entry(HELD, "rule", BuyAndHold(universe=held), ",".join(held)))
     rules = [Entry(name, "rule", rule(universe=market.assets)) for name, rule in RULES.items()]
-    return (*found, *rules)
+    return (*entries, *rules)
 
 
 def _cheaper(name: str, assets: int) -> dict[str, Any]:
@@ -114,7 +114,7 @@ def _cheaper(name: str, assets: int) -> dict[str, Any]:
 
 
 def _fitting(name: str, market: Market) -> dict[str, Any]:
-    """Return the settings that fewer assets need."""
+    """Return the settings for universes smaller than the recipe's default holdings."""
     most = SparseReplication.holdings
     few = name == "sparse_replication" and most is not None and len(market.assets) < most
     return {"holdings": len(market.assets)} if few else {}

@@ -1,11 +1,11 @@
-"""The published systems and simple rules in one table: same assets, sessions, fills and costs.
+"""Comparison of the published systems and simple rules: same assets, sessions, fills and costs.
 
-Every strategy holds assets out of one universe and is shown rows from the first session on which
-all of them have a price. All decide first on one session, the first that is feasible for each of
-them, so that every number is of the same sessions. What cannot run has a reason in its row.
+Every strategy holds assets out of one universe and sees rows from the first session on which all of
+them have a price. All decide first on the first session that is feasible for each of them, so all
+numbers are of the same sessions. A system that cannot run has a reason in its row.
 
-Five systems are five chances to beat a rule by luck. So what they beat is asked once for all of
-them: White's reality check and Hansen's test, and the model confidence set of systems and rules.
+Multiple testing is controlled for jointly: White's reality check, Hansen's SPA test, and the model
+confidence set of systems and rules.
 """
 
 import dataclasses
@@ -28,7 +28,7 @@ from tiltwise.evaluate.significance.sharpe_difference import sharpe_difference
 from tiltwise.ledger import Ledger
 from tiltwise.market.market import Market
 from tiltwise.research.lineup import EQUAL, HELD, Entry, lineup
-from tiltwise.research.robustness.data_snooping import Snooped, snooped
+from tiltwise.research.robustness.data_snooping import SnoopingTests, snooping_tests
 
 STEPS = 100  #: of progress, for each entry
 NUMBERS = ("cagr", "ann_volatility", "sharpe", "max_drawdown")
@@ -41,7 +41,7 @@ COLUMNS = (
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Systems:
-    """What came of all of them.
+    """Results of all systems and rules on common sessions.
 
     Attributes
     ----------
@@ -52,7 +52,7 @@ class Systems:
     universe : assets that every row may hold.
     start : first decision session of every row.
     fill, delay : how orders were filled, the same for all.
-    snooped : what the systems beat, given that there are several; None where that cannot be asked.
+    snooping : joint data-snooping tests; None where they cannot be run.
     notes : what a reader must know.
     """
 
@@ -63,7 +63,7 @@ class Systems:
     start: pd.Timestamp
     fill: str
     delay: int
-    snooped: Snooped | None
+    snooping: SnoopingTests | None
     notes: tuple[str, ...]
 
 
@@ -124,7 +124,7 @@ def systems(
 
 
 def _within(progress: Progress | None, done: int, count: int) -> Progress | None:
-    """Return what tells the progress inside an entry; it never goes back."""
+    """Return the progress callback of one entry; it never decreases."""
     if progress is None:
         return None
     tell, reached = progress, [0]
@@ -139,7 +139,7 @@ def _within(progress: Progress | None, done: int, count: int) -> Progress | None
 def _able(
     entries: Sequence[Entry], market: Market, start: Any
 ) -> tuple[dict[str, pd.Timestamp], dict[str, str]]:
-    """Return the first feasible session of each entry that has one, and why others have none."""
+    """Return the first feasible session of each entry that has one, and the others' reasons."""
     firsts, reasons = {}, {entry.name: entry.reason for entry in entries}
     for entry in entries:
         if entry.strategy is None:
@@ -166,7 +166,7 @@ def _together(
     reasons: dict[str, str],
     seed: int,
 ) -> Systems:
-    """Measure what ran, on the sessions that all of it has."""
+    """Measure the finished runs on their common sessions."""
     for name, result in list(results.items()):
         if result.ruined is not None:
             reasons[name] = f"ruined on {result.ruined.date()}"
@@ -182,7 +182,7 @@ def _together(
     table = pd.DataFrame.from_dict(rows, orient="index").reindex(columns=list(COLUMNS))
     names = [e.name for e in entries if e.kind == "system" and e.name in returns]
     first = next(iter(results.values()))
-    found, notes = snooped(returns, names, (EQUAL, HELD), seed) if names else (None, ())
+    tests, notes = snooping_tests(returns, names, (EQUAL, HELD), seed) if names else (None, ())
     return Systems(
         table=table.rename_axis("name"),
         returns=returns,
@@ -191,7 +191,7 @@ def _together(
         start=first.nav.index[0],
         fill=first.fill,
         delay=first.delay,
-        snooped=found,
+        snooping=tests,
         notes=(*_notes(entries, market, results), *notes, *first.notes),
     )
 
@@ -216,7 +216,7 @@ def same_sessions(returns: Mapping[str, pd.Series]) -> pd.DataFrame:
 
 
 def _measured(result: Backtest, equal: pd.Series, seed: int) -> dict[str, float]:
-    """Return the numbers of a row, all of them over all sessions."""
+    """Return the numbers of a row, each over all sessions."""
     periods = periods_in_year(result.returns.index)
     base = result.benchmark_returns
     net = path(result.returns, periods, benchmark=base)
@@ -228,20 +228,20 @@ def _measured(result: Backtest, equal: pd.Series, seed: int) -> dict[str, float]
     if base is not None:
         row |= {name: METRICS[name].function(net) for name in RELATIVE}
     if not result.returns.equals(equal):
-        found = sharpe_difference(result.returns.to_numpy(), equal.to_numpy(), seed=seed)
-        row["less_equal"] = found.difference * float(np.sqrt(periods))
-        row["less_equal_p"] = found.p_bootstrap
+        difference = sharpe_difference(result.returns.to_numpy(), equal.to_numpy(), seed=seed)
+        row["less_equal"] = difference.difference * float(np.sqrt(periods))
+        row["less_equal_p"] = difference.p_bootstrap
     return row
 
 
 def _notes(entries: Sequence[Entry], market: Market, results: Mapping[str, Backtest]) -> list[str]:
-    """Return what differs from the sources for all rows."""
-    told = ["Sharpe ratios have no cash rate deducted"]
+    """Return deviations from the sources that affect all rows."""
+    notes = ["Sharpe ratios have no cash rate deducted"]
     replica = any(e.name == "sparse_replication" and e.strategy is not None for e in entries)
     if replica and market.benchmark not in (None, "MTUM"):
-        told.append(f"sparse_replication tracks {market.benchmark}; its source tracks MTUM")
+        notes.append(f"sparse_replication tracks {market.benchmark}; its source tracks MTUM")
     rotation = results.get("sector_rotation")
     if rotation is not None and "features" in rotation.decisions.evidence:
         source = rotation.decisions.evidence["features"].iloc[-1]
-        told.append(f"sector_rotation forecasts from {source}")
-    return told
+        notes.append(f"sector_rotation forecasts from {source}")
+    return notes

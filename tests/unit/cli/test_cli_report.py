@@ -19,7 +19,7 @@ from tiltwise.experiment.describe import describe
 from tiltwise.experiment.recorded_run import RecordedRun
 from tiltwise.recipes.benchmarks import EqualWeight
 from tiltwise.recipes.residual_momentum import ResidualMomentum
-from tiltwise.research.holdout import Vault
+from tiltwise.research.holdout import Holdout
 
 MARKET = Market.synthetic(13, sessions=1150)
 Command = Callable[..., tuple[int, str, str]]
@@ -131,7 +131,7 @@ def test_openings_of_the_vault_are_stamped(
     made: tuple[Path, RecordedRun, RecordedRun], folder: Path
 ) -> None:
     """1.11, H.11."""
-    vault = Vault(folder)
+    vault = Holdout(folder)
     vault.seal("synthetic:13", "2007-06-01")
     with vault.open("synthetic:13", "the last look"):
         pass

@@ -11,7 +11,7 @@ from tiltwise import Decision, Ledger, Strategy
 from tiltwise.cli.commands import tune
 from tiltwise.cli.exit_codes import UsageError
 from tiltwise.recipes.residual_momentum import ResidualMomentum
-from tiltwise.research.holdout import Vault
+from tiltwise.research.holdout import Holdout
 from tiltwise.research.search.axes import Choice, LogUniform, Ratio, Uniform, Whole
 
 Command = Callable[..., tuple[int, str, str]]
@@ -78,7 +78,7 @@ def test_a_search_before_a_seal(tiltwise: Command) -> None:
     assert told["best"]["trials"] == len({row["run"] for row in told["trials"]})
     assert set(told["against"]) >= {"BuyAndHold", "EqualWeight", "InverseVolatility", "Trend"}
     ledger = Ledger(Path(".tiltwise"))
-    assert Vault(ledger).evaluations("synthetic:3") == {}
+    assert Holdout(ledger).evaluations("synthetic:3") == {}
     rows = ledger.head
     again = json.loads(tiltwise(*words)[1])
     assert again["trials"] == told["trials"]

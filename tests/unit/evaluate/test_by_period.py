@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from tiltwise.errors import DataError
-from tiltwise.evaluate.by_period import Book, Period, common, table
+from tiltwise.evaluate.by_period import Period, PeriodBook, common, table
 
 DATES = pd.bdate_range("2018-07-05", "2024-12-31")
 
@@ -50,7 +50,7 @@ def test_numbers_by_hand():
     dates = pd.bdate_range("2022-01-03", periods=40)
     own = pd.Series(np.tile([0.02, -0.01], 20), dates)
     half = own / 2
-    book = Book(own, {"equal": half})
+    book = PeriodBook(own, {"equal": half})
     found = table({"own": book}, [Period.parse("2022-01-31:")], dates, 252.0)
     row = found.loc[("2022-01-31:", "own")]
     assert row["sessions"] == 20
@@ -74,7 +74,7 @@ def test_all_books_live_through_the_same_sessions():
     early = pd.Series(rng.normal(0, 0.01, len(DATES)), DATES)
     late = early[early.index >= "2022-06-01"]
     sessions = common([early, late])
-    books = {"early": Book(early, {}), "late": Book(late, {"market": early})}
+    books = {"early": PeriodBook(early, {}), "late": PeriodBook(late, {"market": early})}
     found = table(books, [Period.parse("2022:2022"), Period.parse("2019:2020")], sessions, 252.0)
     assert found.loc[("2022:2022", "early"), "label"] == "2022:2022 (from 2022-06-01)"
     pair = found.loc["2022:2022", ["total_return", "sharpe", "sharpe_low"]].to_numpy(float)

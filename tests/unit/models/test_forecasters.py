@@ -217,7 +217,7 @@ def test_a_tree_is_that_of_the_library_and_its_beginning_the_smaller_one(leaves)
         ).fit(x.to_numpy(), y.to_numpy())
         found = Tree(100, split, leaf).fit(x, y)
         np.testing.assert_array_equal(
-            found.nodes.told(x.to_numpy(), leaves), theirs.predict(x.to_numpy())
+            found.nodes.predict(x.to_numpy(), leaves), theirs.predict(x.to_numpy())
         )
         small = Tree(leaves, split, leaf).fit(x, y)
         np.testing.assert_array_equal(small.predict(x), theirs.predict(x.to_numpy()))

@@ -15,11 +15,11 @@ from tiltwise.research.robustness import sensitivity
 from tiltwise.research.robustness.placebo import rotation_placebo
 from tiltwise.research.robustness.replay import Replay
 from tiltwise.research.robustness.robustness import (
-    MOST_ASKED,
+    MAX_DECISIONS,
     ROTATIONS,
     STARTS,
     Robustness,
-    evidence,
+    check_robustness,
     rules_only,
 )
 from tiltwise.strategy import Decision, Strategy
@@ -28,7 +28,7 @@ MARKET = Market.synthetic(21, sessions=1100, skill=0.002)
 START = MARKET.dates[520]
 FAST = ResidualMomentum(universe=MARKET.assets, lookback=300, factors=1)
 RESULT = walk_forward(FAST, MARKET, START)
-FOUND = evidence(RESULT, MARKET, seed=5)
+FOUND = check_robustness(RESULT, MARKET, seed=5)
 
 
 def test_every_sweep_is_that_of_its_function() -> None:
@@ -65,7 +65,7 @@ def test_the_rules_are_four_and_the_benchmark() -> None:
 
 def test_a_rule_that_needs_more_history_starts_later() -> None:
     early = EqualWeight(universe=MARKET.assets)
-    found = evidence(walk_forward(early, MARKET, MARKET.dates[10]), MARKET)
+    found = check_robustness(walk_forward(early, MARKET, MARKET.dates[10]), MARKET)
     since = found.against["since"]
     assert since["BuyAndHold"] == f"{MARKET.dates[11]:%Y-%m-%d}"
     assert since["Trend"] == f"{MARKET.dates[253]:%Y-%m-%d}"
@@ -83,13 +83,13 @@ def test_stored_and_back() -> None:
 
 
 def test_threads_change_nothing() -> None:
-    assert evidence(RESULT, MARKET, seed=5, jobs=1).to_bytes() == FOUND.to_bytes()
+    assert check_robustness(RESULT, MARKET, seed=5, jobs=1).to_bytes() == FOUND.to_bytes()
 
 
 def test_decisions_on_record_are_not_asked_for_again() -> None:
     """A strategy that looks at what it holds keeps its orders; the report says so."""
     result = walk_forward(EqualWeight(universe=MARKET.assets), MARKET, START)
-    found = evidence(result, MARKET)
+    found = check_robustness(result, MARKET)
     assert "it was not asked again" in found.notes[0]
     later = dataclasses.replace(result.simulator, fill="close", delay=5)
     tape = later.tape(MARKET.select(MARKET.assets), MARKET.dates.get_loc(START))
@@ -120,33 +120,33 @@ class Looks(Strategy):
 def test_a_strategy_that_would_be_asked_too_often_has_no_starts() -> None:
     result = walk_forward(Looks(MARKET.assets), MARKET, START)
     ASKED.clear()
-    found = evidence(result, MARKET)
+    found = check_robustness(result, MARKET)
     assert ASKED == []
     assert found.start is None
     assert found.start_spread is None
     asked = len(MARKET.dates[520:]) * len(STARTS)
-    assert asked > MOST_ASKED
+    assert asked > MAX_DECISIONS
     assert f"would be asked {asked} times" in found.notes[1]
     assert found.delay is not None
 
 
 def test_what_cannot_be_answered_is_said() -> None:
-    short = evidence(walk_forward(FAST, MARKET, START, MARKET.dates[532]), MARKET)
+    short = check_robustness(walk_forward(FAST, MARKET, START, MARKET.dates[532]), MARKET)
     assert (short.start, short.rotation, len(short.against)) == (None, None, 0)
     assert short.delay is not None
     told = " ".join(short.notes)
     for word in ("start: 20 sessions after", "rotation: 13 decisions", "against MKT, against Buy"):
         assert word in told
-    ruin = evidence(walk_forward(Looks(MARKET.assets, 150.0), MARKET, START), MARKET)
+    ruin = check_robustness(walk_forward(Looks(MARKET.assets, 150.0), MARKET, START), MARKET)
     assert ruin.delay is ruin.cost is ruin.rotation is ruin.own is None
     assert "the run was ruined: no assumption was moved" in ruin.notes
-    once = evidence(walk_forward(BuyAndHold(universe=MARKET.assets), MARKET, START), MARKET)
+    once = check_robustness(walk_forward(BuyAndHold(universe=MARKET.assets), MARKET, START), MARKET)
     assert once.rotation is None
     assert any("1 decisions" in note for note in once.notes)
 
 
 def test_a_run_of_part_of_the_market_is_compared_on_its_own_assets() -> None:
     own = MARKET.assets[:3]
-    found = evidence(walk_forward(EqualWeight(universe=own), MARKET, START), MARKET)
+    found = check_robustness(walk_forward(EqualWeight(universe=own), MARKET, START), MARKET)
     assert found.against.loc["EqualWeight", "mean"] == 0.0
     assert found.against.loc["BuyAndHold", "mean"] != 0.0

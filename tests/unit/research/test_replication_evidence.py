@@ -8,10 +8,10 @@ from tiltwise import Market, walk_forward
 from tiltwise.evaluate.replica_numbers import replica_numbers
 from tiltwise.recipes.sparse_replication import SparseReplication
 from tiltwise.research.studies.replication.evidence import (
+    baselines,
     by_window,
     regression,
     replication_evidence,
-    rivals,
 )
 
 
@@ -50,7 +50,7 @@ def test_more_holdings_never_fit_worse(found):
 def test_what_is_out_of_reach_is_told_by_the_closest_fit(found):
     """2.24: a target is measured against the best book on its own rows, never a realised number."""
     m = Market.synthetic(3, sessions=560)
-    free = rivals(SparseReplication(universe=m.assets), m)["constrained regression"]
+    free = baselines(SparseReplication(universe=m.assets), m)["constrained regression"]
     fits = walk_forward(free, m, m.dates[400]).decisions.evidence["fitted_error"]
     least = fits.mean()
     assert least < found.frontier["in_window"].min() - 0.001  # the floor keeps it away
@@ -93,9 +93,9 @@ def test_parts_sum_to_the_active_return_of_the_table(found):
 
 def test_rivals_are_those_that_the_data_hold():
     m = Market.synthetic(3, sessions=300)
-    names = rivals(SparseReplication(universe=m.assets), m)
+    names = baselines(SparseReplication(universe=m.assets), m)
     assert "SPY" not in names
     table = m.prices.rename(columns=dict(zip(m.assets, ("SPY", "XLK", "SMH"), strict=False)))
     table["MTUM"] = m.benchmark_prices
     other = Market.from_frames(prices=table, benchmark="MTUM")
-    assert {"SPY", "XLK+SMH"} <= set(rivals(SparseReplication(universe=other.assets), other))
+    assert {"SPY", "XLK+SMH"} <= set(baselines(SparseReplication(universe=other.assets), other))

@@ -21,7 +21,7 @@ from tiltwise.research.risk.measures import STYLE, Measures, measures
 from tiltwise.research.risk.readings import LIMITATION, RUIN, VERDICTS, Sources
 from tiltwise.research.risk.register import RISKS, register
 from tiltwise.research.robustness.replay import sharpe_interval
-from tiltwise.research.robustness.robustness import evidence
+from tiltwise.research.robustness.robustness import check_robustness
 from tiltwise.strategy import from_weights
 
 NAMED = ("model", "leverage", "overfitting", "regime dependency", "cost", "liquidity",
@@ -35,7 +35,7 @@ def drawn_up(result, market, tmp, data="synthetic:4"):
     """The register of a backtest, recorded and read again."""
     ledger = Ledger(tmp)
     measured = measures(result, market)
-    found = evidence(result, market, jobs=1)
+    found = check_robustness(result, market, jobs=1)
     run = run_of(result, summary(result), data=data, files=measured.files())
     ledger.add(run)
     kept = ledger.get(run.id)

@@ -23,7 +23,7 @@ from tiltwise.research.lineup import (
     common_history,
     lineup,
 )
-from tiltwise.research.robustness.data_snooping import scaled, snooped
+from tiltwise.research.robustness.data_snooping import scaled, snooping_tests
 from tiltwise.research.systems import same_sessions, systems
 
 FREE = Simulator("close", 1, Costs(half_spread_bps=0.0, borrow_bps_year=0.0))
@@ -72,11 +72,11 @@ def test_the_planted_system_is_the_best(done):
     sharpe = found.table["sharpe"].astype(float)
     assert sharpe.idxmax() == "residual_momentum"
     assert found.table.loc["residual_momentum", "less_equal_p"] < 0.05
-    assert found.snooped is not None
-    tests = found.snooped.tests.loc[(EQUAL, "at equal volatility")]
+    assert found.snooping is not None
+    tests = found.snooping.tests.loc[(EQUAL, "at equal volatility")]
     assert tests["best"] == "residual_momentum"
     assert tests["spa"] < 0.1
-    assert found.snooped.words[1].startswith("residual_momentum beats equal_weight (at equal")
+    assert found.snooping.words[1].startswith("residual_momentum beats equal_weight (at equal")
 
 
 def test_numbers_are_those_of_a_run_by_itself(market, done):
@@ -126,9 +126,9 @@ def test_without_skill_nothing_is_found(tmp_path):
     found = systems(
         market, None, None, FREE, Ledger(tmp_path), [few(market, ResidualMomentum), *rules]
     )
-    assert found.snooped is not None
-    assert (found.snooped.tests["spa"] > 0.1).all()
-    assert found.snooped.words[0].startswith("none of the systems beats equal_weight")
+    assert found.snooping is not None
+    assert (found.snooping.tests["spa"] > 0.1).all()
+    assert found.snooping.words[0].startswith("none of the systems beats equal_weight")
 
 
 def test_a_system_that_cannot_run_has_a_reason(tmp_path):
@@ -201,22 +201,22 @@ def test_snooping_counts_all_systems_at_once():
     assert scaled(table * [*range(1, 12)], EQUAL).std().to_numpy() == pytest.approx(
         np.full(11, table[EQUAL].std() * 11)
     )
-    nothing, _ = snooped(table, names, (EQUAL, "absent"))
+    nothing, _ = snooping_tests(table, names, (EQUAL, "absent"))
     assert nothing is not None
     assert list(nothing.tests.index.get_level_values("against").unique()) == [EQUAL]
     assert (nothing.tests["spa"] > 0.1).all()
     assert all(w.startswith("none of the systems beats equal_weight") for w in nothing.words[:2])
     table["s3"] += 0.002
-    edge, _ = snooped(table, names, (EQUAL,))
+    edge, _ = snooping_tests(table, names, (EQUAL,))
     assert edge is not None
     assert (edge.tests["best"] == "s3").all()
     assert (edge.tests["spa"] < 0.01).all()
     table["index"] = rng.normal(0.0003, 0.01, 1000)
-    lucky, _ = snooped(table.assign(**{EQUAL: table["s3"] + 1e-5}), names, (EQUAL, "index"))
+    lucky, _ = snooping_tests(table.assign(**{EQUAL: table["s3"] + 1e-5}), names, (EQUAL, "index"))
     assert lucky is not None
     assert lucky.words[2].startswith("s3 beats index")
     assert "but not equal_weight owes it to the assets" in lucky.words[4]
-    alone, _ = snooped(table[["s3", EQUAL]], ["s3"], (EQUAL,))
+    alone, _ = snooping_tests(table[["s3", EQUAL]], ["s3"], (EQUAL,))
     assert alone is not None
     assert alone.alike.included == ("s3",)
-    assert snooped(table.iloc[:5], names, (EQUAL,))[1][0].startswith("no control for data")
+    assert snooping_tests(table.iloc[:5], names, (EQUAL,))[1][0].startswith("no control for data")

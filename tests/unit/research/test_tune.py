@@ -20,7 +20,7 @@ from tiltwise.market.market import Market as Known
 from tiltwise.overlays import TurnoverLimit
 from tiltwise.recipes.benchmarks import Trend
 from tiltwise.recipes.residual_momentum import ResidualMomentum
-from tiltwise.research.holdout import Vault
+from tiltwise.research.holdout import Holdout
 from tiltwise.research.search import walk
 from tiltwise.research.search.axes import Choice, LogUniform, Ratio, Uniform, Whole, parse
 from tiltwise.research.search.periods import Periods
@@ -420,7 +420,7 @@ def test_a_seal_is_declared_kept_and_never_looked_behind(tmp_path: Path) -> None
     day = MARKET.dates[660]
     given = {"data": "synthetic:13", "trials": 3, "searcher": "random"}
     done = searched(tmp_path, seal=day, validation=(MARKET.dates[300], None), **given)
-    vault = Vault(tmp_path)
+    vault = Holdout(tmp_path)
     assert vault.sealed("synthetic:13").start == day
     assert vault.openings("synthetic:13") == ()
     assert vault.evaluations("synthetic:13") == {}

@@ -10,7 +10,7 @@ from tiltwise import Ledger, Market, summary, walk_forward
 from tiltwise.errors import LedgerError, LookaheadError, MissingData
 from tiltwise.evaluate.record import run_of
 from tiltwise.recipes.benchmarks import EqualWeight
-from tiltwise.research.holdout import Vault, score
+from tiltwise.research.holdout import Holdout, score
 
 MARKET = Market.synthetic(8, sessions=400, assets=3)
 SEAL = MARKET.dates[300]
@@ -18,24 +18,24 @@ LABEL = "synthetic:8"
 
 
 @pytest.fixture
-def vault(tmp_path: Path) -> Vault:
-    vault = Vault(tmp_path)
+def vault(tmp_path: Path) -> Holdout:
+    vault = Holdout(tmp_path)
     vault.seal(LABEL, SEAL)
     return vault
 
 
-def evaluate(vault: Vault, market: Market, label: str = LABEL, assets: int = 3) -> None:
+def evaluate(vault: Holdout, market: Market, label: str = LABEL, assets: int = 3) -> None:
     rule = EqualWeight(universe=MARKET.assets[:assets])
     vault.ledger.add(run_of(walk_forward(rule, market, MARKET.dates[50]), data=label))
 
 
-def test_tuning_sees_nothing_sealed(vault: Vault) -> None:
+def test_tuning_sees_nothing_sealed(vault: Holdout) -> None:
     cut = vault.cut(MARKET, LABEL)
     assert cut.now == MARKET.dates[299]
     assert vault.read(cut, LABEL) is cut
 
 
-def test_reading_is_refused_until_opened(vault: Vault) -> None:
+def test_reading_is_refused_until_opened(vault: Holdout) -> None:
     with pytest.raises(
         LookaheadError, match=f"sealed from {SEAL.date()}.*up to {MARKET.now.date()}"
     ):
@@ -47,14 +47,14 @@ def test_reading_is_refused_until_opened(vault: Vault) -> None:
         vault.read(MARKET, LABEL)
 
 
-def test_every_opening_is_told_and_chained(vault: Vault, tmp_path: Path) -> None:
+def test_every_opening_is_told_and_chained(vault: Holdout, tmp_path: Path) -> None:
     assert vault.statement(LABEL) == f"sealed from {SEAL.date()}: vault opened 0 times"
     with vault.open(LABEL, "final check"):
         pass
     assert vault.statement(LABEL).endswith("vault opened 1 time")
     with pytest.raises(RuntimeError, match="stop"), vault.open(LABEL, "again"):
         raise RuntimeError("stop")
-    other = Vault(Ledger(tmp_path))
+    other = Holdout(Ledger(tmp_path))
     assert other.openings(LABEL) == ("final check", "again")
     assert other.statement(LABEL).endswith("vault opened 2 times")
     assert other.ledger.verify() == ()
@@ -62,7 +62,7 @@ def test_every_opening_is_told_and_chained(vault: Vault, tmp_path: Path) -> None
         other.read(MARKET, LABEL)
 
 
-def test_a_second_evaluation_of_a_family_is_flagged(vault: Vault) -> None:
+def test_a_second_evaluation_of_a_family_is_flagged(vault: Holdout) -> None:
     evaluate(vault, vault.cut(MARKET, LABEL))
     assert vault.evaluations(LABEL) == {}
     with vault.open(LABEL, "final check"):
@@ -78,19 +78,19 @@ def test_a_second_evaluation_of_a_family_is_flagged(vault: Vault) -> None:
     assert vault.evaluations(LABEL)[family] == 2
 
 
-def test_a_look_round_the_vault_shows(vault: Vault) -> None:
+def test_a_look_round_the_vault_shows(vault: Holdout) -> None:
     evaluate(vault, MARKET)
     assert "without it" in vault.statement(LABEL)
 
 
-def test_a_seal_is_never_moved(vault: Vault) -> None:
+def test_a_seal_is_never_moved(vault: Holdout) -> None:
     assert vault.seal(LABEL, SEAL) == vault.sealed(LABEL)
     assert len(vault.ledger.entries()) == 1
     with pytest.raises(LedgerError, match="cannot be moved"):
         vault.seal(LABEL, MARKET.dates[310])
 
 
-def test_openings_need_a_seal_and_a_reason(vault: Vault) -> None:
+def test_openings_need_a_seal_and_a_reason(vault: Holdout) -> None:
     with pytest.raises(LedgerError, match="needs a reason"), vault.open(LABEL, " "):
         pass
     with pytest.raises(LedgerError, match="no sealed period"), vault.open("other", "why"):
@@ -104,7 +104,7 @@ def test_openings_need_a_seal_and_a_reason(vault: Vault) -> None:
     assert vault.openings(LABEL) == ("once",)
 
 
-def test_one_engine_scores_both_periods(vault: Vault) -> None:
+def test_one_engine_scores_both_periods(vault: Holdout) -> None:
     """1.18: asked about the same period, validation and lock box give one run, to the bit."""
     rule = EqualWeight(universe=MARKET.assets)
     a, b = MARKET.dates[50], MARKET.dates[280]
@@ -121,7 +121,7 @@ def test_one_engine_scores_both_periods(vault: Vault) -> None:
     assert vault.ledger.count(again.family) == 1  # one trial, however it was asked
 
 
-def test_the_validation_score_ends_before_the_seal(vault: Vault) -> None:
+def test_the_validation_score_ends_before_the_seal(vault: Holdout) -> None:
     """1.18, 1.11: it is that of the rows before the seal, and needs no opening."""
     rule = EqualWeight(universe=MARKET.assets)
     found = vault.validate(rule, MARKET, LABEL, MARKET.dates[50])
@@ -135,7 +135,7 @@ def test_the_validation_score_ends_before_the_seal(vault: Vault) -> None:
         vault.validate(rule, MARKET, LABEL, MARKET.dates[50], MARKET.dates[310])
 
 
-def test_the_lock_box_is_scored_once_and_on_record(vault: Vault) -> None:
+def test_the_lock_box_is_scored_once_and_on_record(vault: Holdout) -> None:
     """1.18, H.11: sealed sessions only; the opening and the look are counted."""
     rule = EqualWeight(universe=MARKET.assets)
     found = vault.evaluate(rule, MARKET, LABEL, "final")

@@ -18,7 +18,7 @@ from tiltwise.research.robustness.benchmarks import (
     MARKET,
     RUN,
     Benchmarks,
-    yardsticks,
+    compare_with_benchmarks,
 )
 
 LATE = Simulator("close", 2, Costs(half_spread_bps=5.0))
@@ -45,7 +45,7 @@ def result(market):
 
 @pytest.fixture(scope="module")
 def beside(result, market):
-    return yardsticks(result, market)
+    return compare_with_benchmarks(result, market)
 
 
 def test_realised_tracking_error_beside_the_expected_one(market, result, beside):
@@ -85,7 +85,9 @@ def test_the_quarterly_book_trades_as_the_run_does(market, result, beside):
 def test_equal_weights_have_no_ratio_against_themselves(market):
     """4.26, B29: undefined against themselves, a number against the benchmark."""
     equal = EqualWeight(universe=market.assets[:5])
-    found = yardsticks(walk_forward(equal, market, market.dates[300], simulator=LATE), market)
+    found = compare_with_benchmarks(
+        walk_forward(equal, market, market.dates[300], simulator=LATE), market
+    )
     assert found.gaps(EQUAL).loc["tracking_error", "value"] == 0.0
     assert np.isnan(found.gaps(EQUAL).loc["information_ratio", "value"])
     assert np.isfinite(found.gaps(MARKET).loc["information_ratio", "value"])
@@ -109,7 +111,7 @@ def test_fees_of_any_backtest_from_what_it_held(funds):
         run = walk_forward(
             rule(universe=tuple(FACTOR_FUND_EXPENSES)), funds, funds.dates[300], simulator=LATE
         )
-        found = yardsticks(run, funds)
+        found = compare_with_benchmarks(run, funds)
         mean = found.fees["mean"].loc[RUN]
         held = run.held.shift(1).loc[found.paths.index]
         rates = pd.Series(FACTOR_FUND_EXPENSES)[held.columns]
@@ -126,12 +128,14 @@ def test_fees_of_any_backtest_from_what_it_held(funds):
 
 def test_where_prices_do_not_bear_fees_or_they_are_unknown_none_are_told(market, result, funds):
     """4.24: no equivalents are made up."""
-    assert yardsticks(result, market).fees.empty
+    assert compare_with_benchmarks(result, market).fees.empty
     bare = Market.from_frames(prices=funds.select(tuple(FACTOR_FUND_EXPENSES)).prices,
                               net_of_fees=False)  # fmt: skip
     hold = BuyAndHold(universe=tuple(FACTOR_FUND_EXPENSES))
     costs = dataclasses.replace(LATE, costs=Costs(expense_bps_year=13.0))
-    found = yardsticks(walk_forward(hold, bare, bare.dates[300], simulator=costs), bare)
+    found = compare_with_benchmarks(
+        walk_forward(hold, bare, bare.dates[300], simulator=costs), bare
+    )
     assert found.fees.empty
     assert found.hurdle is None  # no benchmark was named
     assert list(found.active.index.unique("against")) == [DAILY, EQUAL]
@@ -141,4 +145,4 @@ def test_too_short_a_run_has_none(market):
     """4.26: fewer than twenty sessions compare nothing."""
     equal = EqualWeight(universe=market.assets[:5])
     short = walk_forward(equal, market, market.dates[300], market.dates[315], LATE)
-    assert yardsticks(short, market) is None
+    assert compare_with_benchmarks(short, market) is None

@@ -18,8 +18,8 @@ from tiltwise.experiment.run import CHECKS, Bars, experiment_files, no_bars, rec
 from tiltwise.ledger import Ledger
 from tiltwise.market.market import Market
 from tiltwise.research.risk.measures import CAPITAL, measures
-from tiltwise.research.robustness.benchmarks import yardsticks
-from tiltwise.research.robustness.robustness import evidence, rules_only
+from tiltwise.research.robustness.benchmarks import compare_with_benchmarks
+from tiltwise.research.robustness.robustness import check_robustness, rules_only
 
 BASELINE_FILLS = Simulator("close", 1, Costs())  # simple rules fill as the source does
 NO_SIMULATOR = (
@@ -71,8 +71,8 @@ def run_variant(
             metrics = in_its_words(result, metrics)
             robustness = rules_only(result.returns, shown, BASELINE_FILLS, NO_SIMULATOR, seed)
         else:
-            robustness = evidence(result, shown, seed, jobs, bar)
-            benchmarks = yardsticks(result, shown, seed)
+            robustness = check_robustness(result, shown, seed, jobs, bar)
+            benchmarks = compare_with_benchmarks(result, shown, seed)
     capital = CAPITAL if isinstance(result, AsWritten) else None
     risks = measures(result, shown, seed, capital)
     text = card.variants[variant]

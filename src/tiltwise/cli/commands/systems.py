@@ -84,7 +84,7 @@ def systems(
 
 def to_json(result: "Systems", page: "Path") -> dict[str, Any]:
     """Return the object that ``--json`` prints."""
-    snooped = result.snooped
+    snooping = result.snooping
     return {
         "universe": list(result.universe),
         "benchmark": result.benchmark,
@@ -94,9 +94,9 @@ def to_json(result: "Systems", page: "Path") -> dict[str, Any]:
         "fill": result.fill,
         "delay": result.delay,
         "rows": _records(result.table),
-        "snooping": None if snooped is None else _records(snooped.tests),
-        "confidence_set": None if snooped is None else snooped.alike.p_values,
-        "words": [] if snooped is None else list(snooped.words),
+        "snooping": None if snooping is None else _records(snooping.tests),
+        "confidence_set": None if snooping is None else snooping.alike.p_values,
+        "words": [] if snooping is None else list(snooping.words),
         "notes": list(result.notes),
         "page": str(page),
     }
@@ -126,7 +126,7 @@ def print_result(result: "Systems", page: "Path", label: str) -> None:
             print(f"not run: {row['name']}: {row['reason']}")
         elif row["settings"] and row["kind"] == "system":
             print(f"set: {row['name']}: {row['settings']}")
-    for text in result.snooped.words if result.snooped else ():
+    for text in result.snooping.words if result.snooping else ():
         print(text)
     for text in result.notes:
         print(f"note: {text}")

@@ -51,10 +51,10 @@ def vault_seal(
     from tiltwise.cli import config as configuration
     from tiltwise.cli import inputs
     from tiltwise.ledger import Ledger
-    from tiltwise.research.holdout import Vault
+    from tiltwise.research.holdout import Holdout
 
     where = configuration.read(config, data=data, folder=folder)
-    sealed = Vault(Ledger(where.folder)).seal(inputs.label(where.data), start)
+    sealed = Holdout(Ledger(where.folder)).seal(inputs.label(where.data), start)
     first = f"{sealed.start:%Y-%m-%d}"
     if json:
         console.emit_json({"data": sealed.label, "sealed_from": first, "row": sealed.row})
@@ -91,14 +91,14 @@ def vault_score(
     from tiltwise.cli import config as configuration
     from tiltwise.cli import inputs
     from tiltwise.ledger import Ledger
-    from tiltwise.research.holdout import Vault
+    from tiltwise.research.holdout import Holdout
 
     where = configuration.read(config, data=data, folder=folder)
     market = Companions(benchmark, calendar=calendar).market(where.data)
     chosen = Chosen(settings, start, end, universe)
     strategy = inputs.recipe_of(recipe, where.data, market, chosen)
     simulator, label = fills.simulator(), inputs.label(where.data)
-    holdout = Vault(Ledger(where.folder))
+    holdout = Holdout(Ledger(where.folder))
     period = (start, end)
     with console.progress(f"{strategy.name} on {label}", quiet):
         runs = {

@@ -1,6 +1,6 @@
-"""How few positions a book amounts to, and what its trades are of a day's volume.
+"""Concentration of a book, and participation of its trades in daily volume.
 
-holdings       1 / sum of squared shares of gross: how many equal positions it amounts to
+holdings       1 / sum of squared shares of gross: the effective number of positions
 participation  money of a trade over the median dollar volume of the 21 sessions before it
 """
 
@@ -18,7 +18,7 @@ PATIENT = 0.01  #: participation at which capacity is measured
 
 
 class Account(Protocol):
-    """What is read of a back-test, each by session."""
+    """Protocol of a backtest, each series by session."""
 
     @property
     def returns(self) -> pd.Series:
@@ -81,7 +81,7 @@ class Liquidity:
 
 
 def concentration(result: Account) -> Concentration:
-    """Measure how few positions the book amounts to.
+    """Return the effective number of holdings and the largest position.
 
     Raises
     ------
@@ -104,12 +104,12 @@ def concentration(result: Account) -> Concentration:
 
 
 def liquidity(result: Account, market: Market, capital: float) -> Liquidity:
-    """Measure trades against the usual dollar volume.
+    """Return the participation of trades in the usual dollar volume.
 
     Parameters
     ----------
     result : the run; its net asset value is scaled to begin with `capital`.
-    market : what it was made on; closes as traded where it has them, else adjusted ones.
+    market : of the run; closes as traded where it has them, else adjusted ones.
 
     Raises
     ------
@@ -150,7 +150,7 @@ def liquidity(result: Account, market: Market, capital: float) -> Liquidity:
 
 
 def live(result: Account) -> pd.DataFrame:
-    """Return the holdings at closes that leave something and hold something."""
+    """Return the holdings at closes with positive value and a live position."""
     held = result.held.fillna(0.0)
     left = (result.nav.reindex(held.index) > 0.0) & held.ne(0.0).any(axis=1)
     if not left.any():

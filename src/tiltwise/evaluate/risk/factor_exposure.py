@@ -1,4 +1,4 @@
-"""What a run owes to styles that anybody can buy: value, momentum, quality, size, low volatility.
+"""Style exposure of a run: value, momentum, quality, size, low volatility; Newey-West errors.
 
 Its excess returns are regressed on factor returns, with the standard errors of Newey and West. Two
 sources of factors are known, tried in this order:
@@ -41,7 +41,7 @@ FUNDS: Mapping[str, str] = {
     "momentum": "MTUM",
     "low volatility": "USMV",
 }
-"""Funds whose return over the market's stands for a style."""
+"""Funds whose return less the market's is a style factor."""
 WHOLE, CASH, CALM = "SPY", "RF", "low volatility"
 LIBRARY_NAME, FUNDS_NAME = "the Kenneth French library", "factor funds"
 NUMBERS = ("loading", "error", "t", "p", "low", "high")
@@ -58,7 +58,7 @@ class Factors:
     source : where they are from.
     returns : (date x factor) simple decimal returns of long-short or excess portfolios.
     cash : simple riskless return of each session.
-    made_of : what each factor is made of, in words.
+    made_of : construction of each factor, in words.
     """
 
     source: str
@@ -69,7 +69,7 @@ class Factors:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Style:
-    """Loadings of a run.
+    """Style loadings of a run.
 
     Attributes
     ----------
@@ -109,22 +109,22 @@ def style(returns: pd.Series, factors: Factors, *, lags: int | None = None) -> S
     named = returns.rename("run")
     columns = list(factors.returns.columns)
     table = factors.returns.assign(**{CASH: factors.cash})
-    found = factor_regression(named, table, columns, risk_free=CASH, lags=lags)
+    regression = factor_regression(named, table, columns, risk_free=CASH, lags=lags)
     reach = NORMAL.inv_cdf(0.95)
-    value, error = found.coefficients.loc["run"], found.errors.loc["run"]
+    value, error = regression.coefficients.loc["run"], regression.errors.loc["run"]
     rows = pd.DataFrame(
         {
             "loading": value,
             "error": error,
-            "t": found.t.loc["run"],
-            "p": found.p.loc["run"],
+            "t": regression.t.loc["run"],
+            "p": regression.p.loc["run"],
             "low": value - reach * error,
             "high": value + reach * error,
         }
     )
     rows.loc[ALPHA, ["loading", "error", "low", "high"]] *= SESSIONS_PER_YEAR
     used = table.reindex(named.index).assign(run=named).dropna().index
-    r2, used_rows, used_lags = found.fit[["r2", "rows", "lags"]].to_numpy(float)[0].tolist()
+    r2, used_rows, used_lags = regression.fit[["r2", "rows", "lags"]].to_numpy(float)[0].tolist()
     return Style(
         source=factors.source,
         made_of=dict(factors.made_of),
@@ -138,7 +138,7 @@ def style(returns: pd.Series, factors: Factors, *, lags: int | None = None) -> S
 
 
 def style_factors(market: Market) -> Factors:
-    """Return the style factors that a market can show.
+    """Return the style factors available in a market.
 
     Raises
     ------
@@ -160,7 +160,7 @@ def style_factors(market: Market) -> Factors:
 
 
 def calm_less_wild(market: Market) -> pd.Series:
-    """Return the calmer third of the assets less the wilder third, by session.
+    """Return returns of the least volatile third of the assets less the most volatile third.
 
     Both are put back to equal weights at every close. They are chosen at the last session of each
     month by volatility over the 252 sessions up to it, and earn from the next session on; NaN
@@ -203,16 +203,16 @@ def _plain(factors: pd.DataFrame) -> pd.DataFrame:
 
 def _of_library(market: Market, known: pd.DataFrame) -> Factors:
     table = known[list(LIBRARY.values())].set_axis(list(LIBRARY), axis=1).astype(np.float64)
-    made = dict(LIBRARY)
+    parts = dict(LIBRARY)
     if {WHOLE, "USMV"} <= {*market.assets, market.benchmark}:
         table[CALM] = _over_market(market, "USMV")
-        made[CALM] = "USMV less SPY, which the library does not hold"
+        parts[CALM] = "USMV less SPY, which the library does not hold"
     elif len(market.assets) >= FEWEST:
         table[CALM] = calm_less_wild(market)
-        made[CALM] = (
+        parts[CALM] = (
             f"the calmer third of this market's {len(market.assets)} assets less the wilder third"
         )
-    return Factors(LIBRARY_NAME, table, known[CASH].astype(np.float64), made)
+    return Factors(LIBRARY_NAME, table, known[CASH].astype(np.float64), parts)
 
 
 def _of_funds(market: Market) -> Factors:
@@ -222,11 +222,11 @@ def _of_funds(market: Market) -> Factors:
         # A session earns the rate that was in force at the close before it.
         cash = (market.rates.shift(1) / SESSIONS_PER_YEAR).reindex(whole.index).rename(CASH)
     table = pd.DataFrame({"market": whole - cash})
-    made = {"market": f"{WHOLE} less cash" if market.rates is not None else f"{WHOLE}, cash at 0"}
+    parts = {"market": f"{WHOLE} less cash" if market.rates is not None else f"{WHOLE}, cash at 0"}
     for name, fund in FUNDS.items():
         table[name] = _over_market(market, fund)
-        made[name] = f"{fund} less {WHOLE}"
-    return Factors(FUNDS_NAME, table, cash, made)
+        parts[name] = f"{fund} less {WHOLE}"
+    return Factors(FUNDS_NAME, table, cash, parts)
 
 
 def _over_market(market: Market, fund: str) -> pd.Series:

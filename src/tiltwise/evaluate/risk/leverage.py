@@ -1,4 +1,4 @@
-"""What a book could lose by its leverage: ruin, the peak book through history, and margin.
+"""Leverage risk of a book: ruin, the peak book in past months, and margin.
 
     gross      sum of the absolute shares of net asset value held at a close
     ruin       a month that returns -100 % or less: nothing is left, and something may be owed
@@ -31,7 +31,7 @@ FULL = -1.0  #: return that leaves nothing
 
 @dataclasses.dataclass(frozen=True)
 class Leverage:
-    """How far a book was levered, and what that could have cost.
+    """Leverage measures of a run.
 
     Attributes
     ----------
@@ -74,16 +74,16 @@ def month_returns(returns: pd.Series) -> pd.Series:
     """
     values = returns.to_numpy(dtype=np.float64)
     names = pd.DatetimeIndex(returns.index).strftime("%Y-%m")
-    found: dict[str, float] = {}
+    growth: dict[str, float] = {}
     for name, value in zip(names, values.tolist(), strict=True):
-        found[name] = found.get(name, 1.0) * (1.0 + value)
-        if found[name] <= 0.0:
+        growth[name] = growth.get(name, 1.0) * (1.0 + value)
+        if growth[name] <= 0.0:
             break
-    return pd.Series(found, dtype=np.float64) - 1.0
+    return pd.Series(growth, dtype=np.float64) - 1.0
 
 
 def margin_distance(longs: float, shorts: float = 0.0) -> float:
-    """Return the adverse move at which a book is called; 0 or less where it is already.
+    """Return the adverse move that triggers a margin call; 0 or less if one is due.
 
     Parameters
     ----------
@@ -101,7 +101,7 @@ def margin_distance(longs: float, shorts: float = 0.0) -> float:
 
 
 def leverage(result: Account, market: Market) -> Leverage:
-    """Measure the leverage of a back-test made on `market`.
+    """Return the leverage measures of a backtest on `market`.
 
     Raises
     ------
@@ -140,7 +140,7 @@ def leverage(result: Account, market: Market) -> Leverage:
 
 
 def through_history(weights: pd.Series, market: Market) -> pd.Series:
-    """Return what a book would have returned in each month known for all its assets ("2008-10").
+    """Return a book's return in each month known for all its assets ("2008-10").
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What a momentum book must fear, in four numbers: reversals, turnover, concentration, chop.
+"""Momentum risk: reversals, turnover, concentration, and returns after choppy markets.
 
     reversals      deepest fall of wealth relative to the market's, and over how many sessions
     turnover       one-way a year
@@ -103,7 +103,7 @@ def implied_weights(market: Market, start: pd.Timestamp, window: int = WINDOW) -
 
 
 def _deepest(returns: pd.Series, market: pd.Series) -> tuple[float, int]:
-    """Return the deepest fall of relative wealth, and the sessions from its peak to its bottom."""
+    """Return the maximum drawdown of relative wealth and its sessions from peak to bottom."""
     wealth = np.append(1.0, ((1.0 + returns) / (1.0 + market)).cumprod().to_numpy())
     peak = np.maximum.accumulate(wealth)
     fall = wealth / peak - 1.0

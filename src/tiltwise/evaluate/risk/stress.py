@@ -1,11 +1,11 @@
-"""Whether assets fall together when it matters: their correlation in the worst months.
+"""Stress correlation: mean pairwise correlation in the market's worst months against the others.
 
 Mean correlation of all pairs, over the rows of the tenth of months in which the market did worst,
 less that over all other rows. The number alone misleads: rows chosen by the size of a move have
 another correlation than all rows even where nothing ever changes. Ten normal series that always
 correlate .5, by month, correlate .08 in the worst tenth of months of their mean and .41 in the
-others. So the same choice is made in many normal worlds of one constant covariance, that of the
-data, and the measured difference is shown beside theirs.
+others. So the same selection is simulated in normal data of one constant covariance, that of the
+data, and the measured difference is compared with theirs.
 
 The interval of the difference is that of the stationary bootstrap over months, each staying as bad
 or as good as it was.
@@ -36,7 +36,7 @@ STILL = 1e-12  #: variance, over that of all rows, below which a series has no c
 
 @dataclasses.dataclass(frozen=True)
 class Stress:
-    """Mean pairwise correlation in the worst months, in the others, and what chance would show.
+    """Mean pairwise correlation in the worst months and the others, and under the null.
 
     Attributes
     ----------
@@ -67,7 +67,7 @@ class Stress:
 
     @property
     def rises(self) -> bool:
-        """Whether correlation is higher in the worst months than a constant one would look."""
+        """Whether the correlation in the worst months exceeds that under constant correlation."""
         return self.difference > self.baseline_high and self.low > self.baseline
 
 
@@ -103,7 +103,7 @@ def stress_correlation(
     level: float = 0.9,
     seed: int = 0,
 ) -> Stress:
-    """Measure correlation in the worst months against the others.
+    """Return mean correlation in the worst months against the others.
 
     Parameters
     ----------
@@ -221,7 +221,7 @@ def _mean_correlation(sums: Floats) -> Floats:
 def _interval(
     sums: Floats, months: _Months, base: Floats, level: float, seed: int
 ) -> tuple[float, float]:
-    """Return the bootstrap interval of the difference; months are what is drawn."""
+    """Return the bootstrap interval of the difference; months are resampled."""
     grown = np.multiply.reduceat(1.0 + base, months.starts) - 1.0
     # Correlation is of second order, so blocks are as long as volatility clusters.
     block = max(1.0, inference.block_length((grown - grown.mean()) ** 2))
@@ -230,17 +230,17 @@ def _interval(
     means = centre + stationary_means(sides - centre, seed, 0, inference.DRAWS, block)
     means[:, [0, sums.shape[1]]] = np.round(means[:, [0, sums.shape[1]]], 9)  # counts: 0 is 0
     inside, outside = np.split(means, 2, axis=1)
-    found = _mean_correlation(inside) - _mean_correlation(outside)
-    found = found[np.isfinite(found)]
-    if len(found) < 0.99 * inference.DRAWS:
+    differences = _mean_correlation(inside) - _mean_correlation(outside)
+    differences = differences[np.isfinite(differences)]
+    if len(differences) < 0.99 * inference.DRAWS:
         return math.nan, math.nan
     tail = (1.0 - level) / 2.0
-    low, high = np.quantile(found, [tail, 1.0 - tail])
+    low, high = np.quantile(differences, [tail, 1.0 - tail])
     return float(low), float(high)
 
 
 def _worlds(joint: Floats, assets: int, months: _Months, seed: int) -> Floats:
-    """Return the difference in normal worlds of the covariance of `joint` (T, V).
+    """Return the simulated difference under constant covariance of `joint` (T, V).
 
     The market is the mean of the first `assets` columns, or the column after them. What rows of a
     normal month scatter around their mean does not depend on that mean, hence not on which months

@@ -1,4 +1,4 @@
-"""Whether the best of many trials beats the benchmark, given that it was picked as the best.
+"""Data-snooping tests of the best of many trials: reality check, SPA, model confidence set.
 
 White (2000), "A reality check for data snooping"; Hansen (2005), "A test for superior predictive
 ability"; Hansen, Lunde and Nason (2011), "The model confidence set". Bootstrap, recentring and
@@ -25,7 +25,7 @@ DRAWS = 1000
 
 @dataclasses.dataclass(frozen=True)
 class Superiority:
-    """Whether any trial beats the benchmark (Hansen's test).
+    """Hansen's SPA test: whether any trial beats the benchmark.
 
     Attributes
     ----------
@@ -50,7 +50,7 @@ class Superiority:
 
 @dataclasses.dataclass(frozen=True)
 class ConfidenceSet:
-    """The trials that cannot be told from the best (model confidence set).
+    """Model confidence set: trials not significantly worse than the best.
 
     Attributes
     ----------
@@ -152,7 +152,7 @@ def confidence_set(
     draws: int = DRAWS,
     seed: int = 0,
 ) -> ConfidenceSet:
-    """Eliminate trials until those left cannot be told apart (T-max rule).
+    """Return the model confidence set by the T-max elimination rule.
 
     Parameters
     ----------
@@ -183,8 +183,8 @@ def confidence_set(
     block = _block(values - values.mean(axis=1, keepdims=True)) if block is None else block
     test = bootstrap.MCS(-values, size, draws, block, "max", seed=seed)
     test.compute()
-    found = test.pvalues["Pvalue"]
-    p_values = {name: float(found.loc[k]) for k, name in enumerate(names)}
+    table = test.pvalues["Pvalue"]
+    p_values = {name: float(table.loc[k]) for k, name in enumerate(names)}
     included = tuple(name for name in names if p_values[name] > size)
     return ConfidenceSet(included, p_values, block)
 
@@ -230,7 +230,7 @@ def _complete(values: npt.ArrayLike, name: str) -> tuple[FloatArray, list[str]]:
 
 
 def _differences(benchmark: npt.ArrayLike, trials: npt.ArrayLike) -> tuple[FloatArray, list[str]]:
-    """Return trials less benchmark, without the trials that equal it, and their names."""
+    """Return trials less benchmark with their names; trials equal to it are left out."""
     values, names = _complete(trials, "trials")
     against = np.asarray(benchmark, dtype=np.float64)
     sessions = benchmark.index if isinstance(benchmark, pd.Series) else None

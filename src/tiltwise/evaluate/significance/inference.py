@@ -1,4 +1,4 @@
-"""How sure a performance number is: bootstrap intervals, and what a Sharpe ratio is worth.
+"""Inference on performance: bootstrap intervals, probabilistic and deflated Sharpe ratio.
 
 Sharpe ratios are **per period** here (mean over standard deviation, not annualised) unless an
 argument says annual, and kurtosis is that of a normal = 3. Sources: Lo (2002); Bailey and Lopez de

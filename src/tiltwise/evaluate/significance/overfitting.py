@@ -1,4 +1,4 @@
-"""How much of a result is selection: overfitting of the best of many trials, and their number.
+"""Selection bias: probability of backtest overfitting and effective number of trials.
 
 Sharpe ratios are per period unless said otherwise. Sources: Bailey, Borwein, Lopez de Prado and
 Zhu (2017) for the probability of backtest overfitting; Lopez de Prado and Lewis (2019) for
@@ -31,7 +31,7 @@ UNRELATED = math.sqrt(0.5)
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class PBO:
-    """Probability of backtest overfitting and what the selections looked like.
+    """Probability of backtest overfitting, with the selected trials' results.
 
     C is the number of ways to choose half the blocks as the sample.
 
@@ -77,12 +77,12 @@ class PBO:
 
     @property
     def first_order(self) -> bool:
-        """Whether the selected trial dominates a random one for everybody who prefers more."""
+        """Whether the selected trial first-order stochastically dominates a random one."""
         return self.first_order_gap == 0.0
 
     @property
     def second_order(self) -> bool:
-        """Whether it does for everybody who also dislikes risk."""
+        """Whether the selected trial second-order stochastically dominates a random one."""
         return self.first_order or self.second_order_gap == 0.0
 
 
@@ -110,21 +110,21 @@ def pbo(returns: npt.ArrayLike, blocks: int = 16) -> PBO:
     dropped = len(values) % blocks
     sums = cscv.block_sums(values[dropped:], blocks)
     halves = cscv.halves_of(blocks)
-    found = cscv.select(halves, sums)
-    share = found.rank / (values.shape[1] + 1)
+    splits = cscv.select(halves, sums)
+    share = splits.rank / (values.shape[1] + 1)
     logits = np.log(share / (1.0 - share))
-    first, second = _dominance(halves, sums, found.outside)
+    first, second = _dominance(halves, sums, splits.outside)
     return PBO(
         probability=float(np.mean(logits <= 0.0)),
         logits=logits,
-        slope=_slope(found.inside, found.outside),
-        probability_of_loss=float(np.mean(found.outside < 0.0)),
+        slope=_slope(splits.inside, splits.outside),
+        probability_of_loss=float(np.mean(splits.outside < 0.0)),
         first_order_gap=first,
         second_order_gap=second,
         selections=halves,
-        selected=found.selected,
-        in_sample=found.inside,
-        out_of_sample=found.outside,
+        selected=splits.selected,
+        in_sample=splits.inside,
+        out_of_sample=splits.outside,
         dropped=dropped,
     )
 
@@ -181,7 +181,7 @@ def _excess(difference: FloatArray, rounding: float) -> float:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Effective:
-    """How many independent trials a set of correlated ones amounts to.
+    """Effective number of independent trials.
 
     Attributes
     ----------

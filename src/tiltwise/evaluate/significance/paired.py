@@ -1,8 +1,8 @@
-"""Whether one series of returns is better than another that lived through the same sessions.
+"""Paired block bootstrap of two return series on common sessions.
 
-Both are resampled together, in blocks (stationary bootstrap of Politis and Romano, 1994), so what
-moves both is no evidence. The mean block is the longest of the automatic lengths of the two series
-and of their difference (Politis and White, 2004).
+Both are resampled together, in blocks (stationary bootstrap of Politis and Romano, 1994), so common
+moves cancel. The mean block is the longest of the automatic lengths of the two series and of their
+difference (Politis and White, 2004).
 """
 
 import dataclasses
@@ -112,7 +112,7 @@ def compare(
     draws: int = DRAWS,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """Compare every run with every baseline, all on the sessions that all of them have.
+    """Compare every run with every baseline on the sessions common to all.
 
     Returns
     -------
@@ -162,7 +162,7 @@ def _measures(means: FloatArray, centre: FloatArray, variance: FloatArray) -> Fl
 
 
 def _track_record(gap: FloatArray) -> float:
-    """Return the periods after which the mean of the differences counts as positive."""
+    """Return the periods after which the mean difference is significantly positive."""
     spread = float(gap.std(ddof=1))
     if spread <= NEGLIGIBLE * float(np.abs(gap).max()):
         return math.nan

@@ -1,4 +1,4 @@
-"""What a Sharpe ratio is worth once the trials behind it are counted.
+"""Deflated Sharpe ratio of a run, with the trials of its family counted in the ledger.
 
 The number of trials is counted in the ledger and nowhere else: no function of the product takes it
 as an argument from its user.
@@ -20,7 +20,7 @@ FEWEST_ROWS = 64  # sessions shared by all trials below which nothing is said ab
 
 @dataclasses.dataclass(frozen=True)
 class Selection:
-    """How one run stands among the trials of its family.
+    """A run among the trials of its family.
 
     Attributes
     ----------

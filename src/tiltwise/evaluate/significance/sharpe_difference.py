@@ -1,4 +1,4 @@
-"""Whether two Sharpe ratios differ, for dependent and heavy-tailed returns (Ledoit and Wolf, 2008).
+"""Test of equal Sharpe ratios for dependent, heavy-tailed returns (Ledoit and Wolf, 2008).
 
 The ratio of each series is a smooth function of its mean and its second moment, so the difference
 has a delta-method standard error from the long-run covariance of those four moments. The bootstrap
@@ -24,7 +24,7 @@ CHUNK = 250
 
 @dataclasses.dataclass(frozen=True)
 class SharpeDifference:
-    """Difference of two per-period Sharpe ratios and how likely chance makes it that large.
+    """Difference of two per-period Sharpe ratios, with its standard error and p-values.
 
     Attributes
     ----------

@@ -3,7 +3,7 @@
     r[t, i] = f[t] . b[t, i] + v[t, i],   b[t, i] = b[t-1, i] + w[t, i]
 
 `LoadingWalk.fit` learns from training rows how fast loadings drift against how noisy returns are;
-only that ratio matters to the filter, and what it means is told by the share of a surprise that is
+only that ratio matters to the filter; it is reported as the share of a forecast error that is
 absorbed per session (`speed`) and by its `half_life`. `filter` then follows the loadings with what
 was known at each close. `smooth` looks back from the last row: it describes, and `Decision` refuses
 what comes of it.
@@ -39,7 +39,7 @@ PRIOR = 1e3  #: starting variance of a fitted value, in units of the noise varia
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class LoadingWalk:
-    """How loadings drift and returns scatter, learned from training rows.
+    """Random-walk loadings: drift and noise covariance, fitted on training rows.
 
     Attributes
     ----------
@@ -63,7 +63,7 @@ class LoadingWalk:
 
     @property
     def half_life(self) -> float:
-        """Sessions after which half of an old fit is forgotten."""
+        """Sessions after which the weight of an old fit is one half."""
         return kalman.half_life(self.speed)
 
     def drift(self, asset: str) -> pd.DataFrame:
@@ -82,7 +82,7 @@ class LoadingWalk:
         intercept: bool = False,
         digits: int | None = None,
     ) -> Self:
-        """Learn ratio and noise from training rows.
+        """Fit drift ratio and noise on training rows.
 
         Parameters
         ----------
@@ -127,7 +127,7 @@ class LoadingWalk:
     def of_half_life(
         cls, returns: Returns, factors: pd.DataFrame, half_life: float, *, intercept: bool = False
     ) -> Self:
-        """Return the walk that forgets half of an old fit in so many sessions.
+        """Return the walk with a given half-life in sessions.
 
         Ratio and noise are still read off the rows given: give training rows.
         """
@@ -143,7 +143,7 @@ class LoadingWalk:
         return cls(rows.factors, rows.scale, rows.prior, ratio, by_asset, speed, loglik)
 
     def filter(self, returns: Returns, factors: pd.DataFrame) -> FilteredLoadings:
-        """Follow the loadings from the first row given; they start at zero, all but unknown.
+        """Return filtered loadings from the first row given; the prior is zero and diffuse.
 
         Row t of the answer is the same whatever comes after it. Returns and factors are matched by
         session.
@@ -164,7 +164,7 @@ class LoadingWalk:
         )
 
     def smooth(self, returns: Returns, factors: pd.DataFrame) -> SmoothedLoadings:
-        """Return the loadings given all rows, the later ones too; otherwise as `filter`."""
+        """Return loadings smoothed over all rows; otherwise as `filter`."""
         rows, level = self._rows(returns, factors)
         return SmoothedLoadings(**self._run(rows, level, smoother.smooth)[0])
 

@@ -1,4 +1,4 @@
-"""Loadings by session, asset and factor: as known at each close, or as seen from the end.
+"""Paths of loadings by session, asset and factor: filtered and smoothed.
 
 The two are different types, and neither is the other: a function that decides asks for
 `FilteredLoadings`, the type checker refuses `SmoothedLoadings` there, and `Decision` refuses every
@@ -68,7 +68,7 @@ class _Paths(abc.ABC):
 
     @abc.abstractmethod
     def _label(self, frame: pd.DataFrame) -> pd.DataFrame:
-        """Return the frame as what it is: known at the time, or in hindsight."""
+        """Return the frame, marked as smoothed where it is."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
@@ -90,7 +90,7 @@ class FilteredLoadings(_Paths):
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class SmoothedLoadings(_Paths):
-    """Loadings as seen from the last row. They describe; a decision refuses them."""
+    """Loadings given all rows; a decision refuses them."""
 
     hindsight: ClassVar[bool] = True
 

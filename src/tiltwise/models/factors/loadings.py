@@ -1,4 +1,4 @@
-"""What is left of returns after their factors: residuals, and innovations of moving loadings."""
+"""Residual returns after factors: fixed, rolling, and innovations of drifting loadings."""
 
 import dataclasses
 
@@ -23,7 +23,7 @@ SCALES = ("none", "forecast", "recent")
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class ResidualFactors(PCAFactors):
-    """Components of a training window, and how fast loadings on them adapt.
+    """Principal components of a training window and the adaptation rate of loadings.
 
     Attributes
     ----------
@@ -40,14 +40,14 @@ class ResidualFactors(PCAFactors):
         adaptation: float | None,
         ratios: tuple[float, ...] = RATIOS,
     ) -> "ResidualFactors":
-        """Return components of all rows shown, and the likeliest of `ratios` if none is given."""
-        found = PCAFactors.of(past, factors)
-        ratio = likeliest(past, found, ratios) if adaptation is None else adaptation
-        return cls(**vars(found), ratio=ratio)
+        """Return components of all rows, with the most likely of `ratios` if none is given."""
+        base = PCAFactors.of(past, factors)
+        ratio = likeliest(past, base, ratios) if adaptation is None else adaptation
+        return cls(**vars(base), ratio=ratio)
 
 
 def likeliest(past: Market, model: PCAFactors, ratios: tuple[float, ...] = RATIOS) -> float:
-    """Return the ratio of noises whose one-step forecasts of the rows shown are the likeliest.
+    """Return the noise ratio with the highest one-step forecast likelihood on the rows.
 
     The noise variance of each asset is solved for; see `kernels.kalman.filter.concentrated_loglik`.
     Give training rows only.
@@ -85,7 +85,7 @@ def innovations(
 
 
 def fixed_residuals(past: Market, model: PCAFactors) -> Floats:
-    """Return what the training window's components leave unexplained: (rows - 1, N)."""
+    """Return residuals on the training window's components: (rows - 1, N)."""
     return pca.residuals(model.centred(past), np.zeros(len(model.assets)), model.loadings)
 
 
@@ -112,7 +112,7 @@ def recent_scores(residuals: Floats) -> Floats:
 
 
 def signal(values: Floats, name: str, horizon: int, rows: NDArray[np.intp]) -> Floats:
-    """Return what one of `SIGNALS` makes of residuals (T, N) at `rows`, counted from the end.
+    """Return the signal of one of `SIGNALS` from residuals (T, N) at `rows`, counted from the end.
 
     "momentum" is the residual itself and "reversion" its negative; "cumulative" the sum of the last
     `horizon`; "change" the residual less the one `horizon` rows earlier. NaN where the newest

@@ -1,4 +1,4 @@
-"""What loadings that drift say of returns to come: premia times loadings, and the risk of both.
+"""Factor model of expected returns and risk: premia times filtered loadings.
 
     mean[i] = b[i] . premium,    covariance[i, j] = b[i]' F b[j] + (i = j) noise[i]
 
@@ -34,7 +34,7 @@ DIGITS = 3  #: of the ratio of noises
 
 
 class Expected(NamedTuple):
-    """Moments per session by asset, and the cash rate to beat.
+    """Moments per session by asset, and the cash rate.
 
     Returns are simple; on the Fama-French factors they are in excess of cash, which is then zero.
     """
@@ -46,7 +46,7 @@ class Expected(NamedTuple):
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class FactorModel:
-    """Factors, how loadings on them drift, and what the factors earned.
+    """Factors, the drift of loadings on them, and moments of factor returns.
 
     Attributes
     ----------
@@ -65,7 +65,7 @@ class FactorModel:
     def learn(
         cls, past: Market, source: str = "pca", count: int = 3, method: str = "likelihood"
     ) -> "FactorModel":
-        """Learn from all rows shown.
+        """Fit the model on all rows.
 
         Parameters
         ----------
@@ -94,13 +94,13 @@ class FactorModel:
         return cls(walk, x.mean().to_numpy(), x.cov().to_numpy(), components)
 
     def follow(self, past: Market) -> FilteredLoadings:
-        """Return the loadings as known after each close, from the first row shown on."""
+        """Return filtered loadings after each close, from the first row on."""
         names = list(self.walk.noise.index)
         returns = _returns(past, self.components).loc[:, names]
         return self.walk.filter(returns, _factors(past, self.components))
 
     def expectations(self, past: Market, dates: pd.DatetimeIndex) -> list["Expected"]:
-        """Return what is expected after the close of each date, of the assets that then trade.
+        """Return moments after the close of each date, of the assets trading then.
 
         Row by row: the same bits whatever rows follow.
         """

@@ -1,7 +1,7 @@
-"""How factors did lately: a description of the last weeks, not a reason to hold them.
+"""Trailing factor returns: descriptive statistics of the last weeks, not a forecast.
 
-A month of factor returns says next to nothing about the next one, and looks like news every time.
-So each table says what it is, and how ordinary the last window is among all before it.
+A month of factor returns says next to nothing about the next one. So each table says that it is
+descriptive, and gives the rank of the last window among all before it.
 """
 
 import dataclasses

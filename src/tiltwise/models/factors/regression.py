@@ -1,4 +1,4 @@
-"""What a return owes to known factors: ordinary least squares with robust standard errors.
+"""Factor regression of returns: ordinary least squares with Newey-West standard errors.
 
     r[i] - RF = alpha + b (Mkt-RF) + s SMB + h HML + r RMW + c CMA + e
 
@@ -60,7 +60,7 @@ def factor_regression(
     risk_free: str | None = "RF",
     lags: int | None = None,
 ) -> FactorRegression:
-    """Regress returns on factors, asset by asset, over the rows where both are there.
+    """Regress returns on factors, asset by asset, over common rows.
 
     Parameters
     ----------
@@ -90,10 +90,10 @@ def factor_regression(
     _refuse_percent(regressors, "factor")
     _refuse_percent(table, "return of")
     cash = factors[risk_free].reindex(table.index) if risk_free else 0.0
-    found = {name: _one(table[name] - cash, regressors, lags, str(name)) for name in table}
+    regressions = {name: _one(table[name] - cash, regressors, lags, str(name)) for name in table}
     names = {"coefficients": "params", "errors": "bse", "t": "tvalues", "p": "pvalues"}
     parts = {
-        ours: pd.DataFrame({name: getattr(one, theirs) for name, one in found.items()}).T
+        ours: pd.DataFrame({name: getattr(one, theirs) for name, one in regressions.items()}).T
         for ours, theirs in names.items()
     }
     fit = pd.DataFrame(
@@ -104,7 +104,7 @@ def factor_regression(
                 "rows": int(one.nobs),
                 "lags": one.cov_kwds["maxlags"],
             }
-            for name, one in found.items()
+            for name, one in regressions.items()
         }
     ).T.astype({"rows": int, "lags": int})
     return FactorRegression(**parts, fit=fit)
@@ -128,7 +128,7 @@ def _one(excess: pd.Series, regressors: pd.DataFrame, lags: int | None, name: st
 
 
 def _refuse_percent(table: pd.DataFrame, what: str) -> None:
-    """Refuse the commonest mistake with the library's files, which are in percent."""
+    """Raise for factor returns in percent, the unit of the library's files."""
     wide = table.std() > PERCENT
     if wide.any():
         name = wide.index[wide.to_numpy()][0]

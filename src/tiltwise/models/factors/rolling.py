@@ -1,4 +1,4 @@
-"""Principal components that are learned again and again, their signs kept from refit to refit.
+"""Rolling principal components with signs aligned from refit to refit.
 
 An eigenvector has no sign. Learned anew each day, a loading may flip, and with it the factor
 return. Here each refit takes, column by column, the sign that agrees with the refit before it; the
@@ -30,7 +30,7 @@ class FactorPath:
 
     Attributes
     ----------
-    dates : sessions after whose close the refits were made.
+    dates : refit sessions, after the close.
     means : (R, N) mean returns.
     loadings : (R, N, K) orthonormal columns.
     shares : (R, K) share of the variance that each explains.
@@ -70,7 +70,7 @@ class FactorPath:
 def rolling_components(
     returns: pd.DataFrame, window: int, factors: int, refits: pd.DatetimeIndex | None = None
 ) -> FactorPath:
-    """Learn components from the last `window` complete rows at each refit session, itself included.
+    """Fit components on the last `window` complete rows at each refit session, inclusive.
 
     Parameters
     ----------
@@ -99,7 +99,7 @@ def rolling_components(
 def weighted_components(
     returns: pd.DataFrame, half_life: float, factors: int, refits: pd.DatetimeIndex | None = None
 ) -> FactorPath:
-    """Learn components from all complete rows, one that lies `half_life` rows back at half weight.
+    """Fit components on all complete rows with exponential weights of a half-life.
 
     Arguments and errors as for `rolling_components`. The first refit needs two half-lives of rows,
     and more rows than assets.
@@ -123,12 +123,12 @@ def weighted_components(
 def _complete(
     returns: pd.DataFrame, refits: pd.DatetimeIndex | None, least: int
 ) -> tuple[Floats, pd.DatetimeIndex, Rows]:
-    """Return the complete rows, the refit sessions, and how many of those rows each knows."""
+    """Return complete rows, refit sessions, and the number of rows known at each."""
     values = returns.to_numpy(np.float64)
     whole = ~np.isnan(values).any(axis=1)
     index = pd.DatetimeIndex(returns.index)
-    asked = index if refits is None else pd.DatetimeIndex(refits)
-    known = np.append(0, whole.cumsum())[index.searchsorted(asked, side="right")]
+    dates = index if refits is None else pd.DatetimeIndex(refits)
+    known = np.append(0, whole.cumsum())[index.searchsorted(dates, side="right")]
     enough = known >= least
     if not enough.any():
         raise MissingData(
@@ -136,7 +136,7 @@ def _complete(
             "a refit: shorten the window, or leave out an asset that was listed late"
         )
     rows = np.ascontiguousarray(values[whole])
-    return rows, asked[enough], known[enough].astype(np.int64)
+    return rows, dates[enough], known[enough].astype(np.int64)
 
 
 def _path(
@@ -146,7 +146,7 @@ def _path(
     factors: int,
     moments: Callable[[Rows], tuple[Floats, Floats]],
 ) -> FactorPath:
-    """Decompose the moments of each refit and turn the signs."""
+    """Return the components of each refit with aligned signs."""
     assets = returns.shape[1]
     means = np.empty((len(ends), assets))
     loadings, shares = np.empty((len(ends), assets, factors)), np.empty((len(ends), factors))

@@ -1,4 +1,4 @@
-"""Statistical factors: what a few portfolios explain of many returns."""
+"""Statistical factors: principal components of returns."""
 
 import dataclasses
 from typing import Self
@@ -69,11 +69,11 @@ class PCAFactors:
 
     @classmethod
     def of(cls, past: Market, factors: int) -> "PCAFactors":
-        """Return `fit` on all rows shown, learned once per data for every strategy that asks."""
-        found: PCAFactors = past.cached(
+        """Return `fit` on all rows, cached per data for every strategy."""
+        fitted: PCAFactors = past.cached(
             ("PCAFactors", factors), lambda: cls.fit(past.log_returns(), factors)
         )
-        return found
+        return fitted
 
     def centred(self, past: Market) -> Floats:
         """Return log returns less the training mean: (rows - 1, N)."""

@@ -1,4 +1,4 @@
-"""Boosted trees of XGBoost, one ensemble a target, on one thread."""
+"""XGBoost forecaster: one ensemble per target, on one thread."""
 
 import dataclasses
 
@@ -20,7 +20,7 @@ WHAT = "boosted trees"
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class BoostedForecast(Forecast):
-    """A fitted booster, kept as the JSON text of XGBoost.
+    """A fitted booster as XGBoost's JSON text.
 
     Attributes
     ----------
@@ -40,13 +40,13 @@ class BoostedForecast(Forecast):
         booster = xgboost.Booster({"nthread": 1})
         booster.load_model(bytearray(self.text.encode()))
         rows = xgboost.DMatrix(features_of(x, self.columns), nthread=1)
-        told = np.asarray(booster.predict(rows), dtype=np.float64)
-        return table_of(told.reshape(len(x), len(self.targets)), x.index, self.targets)
+        values = np.asarray(booster.predict(rows), dtype=np.float64)
+        return table_of(values.reshape(len(x), len(self.targets)), x.index, self.targets)
 
 
 @dataclasses.dataclass(frozen=True)
 class Boosted(Forecaster):
-    """Gradient boosting, squared error, histogram method; missing features go their own way.
+    """Gradient boosting, squared error, histogram method; missing values have a branch.
 
     Attributes
     ----------

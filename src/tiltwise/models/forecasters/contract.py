@@ -1,4 +1,4 @@
-"""What every forecaster keeps to: fit(x, y) gives a frozen record, record.predict(x) a table.
+"""Contract of forecasters: ``fit(x, y)`` returns a frozen record, ``predict(x)`` a table.
 
 Row t of the features x is what is known at the close of t; row t of the targets y is the return
 *after* t, up to the next row. `next_returns` makes y from returns. A forecast for row t may be
@@ -26,7 +26,7 @@ LEAST = 10  #: rows below which nothing is learnt
 
 
 class Forecast(abc.ABC):
-    """What was learnt: a frozen record that forecasts."""
+    """Base class of fitted, frozen forecasters."""
 
     @abc.abstractmethod
     def predict(self, x: pd.DataFrame) -> pd.DataFrame:
@@ -34,7 +34,7 @@ class Forecast(abc.ABC):
 
 
 class Forecaster(abc.ABC):
-    """A way to learn several targets at once.
+    """Base class of multi-target forecasters.
 
     Attributes
     ----------
@@ -61,7 +61,7 @@ class Forecaster(abc.ABC):
         """
 
     def settled(self, x: pd.DataFrame, y: pd.DataFrame) -> "Forecaster":
-        """Return the same with its settings chosen on these rows, to be fitted without a search.
+        """Return the forecaster with settings chosen on these rows, to be fitted without search.
 
         One whose settings are given, or cheap to choose in every fit, is returned as it is.
         """
@@ -126,7 +126,7 @@ def refuse_infinite(table: pd.DataFrame, name: str) -> None:
 
 
 def features_of(x: pd.DataFrame, columns: tuple[str, ...]) -> Floats:
-    """Return features as an array, or say that they are not those of the training rows."""
+    """Return features as an array; raises unless they are those of the training rows."""
     if tuple(map(str, x.columns)) != columns:
         absent = [name for name in columns if name not in set(map(str, x.columns))]
         raise DataError(
@@ -153,12 +153,12 @@ class Scaling:
     @classmethod
     def of(cls, x: Floats) -> Self:
         """Measure columns of (rows, features); NaN is left out."""
-        told = ~np.isnan(x)
-        count = np.maximum(told.sum(axis=0), 1)
-        centre = np.where(told, x, 0.0).sum(axis=0) / count
-        gap = np.where(told, x - centre, 0.0)
+        known = ~np.isnan(x)
+        count = np.maximum(known.sum(axis=0), 1)
+        centre = np.where(known, x, 0.0).sum(axis=0) / count
+        gap = np.where(known, x - centre, 0.0)
         spread = np.sqrt((gap * gap).sum(axis=0) / count)
-        size = np.where(told, np.abs(x), 0.0).max(axis=0, initial=0.0)
+        size = np.where(known, np.abs(x), 0.0).max(axis=0, initial=0.0)
         varies = spread > STILL * size
         factor = np.zeros(len(centre))
         np.divide(1.0, spread, out=factor, where=varies)
@@ -193,9 +193,9 @@ def inner_folds(rows: int, kind: Folds = "time", count: int = 5) -> list[Split]:
     return [(np.setdiff1d(every, test), test) for test in np.array_split(every, count)]
 
 
-def squared_error(truth: Floats, told: Floats) -> float:
+def squared_error(truth: Floats, predicted: Floats) -> float:
     """Return the mean squared error over all rows and targets."""
-    gap = truth - told
+    gap = truth - predicted
     return float((gap * gap).mean())
 
 
@@ -209,20 +209,20 @@ def cross_validated(
     folds: Sequence[Split],
     errors: Callable[[Floats, Floats, Floats, Floats], Floats],
 ) -> Floats:
-    """Return the mean over folds of what ``errors(x, y, x_test, y_test)`` says (one a candidate).
+    """Return the mean over folds of ``errors(x, y, x_test, y_test)``, one per candidate.
 
     Nothing of a test fold is passed on but to be scored.
     """
-    told = [
+    by_fold = [
         errors(lesson.x[training], lesson.y[training], lesson.x[test], lesson.y[test])
         for training, test in folds
     ]
-    mean: Floats = np.mean(told, axis=0)
+    mean: Floats = np.mean(by_fold, axis=0)
     return mean
 
 
 def peer(name: str, what: str, extra: str = "research") -> Any:
-    """Return an optional library, or say how to install it.
+    """Return an optional library; raises with the command that installs it.
 
     Raises
     ------

@@ -1,8 +1,8 @@
-"""Averages of forecasts, weighted by how wrong each has been so far.
+"""Forecast combination with weights by past mean squared error.
 
 The weight of a model is one over its mean squared error on rows whose target was known when the
 weight was set, raised to a power and scaled to sum to one. Equal weights (power 0) are hard to
-beat: estimated weights add noise of their own.
+beat, since estimated weights add noise.
 
 Source: Bates and Granger (1969), "The combination of forecasts", Operational Research Quarterly 20;
 Timmermann (2006), "Forecast combinations", Handbook of Economic Forecasting 1.
@@ -34,8 +34,8 @@ class EnsembleForecast(Forecast):
         tables = [member.predict(x) for member in self.members]
         rows = min((table.index for table in tables), key=len)
         stacked = np.stack([table.loc[rows].to_numpy() for table in tables])
-        told = (stacked * self.weights.to_numpy()[:, None, None]).sum(axis=0)
-        return table_of(told, rows, list(tables[0].columns))
+        values = (stacked * self.weights.to_numpy()[:, None, None]).sum(axis=0)
+        return table_of(values, rows, list(tables[0].columns))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,13 +54,13 @@ class Ensemble(Forecaster):
     power: float = 1.0
 
     def __post_init__(self) -> None:
-        """Refuse what is no ensemble."""
+        """Reject fewer than two members, and members fitted for each row."""
         if len(self.members) < 2 or any(member.each_row for member in self.members):
             raise DataError("an ensemble needs two members, none of which is fitted for each row")
 
     @property
     def lookback(self) -> int:
-        """Rows that the member with the longest memory needs."""
+        """Largest lookback of the members."""
         return max(member.lookback for member in self.members)
 
     def fit(self, x: pd.DataFrame, y: pd.DataFrame) -> EnsembleForecast:
@@ -80,27 +80,27 @@ class Ensemble(Forecaster):
         return dataclasses.replace(self, members=members)
 
     def _errors(self, x: pd.DataFrame, y: pd.DataFrame, part: Split) -> Floats:
-        """Return the mean squared error (members,) on a block that was not learnt from."""
+        """Return the mean squared error (members,) on a held-out block."""
         training, test = part
         truth = y.iloc[test].to_numpy(np.float64)
-        told = []
+        errors = []
         for member in self.members:
-            found = member.fit(x.iloc[training], y.iloc[training])
+            forecast = member.fit(x.iloc[training], y.iloc[training])
             seen = x.iloc[max(int(test[0]) - member.lookback + 1, 0) : int(test[-1]) + 1]
-            gap = truth - found.predict(seen).reindex(x.index[test]).to_numpy(np.float64)
-            told.append(np.nanmean(gap * gap))
-        return np.array(told)
+            gap = truth - forecast.predict(seen).reindex(x.index[test]).to_numpy(np.float64)
+            errors.append(np.nanmean(gap * gap))
+        return np.array(errors)
 
 
 def weights_of(errors: Floats, power: float = 1.0) -> Floats:
-    """Return weights (members,) from mean squared errors; a member without error takes all."""
+    """Return weights (members,) from mean squared errors; a zero error takes all weight."""
     if (errors <= 0.0).any():
         best = (errors <= 0.0).astype(np.float64)
         share: Floats = best / best.sum()
         return share
     scaled = (errors.min() / errors) ** power
-    told: Floats = scaled / scaled.sum()
-    return told
+    weights: Floats = scaled / scaled.sum()
+    return weights
 
 
 def combined(
@@ -133,9 +133,9 @@ def combined(
     if len(tables) < 2 or not all(same):
         raise DataError("an average needs two models or more, with the same rows and targets")
     first = tables[0]
-    told = np.stack([table.to_numpy(np.float64) for table in tables])
+    predicted = np.stack([table.to_numpy(np.float64) for table in tables])
     truth = realised.reindex(index=first.index, columns=first.columns).to_numpy(np.float64)
-    squares = (told - truth) ** 2
+    squares = (predicted - truth) ** 2
     known = ~np.isnan(squares).any(axis=0)
     sums = np.where(known, squares, 0.0).sum(axis=2).cumsum(axis=1)
     cells = known.sum(axis=1).cumsum()
@@ -143,6 +143,6 @@ def combined(
     for row in range(least, len(first)):
         if cells[row - 1]:
             weights[row] = weights_of(sums[:, row - 1] / cells[row - 1], power)
-    average = (told * weights.T[:, :, None]).sum(axis=0)
+    average = (predicted * weights.T[:, :, None]).sum(axis=0)
     rows = pd.DataFrame(weights, first.index, names)
     return pd.DataFrame(average, first.index, first.columns), rows

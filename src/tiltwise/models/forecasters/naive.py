@@ -1,6 +1,6 @@
-"""Forecasts that know nothing of features: the ones that a model has to beat.
+"""Baseline forecasts without features: zero, historical mean, persistence.
 
-Persistence is a weak opponent: of returns without memory it has about sqrt(2) times the error of
+Persistence is a weak baseline: for returns without memory it has about sqrt(2) times the error of
 their mean.
 """
 
@@ -17,7 +17,7 @@ from tiltwise.models.forecasters.contract import Forecast, Forecaster, table_of
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Constant(Forecast):
-    """The same forecast for every row: `values` by target; `rows` bounds how many may be asked."""
+    """The same forecast for every row: `values` by target; `rows` is the most rows it may serve."""
 
     values: pd.Series
     rows: int | None = None
@@ -28,28 +28,28 @@ class Constant(Forecast):
         Raises
         ------
         DataError
-            More rows are asked for than the values hold for.
+            More than `rows` rows.
         """
         if self.rows is not None and len(x) > self.rows:
             raise DataError(
                 f"the last return holds for {self.rows} row, not for {len(x)}: fit anew for each"
             )
-        told: Floats = np.tile(self.values.to_numpy(np.float64), (len(x), 1))
-        return table_of(told, x.index, tuple(self.values.index))
+        values: Floats = np.tile(self.values.to_numpy(np.float64), (len(x), 1))
+        return table_of(values, x.index, tuple(self.values.index))
 
 
 @dataclasses.dataclass(frozen=True)
 class Zero(Forecaster):
-    """No return at all."""
+    """Forecasts of zero."""
 
     def fit(self, x: pd.DataFrame, y: pd.DataFrame) -> Constant:
-        """Learn nothing but the names of the targets."""
+        """Record the names of the targets."""
         return Constant(pd.Series(0.0, list(map(str, y.columns))))
 
 
 @dataclasses.dataclass(frozen=True)
 class HistoricalMean(Forecaster):
-    """The mean of all returns so far, target by target; missing ones are left out."""
+    """The historical mean by target; missing returns are left out."""
 
     def fit(self, x: pd.DataFrame, y: pd.DataFrame) -> Constant:
         """Learn the means."""
@@ -58,7 +58,7 @@ class HistoricalMean(Forecaster):
 
 @dataclasses.dataclass(frozen=True)
 class Persistence(Forecaster):
-    """Last month's return once more: the last row of the targets known."""
+    """Forecasts equal to the last known month's return."""
 
     each_row: ClassVar[bool] = True
 

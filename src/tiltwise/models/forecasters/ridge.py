@@ -1,4 +1,4 @@
-"""Ridge regression of several targets on many features, its penalty chosen on held-out rows.
+"""Multi-target ridge regression with the penalty chosen on held-out rows.
 
     min |y - a - z B|^2 + alpha |B|^2,    z the features at mean 0 and deviation 1
 
@@ -58,8 +58,8 @@ class RidgeForecast(Forecast):
         columns = tuple(self.coefficients.index)
         z = self.scaling.scaled(features_of(x, columns))
         slopes = self.coefficients.to_numpy()
-        told = self.intercept.to_numpy() + (z[:, :, None] * slopes).sum(axis=1)
-        return table_of(told, x.index, tuple(self.intercept.index))
+        values = self.intercept.to_numpy() + (z[:, :, None] * slopes).sum(axis=1)
+        return table_of(values, x.index, tuple(self.intercept.index))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,12 +79,12 @@ class Ridge(Forecaster):
     scale: bool = True
 
     def __post_init__(self) -> None:
-        """Refuse a penalty that is none."""
+        """Reject an invalid penalty."""
         if not self.alphas or min(self.alphas) <= 0.0:
             raise StrategyError(f"alphas={self.alphas} must be positive numbers, at least one")
 
     def fit(self, x: pd.DataFrame, y: pd.DataFrame) -> RidgeForecast:
-        """Choose the penalty on the folds, then learn from all rows."""
+        """Choose the penalty on the folds, then fit on all rows."""
         lesson = Lesson.of(x, y)
         with one_blas_thread():
             errors = np.full(len(self.alphas), np.nan)
@@ -105,17 +105,17 @@ class Ridge(Forecaster):
         )
 
     def _scaling(self, x: Floats) -> Scaling:
-        found = Scaling.of(x)
+        scaling = Scaling.of(x)
         if self.scale:
-            return found
-        return Scaling(found.centre, np.where(found.factor > 0.0, 1.0, 0.0))
+            return scaling
+        return Scaling(scaling.centre, np.where(scaling.factor > 0.0, 1.0, 0.0))
 
     def _errors(self, x: Floats, y: Floats, ahead: Floats, truth: Floats) -> Floats:
-        """Return the squared error of each penalty on rows that were not learnt from."""
+        """Return the squared error of each penalty on held-out rows."""
         scaling = self._scaling(x)
-        z, asked = scaling.scaled(x), scaling.scaled(ahead)
+        z, test = scaling.scaled(x), scaling.scaled(ahead)
         centre, every = _solved(z, y, self.alphas)
-        gaps = [truth - y.mean(axis=0) - (asked - centre) @ slopes for slopes in every]
+        gaps = [truth - y.mean(axis=0) - (test - centre) @ slopes for slopes in every]
         return np.array([float((gap * gap).mean()) for gap in gaps])
 
 

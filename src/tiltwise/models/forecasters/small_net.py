@@ -1,8 +1,8 @@
-"""A small network of one hidden layer: what a network can do here without a heavy framework.
+"""Neural network of one hidden layer, trained by scikit-learn and stored as arrays.
 
-Trained by scikit-learn pass by pass, stopped early on the last training rows, and kept as arrays:
-forecasts need no library. Features are drawn in to four deviations: months like April 2020 lie far
-outside everything learnt before, and a network would carry its slopes out there.
+Training stops early on the last training rows; forecasts need no library. Features are clipped at
+four deviations, since months like April 2020 lie far outside the training rows and the network
+would extrapolate linearly.
 """
 
 import dataclasses
@@ -51,8 +51,8 @@ class NetForecast(Forecast):
     def predict(self, x: pd.DataFrame) -> pd.DataFrame:
         """Return forecasts (row x target)."""
         z = self.features.scaled(features_of(x, self.columns), REACH)
-        told = unscaled(_forward(z, self.layers), self.scale)
-        return table_of(told, x.index, self.targets)
+        predicted = unscaled(_forward(z, self.layers), self.scale)
+        return table_of(predicted, x.index, self.targets)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,7 +75,7 @@ class SmallNet(Forecaster):
     seed: int = 0
 
     def fit(self, x: pd.DataFrame, y: pd.DataFrame) -> NetForecast:
-        """Train on all rows but the inner ones, which say when to stop."""
+        """Train on all rows but the inner ones, which stop the training."""
         lesson = Lesson.of(x, y)
         first = self.stopping.divide(len(lesson.y))
         features, scale = Scaling.of(lesson.x[:first]), Scaling.of(lesson.y[:first])
@@ -102,8 +102,8 @@ def unscaled(values: Floats, scale: Scaling) -> Floats:
     """Return forecasts of scaled targets in the targets' unit; of a constant one, the constant."""
     spread = np.zeros(len(scale.factor))
     np.divide(1.0, scale.factor, out=spread, where=scale.factor > 0.0)
-    told: Floats = scale.centre + values * spread
-    return told
+    original: Floats = scale.centre + values * spread
+    return original
 
 
 def _copied(model: Any) -> Layers:

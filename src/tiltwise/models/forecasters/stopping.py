@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 @dataclasses.dataclass(frozen=True)
 class Stopping:
-    """When training ends.
+    """Rule of early stopping.
 
     Attributes
     ----------
@@ -29,14 +29,14 @@ class Stopping:
     share: float = 0.15
 
     def __post_init__(self) -> None:
-        """Refuse what never trains."""
+        """Reject settings that never train."""
         if self.epochs < 1 or self.patience < 1 or not 0.0 < self.share < 0.5:
             raise StrategyError(
                 "epochs and patience must be at least 1 and the share of inner rows below one half"
             )
 
     def divide(self, rows: int, least: int = 2) -> int:
-        """Return how many of the rows, the first ones, are learnt from.
+        """Return the number of leading rows to train on.
 
         Raises
         ------
@@ -49,23 +49,23 @@ class Stopping:
         return rows - inner
 
     def run(self, once: Callable[[], float], keep: Callable[[], T]) -> tuple[T, tuple[float, ...]]:
-        """Train until patience ends.
+        """Train until the error has not improved for `patience` passes.
 
         Parameters
         ----------
         once : trains for one pass and returns the error on the inner rows.
-        keep : returns a copy of what was learnt so far.
+        keep : returns a copy of the state.
 
         Returns
         -------
-        What was kept at the least error, and the error after each pass.
+        The copy at the least error, and the error after each pass.
         """
         errors = [once()]
-        best, kept = 0, keep()
+        best, snapshot = 0, keep()
         for epoch in range(1, self.epochs):
             errors.append(once())
             if errors[epoch] < errors[best]:
-                best, kept = epoch, keep()
+                best, snapshot = epoch, keep()
             if epoch - best >= self.patience:
                 break
-        return kept, tuple(errors)
+        return snapshot, tuple(errors)

@@ -1,9 +1,9 @@
-"""A regression tree of several targets at once, with the published settings or the published grid.
+"""Multi-target regression tree, with the published settings or the published grid.
 
 The grid has 64 points: leaves, rows a split needs, rows a leaf keeps. A tree with few leaves is the
 beginning of the tree with many, because the best split is made first; so the four numbers of leaves
 are read off one fit, and a fold costs thirteen fits. A walk that learns every month searches once a
-year (`Tree.settled`) and grows one tree a month. The fitted tree is kept as arrays.
+year (`Tree.settled`) and grows one tree a month. The fitted tree is stored as arrays.
 
 Source: the sector rotation of source 3; Breiman, Friedman, Olshen and Stone (1984), "Classification
 and Regression Trees".
@@ -70,12 +70,12 @@ class TreeForecast(Forecast):
     def predict(self, x: pd.DataFrame) -> pd.DataFrame:
         """Return forecasts (row x target)."""
         rows = self.scaling.filled(features_of(x, self.columns))
-        return table_of(self.nodes.told(rows), x.index, self.targets)
+        return table_of(self.nodes.predict(rows), x.index, self.targets)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Nodes:
-    """A tree as arrays by node, in the order in which nodes were made.
+    """A tree as arrays by node, in order of creation.
 
     Attributes
     ----------
@@ -102,8 +102,8 @@ class Nodes:
             np.array(tree.value[:, :, 0], dtype=np.float64),
         )
 
-    def told(self, x: Floats, leaves: int | None = None) -> Floats:
-        """Return the forecast (rows, targets) of the tree, or of its beginning of so many leaves.
+    def predict(self, x: Floats, leaves: int | None = None) -> Floats:
+        """Return the forecast (rows, targets) of the tree, or of its first `leaves` leaves.
 
         A tree of L leaves has 2 L - 1 nodes: a node whose children come later is a leaf of it.
         """
@@ -117,8 +117,8 @@ class Nodes:
             moving, here = moving[inner], here[inner]
             goes = single[moving, self.feature[here]] <= self.threshold[here]
             at[moving] = np.where(goes, self.left[here], self.right[here])
-        told: Floats = self.value[at]
-        return told
+        values: Floats = self.value[at]
+        return values
 
 
 @dataclasses.dataclass(frozen=True)
@@ -144,12 +144,12 @@ class Tree(Forecaster):
     seed: int = 0
 
     def __post_init__(self) -> None:
-        """Refuse a tree without a split."""
+        """Reject a tree without a split."""
         if self.leaves < 2 or self.split < 2 or self.leaf < 1:
             raise StrategyError("a tree needs two leaves, two rows to split, one row in a leaf")
 
     def fit(self, x: pd.DataFrame, y: pd.DataFrame) -> TreeForecast:
-        """Choose the point if asked to, then grow a tree on all rows."""
+        """Choose the grid point if required, then grow a tree on all rows."""
         lesson = Lesson.of(x, y)
         chosen, errors = self, pd.DataFrame()
         if self.search:
@@ -169,7 +169,7 @@ class Tree(Forecaster):
         )
 
     def settled(self, x: pd.DataFrame, y: pd.DataFrame) -> "Tree":
-        """Return the tree of the point of the grid that these rows choose."""
+        """Return the tree with the grid point chosen on these rows."""
         if not self.search:
             return self
         return dataclasses.replace(self._searched(Lesson.of(x, y))[0], search=False)
@@ -198,10 +198,10 @@ class Tree(Forecaster):
         return chosen, table
 
     def _errors(self, x: Floats, y: Floats, ahead: Floats, truth: Floats) -> Floats:
-        """Return the squared error (64,) of each point on rows that were not learnt from."""
+        """Return the squared error (64,) of each grid point on held-out rows."""
         scaling = Scaling.of(x)
-        known, asked = scaling.filled(x), scaling.filled(ahead)
-        found, grown = {}, {}
+        known, test = scaling.filled(x), scaling.filled(ahead)
+        errors, grown = {}, {}
         for split, leaf in itertools.product(GRID["split"], GRID["leaf"]):
             least = max(split, 2 * leaf)  # fewer rows cannot fill two leaves
             if (least, leaf) not in grown:
@@ -209,5 +209,5 @@ class Tree(Forecaster):
                 grown[least, leaf] = Nodes.of(plan.grown(known, y, max(GRID["leaves"])))
             nodes = grown[least, leaf]
             for leaves in GRID["leaves"]:
-                found[leaves, split, leaf] = squared_error(truth, nodes.told(asked, leaves))
-        return np.array([found[p["leaves"], p["split"], p["leaf"]] for p in points()])
+                errors[leaves, split, leaf] = squared_error(truth, nodes.predict(test, leaves))
+        return np.array([errors[p["leaves"], p["split"], p["leaf"]] for p in points()])

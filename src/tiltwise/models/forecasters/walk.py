@@ -1,4 +1,4 @@
-"""Forecasts of several models on the same rows, each made from earlier rows only."""
+"""Walk-forward forecasts of several models on common rows."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ from tiltwise.models.validation.splits import Split
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Forecasts:
-    """What was forecast, by model.
+    """Forecasts by model.
 
     Attributes
     ----------
@@ -62,7 +62,7 @@ def walk(
     plan: Refits | Holdout | None = None,
     jobs: int = 1,
 ) -> Forecasts:
-    """Let models learn from earlier rows and forecast later ones.
+    """Fit models on earlier rows and forecast later ones.
 
     Parameters
     ----------
@@ -97,10 +97,10 @@ def _each_row(parts: list[Split]) -> list[Split]:
 
 def _forecast(model: Forecaster, x: pd.DataFrame, y: pd.DataFrame, part: Split) -> pd.DataFrame:
     training, test = part
-    found = model.fit(x.iloc[training], y.iloc[training])
+    forecast = model.fit(x.iloc[training], y.iloc[training])
     before = model.lookback - 1
     start = int(test[0]) - before
     if start < 0:
         raise DataError(f"row {x.index[test[0]]} has fewer than {before} rows before it")
-    told = found.predict(x.iloc[start : int(test[-1]) + 1])
-    return told.loc[x.index[test]]
+    predicted = forecast.predict(x.iloc[start : int(test[-1]) + 1])
+    return predicted.loc[x.index[test]]

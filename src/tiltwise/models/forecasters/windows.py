@@ -1,4 +1,4 @@
-"""Windows of features that end on the row a forecast is made from."""
+"""Windows of features that end on the forecast row."""
 
 import numpy as np
 
@@ -23,5 +23,5 @@ def windows(x: Floats, length: int = MONTHS) -> Floats:
     if len(x) < length:
         raise DataError(f"{len(x)} rows are too few for a window of {length}")
     seen = np.lib.stride_tricks.sliding_window_view(x, length, axis=0)
-    told: Floats = np.moveaxis(seen, -1, 1)
-    return told
+    stacked: Floats = np.moveaxis(seen, -1, 1)
+    return stacked

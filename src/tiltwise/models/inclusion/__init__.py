@@ -1,1 +1,1 @@
-"""Classifiers of which assets belong in a sparse replica, their tuning and their scores."""
+"""Inclusion of assets in a sparse replica: classifiers, their tuning and their scores."""

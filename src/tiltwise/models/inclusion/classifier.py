@@ -1,10 +1,9 @@
-"""A classifier of which assets belong into a replica: boosted trees tuned on months held out.
+"""Classifier of replica membership: boosted trees tuned on held-out months.
 
-`fit_inclusion` learns from the table of `features.labels`. What it returns holds the booster as
-text, the parameters and how they were found, the scores on months that the booster of their fold
-had not seen, and the importance of the features. The parameters are the best on those months, so
-the scores flatter; a walk-forward of the strategy does not. Labels of one class teach nothing: then
-the model gives every asset their base rate and says so.
+`fit_inclusion` learns from the table of `features.labels`. The record holds the booster as text,
+the parameters and their search, scores on months held out by fold, and feature importance. The
+parameters are the best on those months, so the scores are biased upwards; a walk-forward of the
+strategy is not. With labels of one class the model predicts their base rate and says so.
 
 Source: "MTUM Replica Portfolio", XGBoost classifier configuration.
 """
@@ -78,7 +77,7 @@ class InclusionModel:
 
     def to_json(self) -> str:
         """Return the model as JSON, with the booster in its own format inside."""
-        kept: dict[str, Any] = {
+        document: dict[str, Any] = {
             "learner": self.learner,
             "columns": self.columns,
             "point": dict(self.point),
@@ -90,24 +89,24 @@ class InclusionModel:
             "notes": self.notes,
             "text": self.text,
         }
-        return json.dumps(kept)
+        return json.dumps(document)
 
     @classmethod
     def from_json(cls, text: str) -> Self:
         """Return the model that `to_json` wrote."""
-        kept = json.loads(text)
-        columns = tuple(kept["columns"])
+        stored = json.loads(text)
+        columns = tuple(stored["columns"])
         return cls(
-            learner=kept["learner"],
+            learner=stored["learner"],
             columns=columns,
-            point=MappingProxyType(kept["point"]),
-            base_rate=kept["base_rate"],
-            importance=pd.Series(kept["importance"], list(columns), dtype=np.float64),
-            by_fold=tuple(Scores(**one) for one in kept["by_fold"]),
-            held_out=Scores(**kept["held_out"]) if kept["held_out"] else None,
-            search=pd.DataFrame(kept["search"]),
-            notes=tuple(kept["notes"]),
-            text=kept["text"],
+            point=MappingProxyType(stored["point"]),
+            base_rate=stored["base_rate"],
+            importance=pd.Series(stored["importance"], list(columns), dtype=np.float64),
+            by_fold=tuple(Scores(**one) for one in stored["by_fold"]),
+            held_out=Scores(**stored["held_out"]) if stored["held_out"] else None,
+            search=pd.DataFrame(stored["search"]),
+            notes=tuple(stored["notes"]),
+            text=stored["text"],
         )
 
 
@@ -140,8 +139,8 @@ def fit_inclusion(
         return _constant(columns, float(y[0]), len(y))
     engine = boosting.learner(learner)
     dates = pd.DatetimeIndex(features.index.get_level_values("date"))
-    found = search(x, y, dates, engine, plan)
-    return _fitted(_Lesson(columns, x, y, dates), found, engine, plan)
+    result = search(x, y, dates, engine, plan)
+    return _fitted(_Lesson(columns, x, y, dates), result, engine, plan)
 
 
 def importance_table(models: Mapping[pd.Timestamp, InclusionModel]) -> pd.DataFrame:
@@ -174,41 +173,41 @@ class _Lesson:
     dates: pd.DatetimeIndex
 
 
-def _fitted(lesson: _Lesson, found: SearchResult, engine: Learner, plan: Search) -> InclusionModel:
+def _fitted(lesson: _Lesson, result: SearchResult, engine: Learner, plan: Search) -> InclusionModel:
     """Fit the chosen point on all rows."""
     rows = engine.matrix(lesson.x, lesson.y)
-    trees = engine.fit(rows, found.point, int(found.point[ROUNDS]), plan.seed)
+    trees = engine.fit(rows, result.point, int(result.point[ROUNDS]), plan.seed)
     raw = trees.importance()
     share = raw / raw.sum() if raw.sum() > 0 else np.zeros(len(raw))
-    by_fold, whole = _held_out(lesson, found, plan)
+    by_fold, whole = _held_out(lesson, result, plan)
     return InclusionModel(
         learner=engine.name,
         columns=lesson.columns,
-        point=MappingProxyType(dict(found.point)),
+        point=MappingProxyType(dict(result.point)),
         base_rate=float(lesson.y.mean()),
         importance=pd.Series(share, list(lesson.columns), dtype=np.float64),
         by_fold=by_fold,
         held_out=whole,
-        search=found.table,
-        notes=(*([engine.note] if engine.note else []), *found.notes),
+        search=result.table,
+        notes=(*([engine.note] if engine.note else []), *result.notes),
         text=trees.text(),
     )
 
 
 def _held_out(
-    lesson: _Lesson, found: SearchResult, plan: Search
+    lesson: _Lesson, result: SearchResult, plan: Search
 ) -> tuple[tuple[Scores, ...], Scores | None]:
     """Return the scores of the folds that were run, one by one and together."""
-    if not found.held_out:
+    if not result.held_out:
         return (), None
     folds = month_folds(lesson.dates, plan.folds, plan.purge)
-    truth = [lesson.y[folds[number - 1][1]] for number in found.folds]
-    single = tuple(scores(t, p) for t, p in zip(truth, found.held_out, strict=True))
-    return single, scores(np.concatenate(truth), np.concatenate(found.held_out))
+    truth = [lesson.y[folds[number - 1][1]] for number in result.folds]
+    single = tuple(scores(t, p) for t, p in zip(truth, result.held_out, strict=True))
+    return single, scores(np.concatenate(truth), np.concatenate(result.held_out))
 
 
 def _constant(columns: tuple[str, ...], label: float, rows: int) -> InclusionModel:
-    """Return the model of labels that do not differ."""
+    """Return the base-rate model of labels of one class."""
     note = f"{ONE_CLASS}: all {rows} training labels are {int(label)}, so nothing was fitted"
     return InclusionModel(
         learner=CONSTANT,

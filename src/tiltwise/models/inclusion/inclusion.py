@@ -1,9 +1,8 @@
-"""Which assets a replica may hold: told by a classifier, by momentum, or all of them.
+"""Inclusion of assets in a replica: by classifier, by momentum, or all of them.
 
-The classifier of a month end rests on what was known then. Its parameters are looked for once a
-year, on the rows known at the last session of the year before; the booster is fitted every month.
-What cannot be learned is said and replaced: without a month that is over, or without a library for
-boosted trees, every asset is included.
+The classifier of a month end uses data known then. Its parameters are tuned once a year, on the
+rows known at the last session of the year before; the booster is fitted every month. Without a
+complete month, or without a library of boosted trees, every asset is included and the note says so.
 """
 
 import dataclasses
@@ -29,13 +28,13 @@ ALWAYS = "always included"
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Inclusion:
-    """Which assets belong into a replica, as told at a month end.
+    """Inclusion model of one month end.
 
     Attributes
     ----------
     model : None where nothing was learned: then every asset is included.
     auc : area under the ROC curve on months held out; NaN where there are none.
-    told : how the model came about, or why there is none.
+    told : origin of the model, or the reason there is none.
     """
 
     model: InclusionModel | None = None
@@ -44,7 +43,7 @@ class Inclusion:
 
     @property
     def evidence(self) -> dict[str, float | str]:
-        """What is recorded with each decision."""
+        """Record stored with each decision."""
         return {"auc": self.auc, "learned": self.told}
 
     def probability(self, past: Market) -> pd.Series:
@@ -68,7 +67,7 @@ class TopMomentum(Inclusion):
     most: int = 6
 
     def probability(self, past: Market) -> pd.Series:
-        """Return one for an asset among the highest, else zero; one for all where none is known."""
+        """Return 1 for an asset among the highest, else 0; 1 for all where none is known."""
         newest = past.feature(month_momentum, months=12).iloc[-1]
         chosen = newest.nlargest(self.most).index
         inside = newest.index.isin(chosen) | newest.isna().all()
@@ -78,7 +77,7 @@ class TopMomentum(Inclusion):
 def inclusion(
     select: str, past: Market, labeller: Labeller, rule: LabelRule, grid: str, most: int | None
 ) -> Inclusion:
-    """Return which assets belong into a replica, told in one of the ways of `SELECTIONS`.
+    """Return the inclusion model by one of `SELECTIONS`.
 
     Parameters
     ----------
@@ -94,7 +93,7 @@ def inclusion(
 def learn_inclusion(
     past: Market, labeller: Labeller, rule: LabelRule | None = None, grid: str = "small"
 ) -> Inclusion:
-    """Return the classifier of all months that are over and in which the benchmark was listed.
+    """Return the classifier of all complete months in which the benchmark was listed.
 
     Parameters
     ----------
@@ -131,17 +130,17 @@ def learn_from(table: TrainingTable, past: Market, grid: str = "small") -> Inclu
     DataError
         The table has no rows to learn from.
     """
-    found, told = _tuned(past, table, grid)
-    point = found.point if found is not None and found.point else MIDDLE
+    result, origin = _tuned(past, table, grid)
+    point = result.point if result is not None and result.point else MIDDLE
     single = {name: (value,) for name, value in point.items()}
     model = fit_inclusion(table.features, table.labels, Search(grid=single, folds=1))
-    scored = model.held_out or (found.held_out if found is not None else None)
-    notes = "; ".join(dict.fromkeys((model.learner, told, *model.notes)))
+    scored = model.held_out or (result.held_out if result is not None else None)
+    notes = "; ".join(dict.fromkeys((model.learner, origin, *model.notes)))
     return Inclusion(model, scored.auc if scored else float("nan"), notes)
 
 
 def _tuned(past: Market, table: TrainingTable, grid: str) -> tuple[InclusionModel | None, str]:
-    """Return the search on the rows known when the year began, made once for all its months."""
+    """Return the search on the rows known when the year began, cached for all its months."""
     if grid == "middle":
         return None, "parameters not tuned: the middle of the grid"
     year = YEARLY.last(past.calendar, past.now)

@@ -1,9 +1,9 @@
-"""How well probabilities tell labels, next to what always saying yes would score.
+"""Scores of predicted probabilities against always predicting one.
 
 The area under the ROC curve is the chance that a row of label 1 has a higher probability than one
 of label 0, ties counting half; of rows of one class it is not defined. Accuracy, precision, recall
-and F1 are of "probability at least `cut`" and mean little without their base rates, which stand
-beside them.
+and F1 are of "probability at least `cut`" and mean little without their base rates, which are
+reported with them.
 """
 
 import dataclasses
@@ -58,7 +58,7 @@ class Scores:
 
 
 def band(auc: float) -> str:
-    """Return the word for an area under the ROC curve, by the source's bands.
+    """Return the source's word for an area under the ROC curve.
 
     A bound belongs to the band above it, but .9, which is not yet outstanding.
     """
@@ -75,12 +75,12 @@ def band(auc: float) -> str:
 
 def area(labels: pd.Series | Floats, probabilities: pd.Series | Floats) -> float:
     """Return the area under the ROC curve; NaN if the labels are of one class."""
-    truth, told = _pair(labels, probabilities)
+    truth, values = _pair(labels, probabilities)
     yes = int(truth.sum())
     no = len(truth) - yes
     if not yes or not no:
         return math.nan
-    ranks = pd.Series(told).rank().to_numpy(np.float64)
+    ranks = pd.Series(values).rank().to_numpy(np.float64)
     return float((ranks[truth].sum() - yes * (yes + 1) / 2.0) / (yes * no))
 
 
@@ -90,16 +90,16 @@ def roc_curve(labels: pd.Series | Floats, probabilities: pd.Series | Floats) -> 
     Rows of equal probability are one step, so the area under the lines is that of `area`. The
     table is empty if the labels are of one class.
     """
-    truth, told = _pair(labels, probabilities)
+    truth, values = _pair(labels, probabilities)
     yes = int(truth.sum())
     columns = ["cut", "false_positive", "true_positive"]
     if not yes or yes == len(truth):
         return pd.DataFrame(columns=columns, dtype=np.float64).rename_axis("step")
-    order = np.argsort(-told, kind="stable")
-    last = np.append(np.flatnonzero(np.diff(told[order])), len(order) - 1)
+    order = np.argsort(-values, kind="stable")
+    last = np.append(np.flatnonzero(np.diff(values[order])), len(order) - 1)
     hits = np.cumsum(truth[order])[last]
     rates = {
-        "cut": np.append(np.inf, told[order][last]),
+        "cut": np.append(np.inf, values[order][last]),
         "false_positive": np.append(0.0, (last + 1 - hits) / (len(truth) - yes)),
         "true_positive": np.append(0.0, hits / yes),
     }
@@ -116,12 +116,12 @@ def scores(
     DataError
         No rows, a missing value, or labels other than 0 and 1.
     """
-    truth, told = _pair(labels, probabilities)
-    auc, said = area(truth.astype(np.float64), told), told >= cut
-    hits, rate = float((said & truth).sum()), float(truth.mean())
-    precision = hits / said.sum() if said.any() else math.nan
+    truth, values = _pair(labels, probabilities)
+    auc, predicted = area(truth.astype(np.float64), values), values >= cut
+    hits, rate = float((predicted & truth).sum()), float(truth.mean())
+    precision = hits / predicted.sum() if predicted.any() else math.nan
     recall = hits / truth.sum() if truth.any() else math.nan
-    claimed = float(said.sum() + truth.sum())
+    claimed = float(predicted.sum() + truth.sum())
     reason = f"{ONE_CLASS}: all {len(truth)} labels are {int(truth[0])}" if math.isnan(auc) else ""
     return Scores(
         auc=auc,
@@ -129,7 +129,7 @@ def scores(
         precision=precision,
         recall=recall,
         f1=2.0 * hits / claimed if claimed else math.nan,
-        accuracy=float((said == truth).mean()),
+        accuracy=float((predicted == truth).mean()),
         base_rate=rate,
         base_f1=2.0 * rate / (1.0 + rate),
         majority=max(rate, 1.0 - rate),
@@ -140,9 +140,9 @@ def scores(
 
 def _pair(labels: pd.Series | Floats, probabilities: pd.Series | Floats) -> tuple[Flags, Floats]:
     truth = np.asarray(labels, dtype=np.float64)
-    told = np.asarray(probabilities, dtype=np.float64)
-    if truth.shape != told.shape or not len(truth):
-        raise DataError(f"{truth.shape} labels and {told.shape} probabilities cannot be compared")
-    if np.isnan(told).any() or not np.isin(truth, (0.0, 1.0)).all():
+    values = np.asarray(probabilities, dtype=np.float64)
+    if truth.shape != values.shape or not len(truth):
+        raise DataError(f"{truth.shape} labels and {values.shape} probabilities cannot be compared")
+    if np.isnan(values).any() or not np.isin(truth, (0.0, 1.0)).all():
         raise DataError("labels must be 0 or 1, and no probability may be missing")
-    return truth == 1.0, told
+    return truth == 1.0, values

@@ -1,4 +1,4 @@
-"""Which parameters of boosted trees tell held-out months best.
+"""Hyper-parameter search of boosted trees on held-out months.
 
 The published grid has 432 points, among them three numbers of rounds. Those three are read off one
 fit, so a fold costs 144 fits; point by point the result is the same. Folds are of whole months: the
@@ -93,7 +93,7 @@ def month_folds(dates: pd.DatetimeIndex, folds: int = 3, purge: int = 1) -> list
 
 @dataclasses.dataclass(frozen=True)
 class Search:
-    """How parameters are looked for.
+    """Settings of a search.
 
     Attributes
     ----------
@@ -114,7 +114,7 @@ class Search:
     jobs: int = 1
 
     def __post_init__(self) -> None:
-        """Refuse a tuner that is not there, and a grid of other parameters."""
+        """Reject an unknown tuner, and a grid of other parameters."""
         if self.tuner not in ("grid", "optuna"):
             raise StrategyError(f'tuner={self.tuner!r} must be "grid" or "optuna"')
         if set(self.grid) != set(GRID) or not all(self.grid.values()):
@@ -123,7 +123,7 @@ class Search:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class SearchResult:
-    """What a search found.
+    """Result of a search.
 
     Attributes
     ----------
@@ -146,7 +146,7 @@ class SearchResult:
 def search(
     x: Floats, y: Floats, dates: pd.DatetimeIndex, learner: Learner, plan: Search
 ) -> SearchResult:
-    """Try the points of a grid on folds of months.
+    """Evaluate the points of a grid on folds of months.
 
     A fold whose training or test labels are of one class is left out and named in the notes; if
     none is left the middle of the published grid is taken.
@@ -170,14 +170,14 @@ def search(
     families = list(dict.fromkeys(course.family(p) for p in points(plan.grid)))
     if plan.tuner == "grid":
         with ThreadPoolExecutor(plan.jobs) as pool:
-            told = dict(zip(families, pool.map(course.run, families), strict=True))
+            probabilities = dict(zip(families, pool.map(course.run, families), strict=True))
     else:
-        told = _sampled(course, plan)
-    return _result(course, told, plan, tuple(notes))
+        probabilities = _sampled(course, plan)
+    return _result(course, probabilities, plan, tuple(notes))
 
 
 Family = tuple[float, ...]
-Told = dict[int, list[Floats]]
+HeldOut = dict[int, list[Floats]]
 
 
 class _Course:
@@ -196,26 +196,26 @@ class _Course:
         self._own = threading.local()
 
     def family(self, point: Point) -> Family:
-        """Return what a fit of a point depends on besides the rounds."""
+        """Return the parameters of a point besides the rounds."""
         return tuple(point[name] for name in self.learner.knobs)
 
-    def run(self, family: Family) -> Told:
+    def run(self, family: Family) -> HeldOut:
         """Return held-out probabilities by number of rounds and fold."""
-        told: Told = {count: [] for count in self.rounds}
+        probabilities: HeldOut = {count: [] for count in self.rounds}
         point = dict(zip(self.learner.knobs, family, strict=True))
         for rows, (_, _, test) in zip(self._matrices(), self.parts, strict=True):
             trees = self.learner.fit(rows, point, self.rounds[-1], self.plan.seed)
             for count in self.rounds:
-                told[count].append(trees.probability(self.x[test], count))
-        return told
+                probabilities[count].append(trees.probability(self.x[test], count))
+        return probabilities
 
-    def areas(self, told: Sequence[Floats]) -> list[float]:
+    def areas(self, probabilities: Sequence[Floats]) -> list[float]:
         """Return the area under the ROC curve of each fold."""
-        pairs = zip(told, self.parts, strict=True)
+        pairs = zip(probabilities, self.parts, strict=True)
         return [area(self.y[test], values) for values, (_, _, test) in pairs]
 
     def _matrices(self) -> list[Any]:
-        """Return the training rows of each fold, made once for each thread."""
+        """Return the training rows of each fold, one copy for each thread."""
         if not hasattr(self._own, "rows"):
             self._own.rows = [
                 self.learner.matrix(self.x[training], self.y[training])
@@ -226,41 +226,41 @@ class _Course:
 
 
 def _result(
-    course: _Course, told: Mapping[Family, Told], plan: Search, notes: tuple[str, ...]
+    course: _Course, probabilities: Mapping[Family, HeldOut], plan: Search, notes: tuple[str, ...]
 ) -> SearchResult:
     """Return the best of the points tried."""
     lines, best = [], (-math.inf, 0)
     numbers = tuple(number for number, _, _ in course.parts)
     names = [f"fold {number}" for number in numbers]
-    tried = [p for p in points(plan.grid) if course.family(p) in told]
+    tried = [p for p in points(plan.grid) if course.family(p) in probabilities]
     for place, point in enumerate(tried):
-        areas = course.areas(told[course.family(point)][int(point[ROUNDS])])
+        areas = course.areas(probabilities[course.family(point)][int(point[ROUNDS])])
         mean = float(np.mean(areas))
         lines.append({**point, **dict(zip(names, areas, strict=True)), "mean": mean})
         if mean > best[0]:
             best = (mean, place)
     chosen = tried[best[1]]
-    held_out = tuple(told[course.family(chosen)][int(chosen[ROUNDS])])
-    fits = len(told) * len(course.parts)
+    held_out = tuple(probabilities[course.family(chosen)][int(chosen[ROUNDS])])
+    fits = len(probabilities) * len(course.parts)
     return SearchResult(chosen, pd.DataFrame(lines), numbers, held_out, fits, notes)
 
 
-def _sampled(course: _Course, plan: Search) -> dict[Family, Told]:
-    """Return the fits that a tree-structured Parzen sampler asks for, one after another."""
+def _sampled(course: _Course, plan: Search) -> dict[Family, HeldOut]:
+    """Return the fits proposed by a tree-structured Parzen sampler."""
     optuna = _optuna()
     choices = optuna.distributions.CategoricalDistribution
     spaces = {name: choices(plan.grid[name]) for name in course.learner.knobs}
     sampler = optuna.samplers.TPESampler(seed=plan.seed)
     study = optuna.create_study(direction="maximize", sampler=sampler)
-    told: dict[Family, Told] = {}
+    fits: dict[Family, HeldOut] = {}
     for _ in range(plan.trials):
         trial = study.ask(spaces)
         family = course.family(trial.params)
-        if family not in told:
-            told[family] = course.run(family)
-        found = [float(np.mean(course.areas(told[family][count]))) for count in course.rounds]
-        study.tell(trial, max(found))
-    return told
+        if family not in fits:
+            fits[family] = course.run(family)
+        areas = [float(np.mean(course.areas(fits[family][count]))) for count in course.rounds]
+        study.tell(trial, max(areas))
+    return fits
 
 
 def _optuna() -> Any:
@@ -276,7 +276,7 @@ def _optuna() -> Any:
 
 
 def _one_class(y: Floats, training: NDArray[np.intp], test: NDArray[np.intp]) -> str:
-    """Return why a fold cannot be scored, or nothing."""
+    """Return the reason a fold cannot be scored, or an empty text."""
     for name, rows in (("training", training), ("test", test)):
         if len(np.unique(y[rows])) < 2:
             return f"{ONE_CLASS}: all {len(rows)} {name} labels are {int(y[rows[0]])}"

@@ -1,4 +1,4 @@
-"""Scaling of features as the authors of jump models do it: clip, then standardise."""
+"""Feature scaling for jump models: clip, then standardise."""
 
 import dataclasses
 from typing import Self
@@ -28,7 +28,7 @@ class ClippedScale:
 
     @classmethod
     def fit(cls, rows: pd.DataFrame, deviations: float = DEVIATIONS) -> Self:
-        """Learn from training rows; missing values are left out."""
+        """Return the scale of training rows; missing values are left out."""
         mean, spread = rows.mean(), rows.std(ddof=0)
         if mean.isna().any():
             raise DataError(f"no training value of {', '.join(map(str, mean.index[mean.isna()]))}")

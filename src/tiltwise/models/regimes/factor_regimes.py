@@ -1,4 +1,4 @@
-"""The regimes of one factor's active return, for one or many settings of the model that tells them.
+"""Regimes of one factor's active return, for one or many model settings.
 
     regimes = FactorRegimes.learn(past, "MTUM", "SPY", (Setting(50.0), Setting(100.0)))
     regimes.views(later)        # expected active return by session and setting, causal
@@ -40,7 +40,7 @@ STATES = 2
 
 @dataclasses.dataclass(frozen=True)
 class Setting:
-    """What a sparse jump model of calm and stress is asked for.
+    """Settings of a sparse jump model of calm and stress.
 
     Attributes
     ----------
@@ -54,7 +54,7 @@ class Setting:
     max_features: float = 9.5
 
     def __post_init__(self) -> None:
-        """Refuse costs below zero and fewer than one feature."""
+        """Reject costs below zero and fewer than one feature."""
         for name in ("enter", "exit"):
             cost = getattr(self, name)
             if cost is not None and not cost >= 0.0:
@@ -113,7 +113,7 @@ class FactorRegimes:
         settings: Sequence[Setting] = (Setting(),),
         least: int = SESSIONS_PER_YEAR,
     ) -> Self:
-        """Learn from a training window; what was learned before on the same data is found again.
+        """Fit on a training window; cached by data and settings.
 
         Parameters
         ----------
@@ -134,9 +134,9 @@ class FactorRegimes:
                 f"{asset} has {count} sessions ({born}) up to {past.now.date()}; its regimes are "
                 f"learned from at least {least}. Start later, or ask for less history"
             )
-        found = past.node(_learned, asset=asset, against=against, settings=list(settings))
-        scaling = Scaling(chosen.columns, *(found[name] for name in _SCALING))
-        arrays: dict[str, Any] = {name: found[name] for name in _LEARNED}
+        learned = past.node(_learned, asset=asset, against=against, settings=list(settings))
+        scaling = Scaling(chosen.columns, *(learned[name] for name in _SCALING))
+        arrays: dict[str, Any] = {name: learned[name] for name in _LEARNED}
         return cls(
             asset,
             against,
@@ -151,8 +151,8 @@ class FactorRegimes:
 
     def only(self, g: int) -> Self:
         """Return the record of one setting."""
-        kept: dict[str, Any] = {name: getattr(self, name)[g : g + 1] for name in _LEARNED}
-        return dataclasses.replace(self, settings=self.settings[g : g + 1], **kept)
+        arrays: dict[str, Any] = {name: getattr(self, name)[g : g + 1] for name in _LEARNED}
+        return dataclasses.replace(self, settings=self.settings[g : g + 1], **arrays)
 
     def features(self, past: Market) -> pd.DataFrame:
         """Return the scaled features of the training window's first session and after."""
@@ -202,8 +202,8 @@ class FactorRegimes:
         labels = self.labels(past)
         by_state = np.clip(self.means, -cap, cap)
         rows = labels.to_numpy()
-        found = np.take_along_axis(by_state.T, rows.clip(0), axis=0)
-        return pd.DataFrame(np.where(rows < 0, np.nan, found), labels.index, labels.columns)
+        values = np.take_along_axis(by_state.T, rows.clip(0), axis=0)
+        return pd.DataFrame(np.where(rows < 0, np.nan, values), labels.index, labels.columns)
 
 
 _SCALING = ("low", "high", "mean", "deviation")
@@ -260,19 +260,19 @@ def _learned(past: Market, asset: str, against: str, settings: list[Setting]) ->
 def _fitted(
     rows: pd.DataFrame, returns: pd.Series, settings: list[Setting]
 ) -> list[SparseJumpModel]:
-    """Return a model per setting; those that differ only in a symmetric cost share their work."""
-    found: dict[Setting, JumpModel] = {}
+    """Return a model per setting; those with equal symmetric costs share their work."""
+    models: dict[Setting, JumpModel] = {}
     for width in dict.fromkeys(s.max_features for s in settings):
         group = [s for s in settings if s.max_features == width]
         plain = [s for s in group if s.symmetric]
         model = SparseJumpModel(max_features=width)
         fits = fit_penalties(model, [s.enter for s in plain], rows, returns) if plain else []
-        found |= dict(zip(plain, fits, strict=True))
+        models |= dict(zip(plain, fits, strict=True))
         for s in group:
             if not s.symmetric:
                 costs = [[0.0, s.enter], [s.exit or 0.0, 0.0]]
-                found[s] = dataclasses.replace(model, jump_penalty=costs).fit(rows, returns)
-    return [found[s] for s in settings]  # type: ignore[misc]
+                models[s] = dataclasses.replace(model, jump_penalty=costs).fit(rows, returns)
+    return [models[s] for s in settings]  # type: ignore[misc]
 
 
 def _means(model: JumpModel, returns: pd.Series) -> Floats:

@@ -1,4 +1,4 @@
-"""What all factors are expected to earn over the market, from one setting each or from many.
+"""Expected active returns of all factors, from one setting each or from many.
 
 A setting is given, or chosen: every six months, for each factor, the one whose own out-of-sample
 path did best over the trailing years, or the average of all of them.
@@ -24,7 +24,7 @@ SLACK = 21  #: sessions by which a path may start later than history allows: its
 
 @dataclasses.dataclass(frozen=True)
 class Choice:
-    """How a setting is chosen among many.
+    """Rule to choose a setting among many.
 
     Attributes
     ----------
@@ -60,7 +60,7 @@ class FactorViews:
     def learn(
         cls, past: Market, assets: Sequence[str], against: str, setting: Setting, least: int
     ) -> Self:
-        """Learn all factors with one setting; `past` is the training window."""
+        """Fit all factors with one setting; `past` is the training window."""
         one = (setting,)
         return cls(tuple(FactorRegimes.learn(past, a, against, one, least) for a in assets))
 
@@ -74,7 +74,7 @@ class FactorViews:
         choice: Choice,
         rhythm: Rhythm,
     ) -> Self:
-        """Choose settings by their paths up to now, and learn the newest window with them.
+        """Choose settings by their past paths, and fit the newest window with them.
 
         Raises
         ------
@@ -88,18 +88,18 @@ class FactorViews:
         ]
         window = past.asof(past.now, rhythm.lookback)
         learned = (FactorRegimes.learn(window, a, against, settings, rhythm.least) for a in assets)
-        found = (
+        factors = (
             one if place is None else one.only(place)
             for one, place in zip(learned, places, strict=True)
         )
-        return cls(tuple(found))
+        return cls(tuple(factors))
 
     def views(self, past: Market, cap: float = CAP) -> pd.DataFrame:
         """Return the expected active return a year (session x factor), averaged over settings."""
         return self._table([f.views(past, cap).mean(axis=1) for f in self.factors])
 
     def stress(self, past: Market) -> pd.DataFrame:
-        """Return the share of settings that see stress (session x factor): 0 or 1 if one."""
+        """Return the share of settings in stress (session x factor): 0 or 1 if one."""
         tables = [f.labels(past) for f in self.factors]
         return self._table([t.where(t >= 0).mean(axis=1) for t in tables])
 
@@ -122,7 +122,7 @@ def chosen_place(
     choice: Choice,
     rhythm: Rhythm,
 ) -> int:
-    """Return the place of the setting in force now: chosen at the last session to choose at.
+    """Return the index of the setting in force, chosen at the last choice session.
 
     Raises
     ------
@@ -133,9 +133,9 @@ def chosen_place(
     at = past if due is None else past.asof(due)
     if _path_rows(at, asset, rhythm) < choice.validation:
         at = past  # no session to choose at has a whole validation yet: chosen at every refit
-    told = {"asset": asset, "against": against, "settings": list(settings)}
-    found = at.node(_chosen, **told, choice=choice, rhythm=rhythm)
-    return int(found["place"])
+    options = {"asset": asset, "against": against, "settings": list(settings)}
+    chosen = at.node(_chosen, **options, choice=choice, rhythm=rhythm)
+    return int(chosen["place"])
 
 
 def _path_rows(past: Market, asset: str, rhythm: Rhythm) -> int:
@@ -151,7 +151,7 @@ def _chosen(
     choice: Choice,
     rhythm: Rhythm,
 ) -> dict[str, Floats]:
-    """Return the place of the best setting, and the Sharpe ratios it was chosen by."""
+    """Return the index of the best setting, and the Sharpe ratios it was chosen by."""
     rows = _path_rows(past, asset, rhythm)
     if rows < choice.validation - SLACK:
         count = sessions(past, asset)

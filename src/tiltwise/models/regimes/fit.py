@@ -1,8 +1,8 @@
-"""Fits of a jump model in the order of states that its penalties are meant for.
+"""Jump-model fits with states sorted before asymmetric penalties apply.
 
 A fit names its states as they come. If all changes cost the same, they are simply renamed
 afterwards. If not, the cost of entering the bad state must fall on the bad state: every start is
-fitted, put in order and fitted again from there, until the order stands by itself.
+fitted, put in order and fitted again from there, until the order is stable.
 """
 
 from typing import NamedTuple
@@ -20,14 +20,14 @@ ROUNDS = 10
 
 
 class Order(NamedTuple):
-    """What states are sorted by."""
+    """Sort key of states."""
 
     returns: Floats | None
     by: str | None
 
 
 class Lesson:
-    """Rows to learn from, and what several fits to them share."""
+    """Training rows, with the starts that several fits to them share."""
 
     def __init__(self, rows: Rows, order: Order, extra: Floats) -> None:
         self.rows = rows
@@ -52,7 +52,7 @@ class SortedFit(NamedTuple):
     labels: NDArray[np.int64]  #: (T,) position among the states of `states`, before sorting
     moments: StateMoments
     states: States  #: with costs in the new order
-    oriented: bool  #: False if no start led to an order that stands by itself
+    oriented: bool  #: False if no start led to a stable order
 
 
 def fit_sorted(
@@ -68,12 +68,12 @@ def fit_sorted(
         centers = start
         for _ in range(ROUNDS):
             raw = fit.fit(rows, states, features, centers[None], limits)
-            found = _in_order(raw, states, rows, order)
-            if found.oriented:
-                standing = _better(standing, found)
+            ordered = _in_order(raw, states, rows, order)
+            if ordered.oriented:
+                standing = _better(standing, ordered)
                 break
-            other = _better(other, found)
-            centers = found.centers - rows.shift
+            other = _better(other, ordered)
+            centers = ordered.centers - rows.shift
     best = standing or other
     assert best is not None
     return best

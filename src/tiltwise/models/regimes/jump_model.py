@@ -1,4 +1,4 @@
-"""Regimes of a market: jump models, with all features or with those that matter.
+"""Statistical jump models of regimes, with all features or a sparse selection.
 
     model = JumpModel(jump_penalty=50.0).fit(features, returns)     # past rows
     model.filter(today).labels                                      # causal: for decisions
@@ -114,10 +114,10 @@ class JumpModel(RegimeModel):
         return Lesson(rows, Order(aligned(returns, table), sort_by), self._start(start, rows))
 
     def _learn(self, table: pd.DataFrame, lesson: Lesson) -> Self:
-        found = self._search(lesson)
-        self.centers_, self.objective_ = found.centers, found.objective
-        self.states_, self.oriented_ = found.states, found.oriented
-        self._keep(table, found.shares, found.moments)
+        best = self._search(lesson)
+        self.centers_, self.objective_ = best.centers, best.objective
+        self.states_, self.oriented_ = best.states, best.oriented
+        self._keep(table, best.shares, best.moments)
         self.transitions_ = transitions(self.labels_.to_numpy(), self.n_states)
         return self
 
@@ -128,7 +128,7 @@ class JumpModel(RegimeModel):
         after: FilteredStates | None = None,
         window: int | None = None,
     ) -> FilteredStates:
-        """Return the states as known at each row, for the centres that were learned.
+        """Return filtered states at each row, for the fitted centres.
 
         The past is all rows given, or those of ``after`` and all rows given, or the last ``window``
         rows. Going on with ``after`` costs the same every day.
@@ -146,7 +146,7 @@ class JumpModel(RegimeModel):
         return FilteredStates.of(probabilities, carry if window is None else None)
 
     def smooth(self, X: pd.DataFrame | ArrayLike) -> SmoothedStates:
-        """Return the cheapest path over all rows, for the centres that were learned."""
+        """Return the least-cost path over all rows, for the fitted centres."""
         table = self._table(X)
         weights = self._distance_weights()
         labels, cost = jump.path(table.to_numpy(np.float64), self.states_, self.centers_, weights)
@@ -187,7 +187,7 @@ class JumpModel(RegimeModel):
 
 @dataclasses.dataclass(eq=False)
 class SparseJumpModel(JumpModel):
-    """Jump model that weighs its features, most of them zero.
+    """Jump model with weighted features, most weights zero.
 
     Costs of jumps are divided by the root of the number of features, because weights of length 1
     make distances smaller.
@@ -226,10 +226,10 @@ class SparseJumpModel(JumpModel):
             limits=self._limits(),
         )
         scaled = self._states(1.0 / np.sqrt(len(lesson.rows.plain)))
-        found = fit_sparse(lesson, scaled, search)
-        self.weights_, self.fitted_weights_ = found.weights, found.fitted_weights
-        self.converged_ = found.converged
-        return found.fit
+        result = fit_sparse(lesson, scaled, search)
+        self.weights_, self.fitted_weights_ = result.weights, result.fitted_weights
+        self.converged_ = result.converged
+        return result.fit
 
     def _distance_weights(self) -> Floats:
         return self.fitted_weights_
@@ -242,7 +242,7 @@ def fit_penalties(
     returns: pd.Series | ArrayLike | None = None,
     **fit: Any,
 ) -> list[JumpModel]:
-    """Return a copy of the model fitted for each penalty, as by `fit`; what can be is shared."""
+    """Return a copy of the model fitted for each penalty, as by `fit`, with shared work."""
     table = feature_table(X)
     lesson = model._lesson(table, returns, **fit)
     return [

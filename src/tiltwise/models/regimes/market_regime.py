@@ -1,4 +1,4 @@
-"""The state of the market that each session was known to be in, told by any of three models.
+"""Filtered market regime by session, from one of three models.
 
     hmm        hidden Markov model of daily returns
     mixture    normal mixture of the log deviation of ten returns; it has no memory, the row has
@@ -34,7 +34,7 @@ PENALTY = 20.0  #: of a jump: about ten sessions of what tells two states apart
 
 @dataclasses.dataclass(frozen=True)
 class RegimeRule:
-    """How states are told.
+    """Settings of a market regime model.
 
     Attributes
     ----------
@@ -52,7 +52,7 @@ class RegimeRule:
     least: int
 
     def __post_init__(self) -> None:
-        """Refuse a model that there is not."""
+        """Reject an unknown model."""
         if self.model not in COLUMNS:
             raise StrategyError(f"model={self.model!r} is not one of {', '.join(COLUMNS)}")
 
@@ -71,7 +71,7 @@ class RegimeRule:
         return pd.concat(parts)
 
     def _learnt(self, market: Market, t: pd.Timestamp) -> pd.Timestamp:
-        """Return the last session that the model in force at `t` has seen."""
+        """Return the last training session of the model in force at `t`."""
         due = self.relearn.last(market.calendar, t)
         count = 0 if due is None else int(market.dates.searchsorted(due, side="right"))
         return market.dates[max(count, self.least) - 1]
@@ -79,7 +79,7 @@ class RegimeRule:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Learnt:
-    """A fitted model, and how its rows are scaled; None where they are not."""
+    """A fitted model and the scaling of its rows; None where they are not scaled."""
 
     model: RegimeModel
     scaling: Scaling | None
@@ -91,7 +91,7 @@ class Learnt:
 
 
 def market_rows(market: Market, model: str, against: str | None = None) -> pd.DataFrame:
-    """Return what a model looks at (session x column); sessions without a value are left out."""
+    """Return the model's input (session x column); sessions without a value are left out."""
     returns = market_returns(market, against)
     column = returns.to_numpy(np.float64)[:, None]
     spread = rolling.deviation(column, WINDOW)
@@ -105,7 +105,7 @@ def market_rows(market: Market, model: str, against: str | None = None) -> pd.Da
 
 
 def learnt(market: Market, model: str, states: int, against: str | None = None) -> Learnt:
-    """Learn from all rows of a market; states are sorted by volatility, the calmest first."""
+    """Fit on all rows of a market; states are sorted by volatility, the calmest first."""
     rows = market_rows(market, model, against)
     returns = market_returns(market, against).loc[rows.index]
     if model == "jump":

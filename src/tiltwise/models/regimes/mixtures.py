@@ -1,6 +1,6 @@
-"""Gaussian models of regimes: hidden Markov chain, and mixture without memory.
+"""Gaussian regime models: hidden Markov model, and mixture without memory.
 
-They are what jump models are compared with, and can be asked the same questions. Probabilities
+Baselines of the jump models, with the same interface. Probabilities
 known at a row come from the forward recursion; those given all rows describe, and no more.
 """
 
@@ -42,7 +42,7 @@ class GaussianHMM(RegimeModel):
     n_states : K, at least 2.
     n_init, seed : draws of k-means++, each grown into the k-means clusters of the rows, and into
         those of their absolute deviations, since states of returns differ more in spread than in
-        level. Different clusters are climbed from; the end that is likeliest is kept.
+        level. Different clusters are climbed from; the likeliest result is returned.
     max_iter, tol : most steps of a start, and the least gain of log-likelihood.
     least_variance : in shares of the variance of a feature over all rows.
 
@@ -110,7 +110,7 @@ class GaussianHMM(RegimeModel):
         return SmoothedStates.of(pd.DataFrame(given_all, table.index), float(loglik))
 
     def likeliest_path(self, X: pd.DataFrame | pd.Series | ArrayLike) -> pd.Series:
-        """Return the states whose whole path is likeliest given all rows: with hindsight."""
+        """Return the Viterbi path given all rows: with hindsight."""
         table = self._table(X)
         model = self._model()
         logs = hmm.log_densities(_values(table), model.mean, model.variance)
@@ -126,14 +126,14 @@ class GaussianHMM(RegimeModel):
         """Return the different k-means clusters (T,) that the draws grow into."""
         still = states.discrete_states(self.n_states, 0.0)
         level = np.ones(values.shape[1])
-        found: dict[bytes, Labels] = {}
+        clusters: dict[bytes, Labels] = {}
         for table in (values, np.abs(values - np.nanmean(values, axis=0))):
             rows = jump_rows.prepare(table / np.maximum(np.nanstd(table, axis=0), TINY))
             drawn = kmeanspp.starts(rows, level, self.n_states, self.n_init, self.seed)
             for start in drawn:
                 labels = jump.fit(rows, still, level, start[None]).labels
-                found.setdefault(_first_seen(labels).tobytes(), labels)
-        return found.values()
+                clusters.setdefault(_first_seen(labels).tobytes(), labels)
+        return clusters.values()
 
     def _climb(self, values: Floats, labels: Labels) -> hmm.Estimate:
         """Grow clusters into a model."""
@@ -164,17 +164,17 @@ class GaussianHMM(RegimeModel):
 
 @dataclasses.dataclass(eq=False)
 class GaussianMixture(GaussianHMM):
-    """The same without memory: a row tells nothing about the next one."""
+    """Normal mixture: rows are independent."""
 
     mixture: ClassVar[bool] = True
 
 
-def _loglik(found: hmm.Estimate) -> float:
-    return float(found.loglik[-1])
+def _loglik(estimate: hmm.Estimate) -> float:
+    return float(estimate.loglik[-1])
 
 
 def _moving(table: pd.DataFrame) -> Floats:
-    """Return the training rows; a feature that stands still has no density."""
+    """Return the training rows; raises for a constant feature, which has no density."""
     values = training_rows(table)
     still = np.nanmin(values, axis=0) == np.nanmax(values, axis=0)
     if still.any():

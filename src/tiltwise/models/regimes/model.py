@@ -1,4 +1,4 @@
-"""What all regime models share: their parameters, their rows, and what they can be asked."""
+"""Base class of regime models: parameters, rows, and queries."""
 
 import abc
 import dataclasses
@@ -17,7 +17,7 @@ from tiltwise.models.regimes.states import FilteredStates, SmoothedStates
 
 @dataclasses.dataclass(eq=False)
 class RegimeModel(abc.ABC):
-    """A model of K states over rows of features, fitted once and then asked row by row.
+    """A model of K states over rows of features.
 
     Names ending in an underscore are learned by ``fit``. State 0 comes first in the order asked
     for: by default the state in which most was earned.
@@ -47,7 +47,7 @@ class RegimeModel(abc.ABC):
 
     @abc.abstractmethod
     def smooth(self, X: pd.DataFrame | ArrayLike) -> SmoothedStates:
-        """Return the states as seen from the last row."""
+        """Return the states at each row given all rows."""
 
     def predict_online(self, X: pd.DataFrame | ArrayLike) -> pd.Series:
         """Return the label known at each row."""
@@ -58,11 +58,11 @@ class RegimeModel(abc.ABC):
         return self.filter(X).probabilities
 
     def predict(self, X: pd.DataFrame | ArrayLike) -> pd.Series:
-        """Return the label of each row as seen from the last: with hindsight."""
+        """Return the label of each row given all rows: with hindsight."""
         return self.smooth(X).labels
 
     def predict_proba(self, X: pd.DataFrame | ArrayLike) -> pd.DataFrame:
-        """Return the probabilities of each row as seen from the last: with hindsight."""
+        """Return the probabilities of each row given all rows: with hindsight."""
         return self.smooth(X).probabilities
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
@@ -79,7 +79,7 @@ class RegimeModel(abc.ABC):
         return self
 
     def _keep(self, table: pd.DataFrame, probabilities: Floats, moments: StateMoments) -> None:
-        """Store what all models learn alike."""
+        """Store the attributes common to all models."""
         self.n_features_in_ = table.shape[1]
         named = all(isinstance(name, str) for name in table.columns)
         self.feature_names_in_ = tuple(table.columns) if named else None
@@ -118,7 +118,7 @@ def feature_table(X: pd.DataFrame | pd.Series | ArrayLike) -> pd.DataFrame:
 
 
 def check_counts(n_states: int, n_init: int, least: int = 0) -> None:
-    """Refuse numbers of states and starts that are not whole, or too small."""
+    """Reject numbers of states and starts that are not whole, or too small."""
     for name, value, floor in (("n_states", n_states, 2), ("n_init", n_init, least)):
         if not isinstance(value, int | np.integer) or value < floor:
             raise DataError(f"{name}={value} must be a whole number, at least {floor}")

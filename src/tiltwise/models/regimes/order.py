@@ -1,4 +1,4 @@
-"""The order of states, which no fit knows: by what was earned in them."""
+"""Order of states by the returns in them."""
 
 from typing import NamedTuple
 
@@ -11,7 +11,7 @@ ORDERS = ("cumret", "ret", "vol", "freq")
 
 
 class StateMoments(NamedTuple):
-    """How the states stand in the order asked for, and the returns in them."""
+    """Order of the states, and moments of the returns in them."""
 
     order: NDArray[np.intp]  #: (K,) old position of each new state
     means: Floats  #: (K,) mean return per row, in the new order

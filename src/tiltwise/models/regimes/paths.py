@@ -1,6 +1,6 @@
-"""What regime models would have said, month after month, for every setting of a grid.
+"""Out-of-sample paths of regime views for every setting of a grid.
 
-At each refit session all settings are learned on the training window that ends there; until the
+At each refit session all settings are fitted on the training window that ends there; until the
 next refit their views follow from the states known at each session. So a path of views is out of
 sample at every session, whatever its setting, and its record can be used to choose a setting::
 
@@ -8,12 +8,12 @@ sample at every session, whatever its setting, and its record can be used to cho
     returns = tilt_returns(past, paths)      # of the factor held long or short by its view
     best = choose(returns, sessions=1512)["place"]
 
-Everything here is a function of one cut of the market. What was learned for a training window is
-kept by the content of that window (`Market.node`), so the paths of the next month cost one more
-refit, and a study that was killed goes on where it was.
+Everything here is a function of one cut of the market. Fits are cached by the content of their
+training window (`Market.node`), so the paths of the next month cost one more refit, and interrupted
+studies resume.
 
 Source: Shu and Mulvey, JPM 51(3), 2025: a setting is chosen every six months by the Sharpe ratio of
-its own out-of-sample path over six years. Beside the best setting stands the average of all, since
+its own out-of-sample path over six years. The average of all settings is reported as well, since
 the best of many is best partly by chance.
 """
 
@@ -36,7 +36,7 @@ COST_BPS = 5.0  #: per side, of what is traded
 
 @dataclasses.dataclass(frozen=True)
 class Rhythm:
-    """When regimes are learned and from how much.
+    """Refit schedule and training window of regimes.
 
     Attributes
     ----------
@@ -140,10 +140,10 @@ def _block(
     """Return views and states from one refit to the session before the next."""
     window = past.asof(past.dates[refit], rhythm.lookback)
     shown = past.asof(past.dates[end], since=window.dates[0])
-    told = {"asset": asset, "against": against, "settings": list(settings)}
-    found = shown.node(_views_after, **told, until=str(window.now.date()), least=rhythm.least)
+    options = {"asset": asset, "against": against, "settings": list(settings)}
+    block = shown.node(_views_after, **options, until=str(window.now.date()), least=rhythm.least)
     dates = past.dates[refit : end + 1]
-    return pd.DataFrame(found["views"], dates), pd.DataFrame(found["states"], dates)
+    return pd.DataFrame(block["views"], dates), pd.DataFrame(block["states"], dates)
 
 
 def _views_after(
@@ -225,14 +225,14 @@ def _tape(closes: Floats, cost_bps: float, phase: int) -> money.Tape:
 
 
 def sharpe(returns: pd.DataFrame) -> pd.Series:
-    """Return the Sharpe ratio a year of each column, 0 for one that never moved."""
+    """Return the annual Sharpe ratio of each column, 0 for a constant one."""
     spread = returns.std()
     ratio: pd.Series = returns.mean() / spread.where(spread > 0.0) * np.sqrt(SESSIONS_PER_YEAR)
     return ratio.fillna(0.0)
 
 
 def choose(returns: pd.DataFrame, sessions: int) -> dict[str, Floats]:
-    """Return the ``place`` of the setting with the best ``sharpe`` over the last sessions.
+    """Return the ``place`` (index) of the setting with the best ``sharpe`` over the last sessions.
 
     Of equals the first is chosen.
     """

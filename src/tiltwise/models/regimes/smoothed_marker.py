@@ -1,4 +1,4 @@
-"""The mark on what was computed with later rows than those it describes.
+"""Marker of values smoothed with later rows, which decisions must not use.
 
 Smoothed loadings or regimes of a day use the days after it. They describe; a decision built from
 them would trade on the future. A class that holds such values sets ``hindsight = True``; a frame or

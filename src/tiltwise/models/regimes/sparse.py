@@ -1,4 +1,4 @@
-"""Jump models that choose their features: weights and regimes in turn.
+"""Sparse jump models: feature weights and regimes fitted in turn.
 
 Given weights w, a jump model is fitted under squared distances weighted by w. Given regimes, w
 maximises the weighted sum of squares between them within ``|w|_2 = 1`` and ``|w|_1 <= kappa``.
@@ -22,7 +22,7 @@ NOTHING = 1e-6  # sums of squares below this are rounding
 
 
 class Search(NamedTuple):
-    """How weights and regimes are looked for."""
+    """Settings of the alternation of weights and regimes."""
 
     kappa: float
     n_init: int
@@ -33,7 +33,7 @@ class Search(NamedTuple):
 
 
 class SparseFit(NamedTuple):
-    """The last regimes, the weights they were fitted with, and the weights they lead to."""
+    """Fitted regimes, the weights they were fitted with, and the updated weights."""
 
     fit: SortedFit
     fitted_weights: Floats
@@ -42,7 +42,7 @@ class SparseFit(NamedTuple):
 
 
 def fit_sparse(lesson: Lesson, states: States, search: Search) -> SparseFit:
-    """Alternate until the weights stand still.
+    """Alternate between regimes and weights until the weights converge.
 
     The centres of each round are one more start of the next. A round that finds one state only
     ends the search with the weights it had.
@@ -54,22 +54,22 @@ def fit_sparse(lesson: Lesson, states: States, search: Search) -> SparseFit:
         used = weights
         drawn = lesson.starts(used, count, search.n_init, search.seed)
         starts = np.concatenate([drawn, more])
-        found = fit_sorted(lesson, states, used, starts, search.limits)
-        between, centers = _between(rows, states, found)
+        fit = fit_sorted(lesson, states, used, starts, search.limits)
+        between, centers = _between(rows, states, fit)
         if not (between > 0.0).any():
-            return SparseFit(found, used, used, True)
+            return SparseFit(fit, used, used, True)
         weights = soft_threshold.feature_weights(between, search.kappa)
         if np.abs(weights - used).sum() <= search.tolerance * np.abs(used).sum():
-            return SparseFit(found, used, weights, True)
+            return SparseFit(fit, used, weights, True)
         more = centers[None]
-    return SparseFit(found, used, weights, False)
+    return SparseFit(fit, used, weights, False)
 
 
-def _between(rows: Rows, states: States, found: SortedFit) -> tuple[Floats, Floats]:
+def _between(rows: Rows, states: States, fit: SortedFit) -> tuple[Floats, Floats]:
     """Return sums of squares between states (D,), and their centres (K, D), centred."""
-    labels = found.labels
+    labels = fit.labels
     edges = np.concatenate([[0], np.flatnonzero(np.diff(labels)) + 1, [len(labels)]])
-    shares = states.points[labels[edges[:-1]]][:, found.moments.order]
+    shares = states.points[labels[edges[:-1]]][:, fit.moments.order]
     sums = np.einsum("rk,rj->kj", shares, np.diff(rows.sums[edges], axis=0))
     counts = np.einsum("rk,rj->kj", shares, np.diff(rows.counts[edges], axis=0))
     with np.errstate(invalid="ignore", divide="ignore"):

@@ -1,4 +1,4 @@
-"""Regimes by row: as known at each row, or as seen from the last one.
+"""Regime states by row: filtered and smoothed.
 
 The two are different types, and neither is the other: a function that decides asks for
 `FilteredStates`, the type checker refuses `SmoothedStates` there, and `Decision` refuses every
@@ -43,7 +43,7 @@ class FilteredStates:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class SmoothedStates:
-    """States of all rows as seen from the last one. They describe; a decision refuses them.
+    """States given all rows; a decision refuses them.
 
     Attributes
     ----------

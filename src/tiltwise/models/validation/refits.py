@@ -1,4 +1,4 @@
-"""When a forecaster learns and what it forecasts: one split, or again and again.
+"""Refit schedules of forecasters: a single split, or an expanding walk-forward.
 
 Row numbers only. The target of row t ends at row t + 1, so a forecast for row t may be learnt from
 rows up to t - 1, whose targets are known at t: training rows and test rows meet without a gap.
@@ -18,7 +18,7 @@ from tiltwise.models.validation.splits import Split
 
 @dataclasses.dataclass(frozen=True)
 class Holdout:
-    """One split: the first rows are learnt from, once, and all others forecast.
+    """A single split: train once on the first rows, forecast all others.
 
     Attributes
     ----------
@@ -28,7 +28,7 @@ class Holdout:
     share: float = 0.8
 
     def __post_init__(self) -> None:
-        """Refuse a share that leaves nothing on one side."""
+        """Reject a share that leaves one side empty."""
         if not 0.0 < self.share < 1.0:
             raise ValueError(f"share is {self.share}; it must lie between 0 and 1")
 
@@ -49,7 +49,7 @@ class Holdout:
 
 @dataclasses.dataclass(frozen=True)
 class Refits:
-    """A walk-forward that expands: learn from all rows so far, forecast the next few, and again.
+    """An expanding walk-forward: train on all rows so far, forecast the next few, repeat.
 
     Attributes
     ----------
@@ -61,7 +61,7 @@ class Refits:
     every: int = 1
 
     def __post_init__(self) -> None:
-        """Refuse a walk that does not move."""
+        """Reject a walk without steps."""
         if self.first < 1 or self.every < 1:
             raise ValueError(f"first is {self.first} and every {self.every}; both at least 1")
 

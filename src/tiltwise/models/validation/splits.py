@@ -33,7 +33,7 @@ def label_spans(n: int, horizon: int, delay: int = 1) -> tuple[IntArray, IntArra
 
 
 def require_gap(gap: int, horizon: int, delay: int = 1) -> None:
-    """Refuse a gap before the test that is shorter than label horizon plus delay.
+    """Raise for a gap before the test shorter than label horizon plus delay.
 
     Raises
     ------
@@ -78,7 +78,7 @@ class WalkForward:
     gap: int = 0
 
     def __post_init__(self) -> None:
-        """Refuse windows without rows."""
+        """Reject windows without rows."""
         _at_least("train", self.train, 1)
         _at_least("test", self.test, 1)
         _at_least("step", self._step, 1)
@@ -89,7 +89,7 @@ class WalkForward:
         return self.test if self.step is None else self.step
 
     def get_n_splits(self, x: int | Sized, y: Any = None, groups: Any = None) -> int:
-        """Return how many windows fit."""
+        """Return the number of windows."""
         room = _rows(x) - self.train - self.gap - self.test
         return 0 if room < 0 else room // self._step + 1
 
@@ -128,7 +128,7 @@ class Expanding:
     gap: int = 21
 
     def __post_init__(self) -> None:
-        """Refuse a split into nothing."""
+        """Reject a split without tests."""
         _at_least("n_splits", self.n_splits, 1)
         _at_least("gap", self.gap, 0)
 
@@ -175,7 +175,7 @@ class PurgedKFold:
     embargo: int = 0
 
     def __post_init__(self) -> None:
-        """Refuse labels that are out of order or end before they start."""
+        """Reject labels that are out of order or end before they start."""
         _at_least("n_splits", self.n_splits, 2)
         _at_least("embargo", self.embargo, 0)
         starts, ends = np.asarray(self.starts), np.asarray(self.ends)
@@ -213,7 +213,7 @@ class PurgedKFold:
 def _touching(
     starts: npt.NDArray[Any], ends: npt.NDArray[Any], test: IntArray
 ) -> npt.NDArray[np.bool_]:
-    """Say which labels share a moment with any test label; `starts` ascend."""
+    """Return which labels overlap any test label; `starts` ascend."""
     latest = np.maximum.accumulate(ends[test])
     before = np.searchsorted(starts[test], ends, side="right") - 1
     return (before >= 0) & (latest[np.maximum(before, 0)] >= starts)
@@ -239,7 +239,7 @@ class CombinatorialPurged:
     embargo: int = 0
 
     def __post_init__(self) -> None:
-        """Refuse a choice that leaves nothing to train or to combine."""
+        """Reject a choice with no training rows or no paths."""
         _at_least("n_test_folds", self.n_test_folds, 2)
         _at_least("n_folds", self.n_folds, self.n_test_folds + 1)
         _at_least("purge", self.purge, 0)

@@ -157,7 +157,7 @@ def _cell(value: float, name: str) -> str:
 
 
 def _beaten(systems: Systems) -> str:
-    sentences = systems.snooped.words if systems.snooped else ()
+    sentences = systems.snooping.words if systems.snooping else ()
     items = "".join(f"<li>{escape(_words(text))}</li>" for text in sentences)
     return f'<ul aria-label="Tests for data snooping">{items}</ul>' if items else ""
 
@@ -202,8 +202,8 @@ def _tiles(systems: Systems) -> list[str]:
         _ratio("Equal weight", ran, EQUAL),
         _ratio("Benchmark", ran, HELD) if HELD in ran else "",
     ]
-    if systems.snooped is not None:
-        p = float(systems.snooped.tests["spa"].iloc[1])
+    if systems.snooping is not None:
+        p = float(systems.snooping.tests["spa"].iloc[1])
         details = ("none beats equal weight,", "at equal volatility")
         tiles.append(tables.tile("SPA p-value", number(p), details))
     return [tile for tile in tiles if tile]

@@ -1,8 +1,8 @@
-"""What of a run's risks can only be measured with the market at hand, as it is stored with it.
+"""Risk measures of a run that need the market, stored with the run.
 
-The rest of the register (`research.risk.register`) follows from what a run has on record anyway.
-A part that could not be measured is None, and `missing` says why. Loadings on styles are a file of
-their own, since statsmodels may be absent and equal runs must leave equal files.
+The rest of the register (`research.risk.register`) follows from the recorded run. A part that could
+not be measured is None, and `missing` gives the reason. Style exposure is a file of its own, since
+statsmodels may be absent and equal runs must give equal files.
 """
 
 import dataclasses
@@ -35,7 +35,7 @@ RISKS, STYLE = "risks.json", "style.json"
 MOST_ASSETS = 30
 """Assets whose correlation is measured: those held most, so that pairs stay few."""
 CAPITAL = 1e6
-"""Of an account in units of one, where trades are set beside dollar volumes."""
+"""Capital of an account in units of one, for comparison with dollar volumes."""
 FEWEST = 20
 """Sessions below which a state of the market has no Sharpe ratio."""
 SPELLS: Mapping[str, tuple[str, str]] = {
@@ -50,7 +50,7 @@ DIGITS = 9
 
 @dataclasses.dataclass(frozen=True)
 class State:
-    """A run after closes at which the market was in one state, with its 90 % interval."""
+    """Sharpe ratio of a run on sessions after one market state, with its 90 % interval."""
 
     name: str
     sessions: int
@@ -61,7 +61,7 @@ class State:
 
 @dataclasses.dataclass(frozen=True)
 class Spell:
-    """What a run and its benchmark returned over a spell of history that it lived through."""
+    """Returns of a run and its benchmark over a historical drawdown."""
 
     name: str
     begin: str
@@ -72,12 +72,12 @@ class Spell:
 
 @dataclasses.dataclass(frozen=True)
 class Listing:
-    """The list of assets and the quality of their prices.
+    """Survivorship of the list of assets and quality of their prices.
 
     Attributes
     ----------
     assets, held : how many could be held, and were.
-    left : those whose prices stop before the end: a list made without hindsight has some.
+    left : those whose prices stop before the end: a list without survivorship bias has some.
     late : those whose prices begin after the run does.
     errors, warnings : findings in the prices of the assets held, up to the end of the run.
     kinds : "stale_run 3, gap 1".
@@ -94,7 +94,7 @@ class Listing:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Measures:
-    """Risks of a run that were measured on its market.
+    """Risk measures of a run on its market.
 
     Attributes
     ----------
@@ -118,20 +118,20 @@ class Measures:
     missing: Mapping[str, str]
 
     def files(self) -> dict[str, bytes]:
-        """Return what is stored with the run."""
+        """Return the stored files by name."""
         parts = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
-        parts = {name: _told(part) for name, part in parts.items() if name != "style"}
-        found = {RISKS: canonical(plain(parts, RISKS, empty=True)).encode()}
+        parts = {name: _as_json(part) for name, part in parts.items() if name != "style"}
+        files = {RISKS: canonical(plain(parts, RISKS, empty=True)).encode()}
         if self.style is not None:
-            found[STYLE] = canonical(plain(_style_told(self.style), STYLE, empty=True)).encode()
-        return found
+            files[STYLE] = canonical(plain(_style_json(self.style), STYLE, empty=True)).encode()
+        return files
 
     @classmethod
     def restore(cls, files: Mapping[str, bytes]) -> Self | None:
-        """Return what `files` stored; None where a run was recorded without."""
+        """Return the measures from stored `files`; None where a run was recorded without."""
         if RISKS not in files:
             return None
-        told = json.loads(files[RISKS])
+        stored = json.loads(files[RISKS])
         single = {
             "leverage": Leverage,
             "concentration": Concentration,
@@ -140,17 +140,17 @@ class Measures:
             "by_session": Stress,
             "by_month": Stress,
         }
-        parts: dict[str, Any] = {name: _read(kind, told[name]) for name, kind in single.items()}
+        parts: dict[str, Any] = {name: _read(kind, stored[name]) for name, kind in single.items()}
         parts |= {
-            "states": tuple(_read(State, row) for row in told["states"]),
-            "spells": tuple(_read(Spell, row) for row in told["spells"]),
+            "states": tuple(_read(State, row) for row in stored["states"]),
+            "spells": tuple(_read(Spell, row) for row in stored["spells"]),
             "style": _style_read(json.loads(files[STYLE])) if STYLE in files else None,
         }
-        return cls(**parts, missing=told["missing"])
+        return cls(**parts, missing=stored["missing"])
 
 
 class Recorded(Account, typing.Protocol):
-    """What is read of a run: an account, its decisions and its benchmark."""
+    """Protocol of a run: an account, its decisions and its benchmark."""
 
     @property
     def weights(self) -> pd.DataFrame:
@@ -164,18 +164,18 @@ class Recorded(Account, typing.Protocol):
 def measures(
     result: Recorded, market: Market, seed: int = 0, capital: float | None = None
 ) -> Measures:
-    """Measure the risks of a run on the market it was made on.
+    """Return the risk measures of a run on its market.
 
     Parameters
     ----------
     result : a `Backtest`, or a source's own account.
-    market : what it was made on; rows after the run's end are not looked at.
+    market : of the run; rows after the run's end are ignored.
     seed : of the intervals.
     capital : money at the start; the first net asset value if None.
     """
     seen = market.asof(result.nav.index[-1])
     money = float(result.nav.iloc[0]) if capital is None else capital
-    asked: dict[str, Callable[[], Any]] = {
+    tasks: dict[str, Callable[[], Any]] = {
         "leverage": lambda: leverage(result, seen),
         "concentration": lambda: concentration(result),
         "liquidity": lambda: liquidity(result, seen, money),
@@ -185,7 +185,7 @@ def measures(
         "style": lambda: style(result.returns, style_factors(seen)),
     }
     parts, missing = dict[str, Any](), dict[str, str]()
-    for name, ask in asked.items():
+    for name, ask in tasks.items():
         try:
             parts[name] = ask()
         except TiltwiseError as error:
@@ -199,7 +199,7 @@ def measures(
 
 
 def _held_most(result: Recorded, market: Market) -> tuple[pd.DataFrame, pd.Series | None]:
-    """Return the returns of the assets held most, and the benchmark's, by session of the run."""
+    """Return returns of the assets with the largest mean weight, and of the benchmark."""
     share = result.held.abs().mean().sort_values(ascending=False, kind="stable")
     names = tuple(map(str, share.index[share.to_numpy() > 0.0][:MOST_ASSETS]))
     if len(names) < 2:
@@ -209,31 +209,31 @@ def _held_most(result: Recorded, market: Market) -> tuple[pd.DataFrame, pd.Serie
 
 
 def _in_months(result: Recorded, market: Market) -> tuple[pd.DataFrame, pd.Series | None]:
-    """Return the same by month."""
+    """Return the same returns by month."""
     moved, base = _held_most(result, market)
     whole = moved.loc[:, moved.notna().all()]
     return by_month(whole), None if base is None else by_month(base.to_frame())[base.name]
 
 
 def _states(result: Recorded, market: Market, seed: int) -> tuple[State, ...]:
-    """Return the run by the trend that the market was in at the close before."""
+    """Return Sharpe ratios by the market trend at the previous close."""
     if market.benchmark is None:
         raise MissingData("no benchmark says when the market rose or fell: name one")
     trend = market.feature(trend_state).shift(1).reindex(result.returns.index)
-    found = []
+    states = []
     for name in ("bull", "bear"):
         values = result.returns[(trend == name).to_numpy()].to_numpy(dtype=float)
         numbers = (float("nan"),) * 3
         if len(values) >= FEWEST and values.std() > 0.0:
             numbers = sharpe_interval(values, seed)
-        found.append(State(name, len(values), *numbers))
-    return tuple(found)
+        states.append(State(name, len(values), *numbers))
+    return tuple(states)
 
 
 def _spells(result: Recorded) -> tuple[Spell, ...]:
-    """Return the worst spells of history that lie within the run."""
+    """Return the historical drawdowns that lie within the run."""
     own, other = result.returns, result.benchmark_returns
-    found = []
+    spells = []
     for name, (begin, end) in SPELLS.items():
         inside = (own.index > pd.Timestamp(begin)) & (own.index <= pd.Timestamp(end))
         whole = result.nav.index[0] <= pd.Timestamp(begin)
@@ -241,8 +241,8 @@ def _spells(result: Recorded) -> tuple[Spell, ...]:
         if whole and lived and inside.any():
             base = float("nan") if other is None else _grown(other[inside])
             until = f"{own.index[inside][-1]:%Y-%m-%d}"  # ruin ends it earlier
-            found.append(Spell(name, begin, until, _grown(own[inside]), base))
-    return tuple(found)
+            spells.append(Spell(name, begin, until, _grown(own[inside]), base))
+    return tuple(spells)
 
 
 def _grown(returns: pd.Series) -> float:
@@ -250,15 +250,15 @@ def _grown(returns: pd.Series) -> float:
 
 
 def _listing(result: Recorded, market: Market) -> Listing:
-    """Look at the list of assets and at the prices of those that were held."""
+    """Return survivorship and price quality of the assets held."""
     names = tuple(map(str, result.weights.columns))
     whole = market.select(names)
     first = {n: whole.prices[n].first_valid_index() for n in names}
     began = result.nav.index[0]
     held = result.held.fillna(0.0).ne(0.0).any()
     live = tuple(map(str, held.index[held.to_numpy()]))
-    found = quality(market.select(live)).findings if live else ()
-    worrying = [f for f in found if f.severity != "info" and f.asset in (None, *live)]
+    findings = quality(market.select(live)).findings if live else ()
+    worrying = [f for f in findings if f.severity != "info" and f.asset in (None, *live)]
     kinds = pd.Series([f.kind for f in worrying], dtype=object).value_counts(sort=False)
     alive = whole.alive
     return Listing(
@@ -272,18 +272,18 @@ def _listing(result: Recorded, market: Market) -> Listing:
     )
 
 
-def _told(part: Any) -> Any:
-    """Return a part as what JSON can hold."""
+def _as_json(part: Any) -> Any:
+    """Return a part as JSON values."""
     if isinstance(part, tuple):
-        return [_told(row) for row in part]
+        return [_as_json(row) for row in part]
     return dataclasses.asdict(part) if dataclasses.is_dataclass(part) else part  # type: ignore[arg-type]
 
 
-def _read(kind: type[Any], told: Mapping[str, Any] | None) -> Any:
-    """Return a stored part: lists are tuples, null is NaN but for what may be None."""
-    if told is None:
+def _read(kind: type[Any], stored: Mapping[str, Any] | None) -> Any:
+    """Return a stored part: lists become tuples, null becomes NaN in float fields."""
+    if stored is None:
         return None
-    values: dict[str, Any] = {n: tuple(v) if isinstance(v, list) else v for n, v in told.items()}
+    values: dict[str, Any] = {n: tuple(v) if isinstance(v, list) else v for n, v in stored.items()}
     for field in dataclasses.fields(kind):
         if field.type in (float, "float"):
             value = values[field.name]
@@ -291,16 +291,16 @@ def _read(kind: type[Any], told: Mapping[str, Any] | None) -> Any:
     return kind(**values)
 
 
-def _style_told(found: Style) -> dict[str, Any]:
-    fields = {f.name: getattr(found, f.name) for f in dataclasses.fields(found)}
-    rows = found.table.reset_index().to_dict("records")
+def _style_json(exposure: Style) -> dict[str, Any]:
+    fields = {f.name: getattr(exposure, f.name) for f in dataclasses.fields(exposure)}
+    rows = exposure.table.reset_index().to_dict("records")
     fields["table"] = [{str(k): _rounded(v) for k, v in row.items()} for row in rows]
-    return {**fields, "r2": _rounded(found.r2)}
+    return {**fields, "r2": _rounded(exposure.r2)}
 
 
-def _style_read(told: Mapping[str, Any]) -> Style:
-    table = pd.DataFrame(told["table"]).set_index("factor").astype(float)
-    return Style(**{**told, "table": table[list(NUMBERS)]})
+def _style_read(stored: Mapping[str, Any]) -> Style:
+    table = pd.DataFrame(stored["table"]).set_index("factor").astype(float)
+    return Style(**{**stored, "table": table[list(NUMBERS)]})
 
 
 def _rounded(value: Any) -> Any:

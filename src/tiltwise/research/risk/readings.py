@@ -1,4 +1,4 @@
-"""One line of the risk register, and what the lines are drawn up from.
+"""One line of the risk register, and the inputs of all lines.
 
 Verdicts: "ruin" (all is lost, or would have been), "watch" (beyond its limit), "within" it, "told"
 (a number without a limit), "limitation" (what was not measured, and why).
@@ -25,7 +25,7 @@ class Reading:
 
     Attributes
     ----------
-    risk, measure : which risk, and what stands for it.
+    risk, measure : the risk and its proxy.
     value, low, high : the number and its 90 % interval; NaN where there is none.
     unit : "share", "share a year", "ratio", "bps", "count" or "money".
     limit : what it is held against, in words.
@@ -46,7 +46,7 @@ class Reading:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Sources:
-    """What the register is drawn up from.
+    """Inputs of the risk register.
 
     Attributes
     ----------
@@ -65,27 +65,27 @@ class Sources:
 
     def metric(self, name: str) -> tuple[float, float, float]:
         """Return value, low and high of a recorded metric; NaN where there is none."""
-        found = self.run.metrics.get(name, math.nan)
-        if not isinstance(found, Mapping):
-            return float(found), math.nan, math.nan
-        value, low, high = (float(found.get(key, math.nan)) for key in ("value", "low", "high"))
+        entry = self.run.metrics.get(name, math.nan)
+        if not isinstance(entry, Mapping):
+            return float(entry), math.nan, math.nan
+        value, low, high = (float(entry.get(key, math.nan)) for key in ("value", "low", "high"))
         return value, low, high
 
     def why(self, part: str) -> str:
-        """Return why a part was not measured."""
+        """Return the reason a part was not measured."""
         return self.measures.missing.get(part, "it was not measured")
 
 
 def judged(beyond: bool, known: float = 0.0) -> str:
-    """Return the verdict on a number; one that is not known is only told."""
+    """Return the verdict on a number; an unknown one is "told"."""
     return TOLD if math.isnan(known) else WATCH if beyond else WITHIN
 
 
 def fallen(value: float) -> str:
-    """Return the verdict on a return over some time."""
+    """Return the verdict on a return over some period."""
     return RUIN if value <= FULL else judged(value <= DEEP, value)
 
 
 def limited(risk: str, measure: str, text: str) -> Reading:
-    """Return the line of what was not measured, and why."""
+    """Return a line for an unmeasured risk, with the reason."""
     return Reading(risk, measure, verdict=LIMITATION, remark=text)

@@ -1,7 +1,7 @@
-"""The risk register: for every risk a measured proxy with its limit, or a limitation in words.
+"""Risk register: for every risk a measured proxy with its limit, or a stated limitation.
 
-Nothing is computed here. What needed the market is stored with the run (`research.risk.measures`);
-the metrics, the sweeps of doubt and the count of trials are on record anyway.
+Nothing is computed here. Measures that need the market are stored with the run
+(`research.risk.measures`); metrics, robustness checks and the count of trials are on record.
 """
 
 import dataclasses
@@ -18,7 +18,7 @@ RISKS = tuple(LINES)
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Register:
-    """All lines, and the two tables behind some of them."""
+    """All lines of the register, and two of the tables behind them."""
 
     run: str
     readings: tuple[Reading, ...]
@@ -27,7 +27,7 @@ class Register:
 
     @property
     def ruin(self) -> bool:
-        """Whether any line tells of ruin."""
+        """Whether any line has the verdict "ruin"."""
         return any(reading.verdict == RUIN for reading in self.readings)
 
     def counts(self) -> dict[str, int]:
@@ -35,10 +35,10 @@ class Register:
         return {v: sum(reading.verdict == v for reading in self.readings) for v in VERDICTS}
 
     def beyond(self) -> dict[str, Any]:
-        """Return what is beyond its limit, the same for each recording of a run, as JSON values."""
+        """Return the lines beyond their limit as JSON values, the same for equal runs."""
         lines = [r for r in self.readings if r.verdict in (RUIN, WATCH)]
-        told = [dataclasses.asdict(reading) for reading in lines]
-        return {"ruin": self.ruin, "counts": self.counts(), "beyond": told}
+        rows = [dataclasses.asdict(reading) for reading in lines]
+        return {"ruin": self.ruin, "counts": self.counts(), "beyond": rows}
 
     def to_json(self) -> dict[str, Any]:
         """Return everything as JSON values; numbers may be NaN."""
@@ -52,13 +52,13 @@ class Register:
             "counts": self.counts(),
             "risks": [dataclasses.asdict(reading) for reading in self.readings],
             "style": loadings,
-            "stress": [dataclasses.asdict(found) for found in self.stress],
+            "stress": [dataclasses.asdict(row) for row in self.stress],
         }
 
 
 def register(sources: Sources) -> Register:
-    """Draw up the register of a recorded run."""
+    """Return the register of a recorded run."""
     lines = [reading for risk in RISKS for reading in LINES[risk](sources)]
-    found = sources.measures
-    stress = tuple(s for s in (found.by_session, found.by_month) if s is not None)
-    return Register(sources.run.id, tuple(lines), found.style, stress)
+    measures = sources.measures
+    stress = tuple(s for s in (measures.by_session, measures.by_month) if s is not None)
+    return Register(sources.run.id, tuple(lines), measures.style, stress)

@@ -1,6 +1,6 @@
-"""The lines of the risk register, risk by risk, each from numbers that are there already.
+"""Lines of the risk register, by risk, from recorded numbers.
 
-A limit is a convention that is printed beside the number, not a law.
+Limits are conventions, printed beside the number.
 """
 
 import math
@@ -31,7 +31,7 @@ FEW = 3.0  #: effective holdings
 
 
 def _model(s: Sources) -> Iterator[Reading]:
-    placebo, found = s.evidence.rotation, s.measures.style
+    placebo, style = s.evidence.rotation, s.measures.style
     if placebo is None:
         text = "the decisions could not be tried at other times"
         yield limited("model", "decisions at other times", text)
@@ -41,57 +41,57 @@ def _model(s: Sources) -> Iterator[Reading]:
         yield Reading("model", name, p, "share", limit="at most 5 %",
                       verdict=judged(p > SURPRISING, p),
                       remark=f"{len(placebo.rotated)} rotations")  # fmt: skip
-    if found is None:
+    if style is None:
         text = "not measured: it needs the factors of the Kenneth French library (--factors), or "
         text += "SPY SIZE VLUE QUAL MTUM USMV in the market, and the extra research"
         text = s.measures.missing.get("style", text)
         yield limited("model", "return left after known styles", text)
         return
-    value, low, high = found.table.loc[[ALPHA], ["loading", "low", "high"]].to_numpy(float)[0]
-    remark = f"{found.source}, {found.rows} sessions from {found.since}; styles explain "
-    remark += f"{found.r2:.0%} of its variance"
+    value, low, high = style.table.loc[[ALPHA], ["loading", "low", "high"]].to_numpy(float)[0]
+    remark = f"{style.source}, {style.rows} sessions from {style.since}; styles explain "
+    remark += f"{style.r2:.0%} of its variance"
     yield Reading("model", "return left after known styles", value, "share a year", low, high,
                   "interval above 0", judged(not low > 0.0), remark)  # fmt: skip
 
 
 def _leverage(s: Sources) -> Iterator[Reading]:
-    found = s.measures.leverage
-    if found is None:
+    book = s.measures.leverage
+    if book is None:
         yield limited("leverage", "gross exposure", s.why("leverage"))
         return
-    yield Reading("leverage", "highest gross exposure", found.peak,
-                  remark=f"on {found.peak_on}; {found.mean:.2f} on average")  # fmt: skip
-    lost = f"lost everything on {found.ruined}" if found.ruined else f"in {found.worst_month}"
-    verdict = RUIN if found.ruin else fallen(found.worst)
+    yield Reading("leverage", "highest gross exposure", book.peak,
+                  remark=f"on {book.peak_on}; {book.mean:.2f} on average")  # fmt: skip
+    lost = f"lost everything on {book.ruined}" if book.ruined else f"in {book.worst_month}"
+    verdict = RUIN if book.ruin else fallen(book.worst)
     limit = "above -50 %; -100 % is ruin"
-    yield Reading("leverage", "worst month of the run", found.worst, "share", limit=limit,
+    yield Reading("leverage", "worst month of the run", book.worst, "share", limit=limit,
                   verdict=verdict, remark=lost)  # fmt: skip
-    yield _peak_book(found)
-    yield _margin(found)
-    paid = f"{found.financing:.2%} on margin, {found.borrow:.2%} on shorts"
+    yield _peak_book(book)
+    yield _margin(book)
+    paid = f"{book.financing:.2%} on margin, {book.borrow:.2%} on shorts"
     yield Reading("leverage", "margin interest and borrow fees paid",
-                  found.financing + found.borrow, "share a year", remark=paid)  # fmt: skip
+                  book.financing + book.borrow, "share a year", remark=paid)  # fmt: skip
 
 
-def _peak_book(found: Leverage) -> Reading:
+def _peak_book(book: Leverage) -> Reading:
     measure = "worst month of history for that book"
-    if not found.history:
+    if not book.history:
         return limited("leverage", measure, "no month is known for all assets of that book")
-    worst = found.peak_worst
+    worst = book.peak_worst
     verdict = fallen(worst)
-    remark = f"{found.peak_worst_month}, of {found.history} months known for all its assets"
+    remark = f"{book.peak_worst_month}, of {book.history} months known for all its assets"
     limit = "above -50 %; -100 % is ruin"
     return Reading("leverage", measure, worst, "share", limit=limit, verdict=verdict, remark=remark)
 
 
-def _margin(found: Leverage) -> Reading:
+def _margin(book: Leverage) -> Reading:
     measure = "fall of all holdings that calls for margin"
-    if math.isinf(found.distance):
+    if math.isinf(book.distance):
         text = "nothing was borrowed at any close"
         return Reading("leverage", measure, limit="above 20 %", verdict=WITHIN, remark=text)
-    remark = f"on {found.distance_on}; equity below the requirement at {found.calls} closes"
-    verdict = judged(found.distance < CALL)
-    return Reading("leverage", measure, found.distance, "share", limit="above 20 %",
+    remark = f"on {book.distance_on}; equity below the requirement at {book.calls} closes"
+    verdict = judged(book.distance < CALL)
+    return Reading("leverage", measure, book.distance, "share", limit="above 20 %",
                    verdict=verdict, remark=remark)  # fmt: skip
 
 
@@ -147,46 +147,46 @@ def _cost(s: Sources) -> Iterator[Reading]:
 
 
 def _liquidity(s: Sources) -> Iterator[Reading]:
-    found = s.measures.liquidity
-    if found is None:
+    traded = s.measures.liquidity
+    if traded is None:
         yield limited("liquidity", "share of a day's dollar volume", s.why("liquidity"))
         return
-    remark = f"{found.highest_asset} on {found.highest_on}; half of {found.trades} trades below "
-    remark += f"{found.typical:.3%}, at a capital of {found.capital:,.0f}"
-    yield Reading("liquidity", "largest trade over a day's usual volume", found.highest, "share",
-                  limit="at most 1 %", verdict=judged(found.highest > PATIENT),
+    remark = f"{traded.highest_asset} on {traded.highest_on}; half of {traded.trades} trades below "
+    remark += f"{traded.typical:.3%}, at a capital of {traded.capital:,.0f}"
+    yield Reading("liquidity", "largest trade over a day's usual volume", traded.highest, "share",
+                  limit="at most 1 %", verdict=judged(traded.highest > PATIENT),
                   remark=remark)  # fmt: skip
-    yield Reading("liquidity", "capital at which 95 of 100 trades stay below 1 %", found.capacity,
+    yield Reading("liquidity", "capital at which 95 of 100 trades stay below 1 %", traded.capacity,
                   "money", limit="above the capital of the run",
-                  verdict=judged(found.capacity < found.capital))  # fmt: skip
+                  verdict=judged(traded.capacity < traded.capital))  # fmt: skip
 
 
 def _correlation(s: Sources) -> Iterator[Reading]:
     for part, words in (("by_session", "daily"), ("by_month", "monthly")):
-        found: Stress | None = getattr(s.measures, part)
+        worst: Stress | None = getattr(s.measures, part)
         measure = f"rise of mean correlation in the worst tenth of months, {words} returns"
-        if found is None:
+        if worst is None:
             yield limited("correlation", measure, s.why(part))
             continue
-        limit = f"constant correlation would show {found.baseline:+.2f} "
-        limit += f"({found.baseline_low:+.2f} to {found.baseline_high:+.2f})"
-        remark = f"{found.inside:.2f} in {len(found.worst)} months ({', '.join(found.worst[:3])}, "
-        remark += f"...), {found.outside:.2f} in the others; {len(found.assets)} assets"
-        yield Reading("correlation", measure, found.difference, "ratio", found.low, found.high,
-                      limit, judged(found.rises), remark)  # fmt: skip
+        limit = f"constant correlation would show {worst.baseline:+.2f} "
+        limit += f"({worst.baseline_low:+.2f} to {worst.baseline_high:+.2f})"
+        remark = f"{worst.inside:.2f} in {len(worst.worst)} months ({', '.join(worst.worst[:3])}, "
+        remark += f"...), {worst.outside:.2f} in the others; {len(worst.assets)} assets"
+        yield Reading("correlation", measure, worst.difference, "ratio", worst.low, worst.high,
+                      limit, judged(worst.rises), remark)  # fmt: skip
 
 
 def _concentration(s: Sources) -> Iterator[Reading]:
-    found, risk = s.measures.concentration, "concentration"
-    if found is None:
+    book, risk = s.measures.concentration, "concentration"
+    if book is None:
         yield limited(risk, "effective number of holdings", s.why("concentration"))
         return
-    remark = f"{found.fewest:.1f} at least, on {found.fewest_on}"
-    yield Reading(risk, "effective number of holdings", found.mean, "ratio", limit="at least 3",
-                  verdict=judged(found.mean < FEW), remark=remark)  # fmt: skip
-    remark = f"{found.largest_asset} on {found.largest_on}"
-    yield Reading(risk, "largest position", found.largest, "share", limit="at most 50 % of value",
-                  verdict=judged(found.largest > EVEN), remark=remark)  # fmt: skip
+    remark = f"{book.fewest:.1f} at least, on {book.fewest_on}"
+    yield Reading(risk, "effective number of holdings", book.mean, "ratio", limit="at least 3",
+                  verdict=judged(book.mean < FEW), remark=remark)  # fmt: skip
+    remark = f"{book.largest_asset} on {book.largest_on}"
+    yield Reading(risk, "largest position", book.largest, "share", limit="at most 50 % of value",
+                  verdict=judged(book.largest > EVEN), remark=remark)  # fmt: skip
 
 
 def _black_swan(s: Sources) -> Iterator[Reading]:
@@ -211,20 +211,20 @@ def _black_swan(s: Sources) -> Iterator[Reading]:
 
 
 def _quality(s: Sources) -> Iterator[Reading]:
-    found, risk = s.measures.listing, "data quality"
-    yield Reading(risk, "errors in the prices of what was held", float(found.errors), "count",
-                  limit="none", verdict=judged(found.errors > 0))  # fmt: skip
-    yield Reading(risk, "warnings", float(found.warnings), "count", remark=found.kinds)
+    prices, risk = s.measures.listing, "data quality"
+    yield Reading(risk, "errors in the prices of what was held", float(prices.errors), "count",
+                  limit="none", verdict=judged(prices.errors > 0))  # fmt: skip
+    yield Reading(risk, "warnings", float(prices.warnings), "count", remark=prices.kinds)
 
 
 def _survivorship(s: Sources) -> Iterator[Reading]:
-    found, risk = s.measures.listing, "survivorship"
-    remark = f"of {found.assets}" + (f": {', '.join(found.left[:5])}" if found.left else "")
-    yield Reading(risk, "assets whose prices stop before the end", float(len(found.left)), "count",
+    names, risk = s.measures.listing, "survivorship"
+    remark = f"of {names.assets}" + (f": {', '.join(names.left[:5])}" if names.left else "")
+    yield Reading(risk, "assets whose prices stop before the end", float(len(names.left)), "count",
                   limit="a list without hindsight has some",
-                  verdict=judged(not found.left), remark=remark)  # fmt: skip
-    remark = f"of {found.assets}" + (f": {', '.join(found.late[:5])}" if found.late else "")
-    yield Reading(risk, "assets that begin after the run", float(len(found.late)), "count",
+                  verdict=judged(not names.left), remark=remark)  # fmt: skip
+    remark = f"of {names.assets}" + (f": {', '.join(names.late[:5])}" if names.late else "")
+    yield Reading(risk, "assets that begin after the run", float(len(names.late)), "count",
                   remark=remark)  # fmt: skip
     text = "the list of assets is that of today: funds that closed, and funds that were chosen "
     text += "because they had done well, cannot be told from prices"
@@ -263,11 +263,11 @@ def _timing(s: Sources) -> Iterator[Reading]:
     if starts is None:
         yield limited(risk, "later starts", "later starts could not be tried for this run")
     else:
-        found = [point.sharpe for point in starts.points]
-        remark = f"{min(found):.2f} to {max(found):.2f}, {len(found)} starts"
+        sharpes = [point.sharpe for point in starts.points]
+        remark = f"{min(sharpes):.2f} to {max(sharpes):.2f}, {len(sharpes)} starts"
         yield Reading(risk, "spread of the Sharpe ratio over later starts",
-                      max(found) - min(found), "ratio", limit="none below 0",
-                      verdict=judged(min(found) <= 0.0),
+                      max(sharpes) - min(sharpes), "ratio", limit="none below 0",
+                      verdict=judged(min(sharpes) <= 0.0),
                       remark=remark)  # fmt: skip
 
 

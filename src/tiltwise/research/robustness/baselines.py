@@ -1,4 +1,4 @@
-"""A run beside its benchmark and simple rules, difference by difference."""
+"""Paired comparisons of a run with its benchmark and simple rules."""
 
 import dataclasses
 import functools
@@ -22,10 +22,10 @@ PAIRED = ("since", "sessions", "rule_sharpe", *(f.name for f in dataclasses.fiel
 ratio on them, then `tiltwise.evaluate.significance.paired.Paired`."""
 
 
-def rivals(
+def baseline_comparisons(
     returns: pd.Series, market: Market, simulator: Simulator, seed: int
 ) -> dict[str, Callable[[], Any]]:
-    """Return what compares net returns with the benchmark and with each simple rule, by name.
+    """Return one paired comparison per baseline, by name: the benchmark and each simple rule.
 
     `market` shows the assets that the returns were made with, which the rules hold too, and the
     session before the first return, on which they begin. Names start with `AGAINST`.
@@ -52,27 +52,27 @@ def _benchmark(market: Market) -> pd.Series:
 def _ruled(
     strategy: Strategy, market: Market, returns: pd.Series, simulator: Simulator
 ) -> pd.Series:
-    """Return a rule's net returns from the run's start, or from when the rule can decide."""
+    """Return a rule's net returns from the run's start, or from its first feasible session."""
     before = max(int(market.dates.searchsorted(returns.index[0])) - 1, 0)
     begin = max(market.dates[before], first_start(strategy, market))
     return walk_forward(strategy, market, begin, returns.index[-1], simulator).returns
 
 
 def _paired(returns: pd.Series, rival: Callable[[], pd.Series], seed: int) -> dict[str, Any]:
-    """Return the difference of a run to a rival on the sessions of both."""
+    """Return the paired difference of a run and a baseline on their common sessions."""
     its = rival()
     common = its.index.intersection(returns.index)
-    found = paired.compare({"run": returns}, {"rule": its}, SESSIONS_PER_YEAR, seed=seed).iloc[0]
+    row = paired.compare({"run": returns}, {"rule": its}, SESSIONS_PER_YEAR, seed=seed).iloc[0]
     return {
         "since": f"{common[0]:%Y-%m-%d}",
         "sessions": float(len(common)),
         "rule_sharpe": annual_sharpe(its.loc[common].to_numpy(), SESSIONS_PER_YEAR),
-        **{str(k): float(v) for k, v in found.items()},
+        **{str(k): float(v) for k, v in row.items()},
     }
 
 
 def table(answers: Mapping[str, dict[str, Any] | None]) -> pd.DataFrame:
-    """Return the answers to `rivals` as a frame (rival x `PAIRED`), without those left out."""
+    """Return the comparisons as a frame (baseline x `PAIRED`); failed ones (None) are left out."""
     given = {k.removeprefix(AGAINST): row for k, row in answers.items() if row is not None}
     names = pd.Index(list(given), name="against", dtype=object)
     return pd.DataFrame(list(given.values()), index=names, columns=list(PAIRED))

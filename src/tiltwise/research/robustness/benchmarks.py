@@ -1,7 +1,7 @@
-"""What a run is measured by: equal weights of the assets it could hold, the benchmark, and fees.
+"""Active returns of a run against equal weights and the benchmark, with fund fees.
 
-It is worked out once, while the market is at hand, and stored with the run; so recorded runs can
-be compared with their benchmarks in any period, without the data. Everything begins with the first
+Computed once, while the market is at hand, and stored with the run, so that recorded runs can be
+compared with their benchmarks in any period without the data. Every path starts on the first
 session that begins with both the run and the equal-weight book invested.
 """
 
@@ -17,7 +17,7 @@ from tiltwise.backtest.result import Backtest
 from tiltwise.backtest.walk_forward import first_start, walk_forward
 from tiltwise.errors import DataError, MissingData
 from tiltwise.evaluate.active import Expected, equal_weights, expected, invested, relative
-from tiltwise.evaluate.book_comparison import Hurdle, hurdle
+from tiltwise.evaluate.book_comparison import BookComparison, compare_books
 from tiltwise.evaluate.fees import COLUMNS, borne, equivalents
 from tiltwise.evaluate.returns import periods_in_year
 from tiltwise.evaluate.significance.paired import FEWEST
@@ -49,7 +49,7 @@ class Terms(NamedTuple):
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Benchmarks:
-    """A run beside its benchmarks.
+    """Active returns, tracking error and fund fees of a run against its benchmarks.
 
     Attributes
     ----------
@@ -59,7 +59,7 @@ class Benchmarks:
     paths : frame by session: simple returns of the run and of each of `AGAINST`, those of run and
         quarterly book before trading costs, and fund fees inside them; a column only where known.
     active : frame ((against, metric) x value, low, high), see `evaluate.active.relative`.
-    expected : what the strategy expected of its tracking error, if it told.
+    expected : expected tracking error recorded by the strategy, if any.
     hurdle : the benchmark against quarterly equal weights; None where they cannot be compared.
     fees : frame ((book, kind) x numbers), see `evaluate.fees.equivalents`; empty where the fee of
         an asset is not known, or prices do not bear fees.
@@ -71,28 +71,28 @@ class Benchmarks:
     paths: pd.DataFrame
     active: pd.DataFrame
     expected: Expected | None
-    hurdle: Hurdle | None
+    hurdle: BookComparison | None
     fees: pd.DataFrame
 
     def called(self, name: str) -> str:
-        """Return what a table calls one of the paths."""
+        """Return the display name of one of the paths."""
         equal = f"EW({self.count})"
         names = {RUN: "this run", DAILY: f"{equal} daily", EQUAL: equal, MARKET: str(self.market)}
         return names[name]
 
     def gaps(self, name: str) -> pd.DataFrame:
-        """Return the numbers of the run against one of `AGAINST` (metric x value, low, high)."""
-        found = self.active.xs(name, level="against")
-        assert isinstance(found, pd.DataFrame)
-        return found
+        """Return active metrics of the run against one of `AGAINST` (metric x value, low, high)."""
+        rows = self.active.xs(name, level="against")
+        assert isinstance(rows, pd.DataFrame)
+        return rows
 
     def fee_terms(self, name: str) -> Terms | None:
-        """Return what the fees of the run, equal weights or the benchmark are worked out from."""
+        """Return the inputs of the fee equivalents of one path; None where fees are unknown."""
         return _terms(self.paths, name, self.blended)
 
     def to_json(self) -> dict[str, Any]:
         """Return all but the paths as JSON values; NaN is null."""
-        told = {
+        values = {
             "market": self.market,
             "count": self.count,
             "blended": self.blended,
@@ -103,42 +103,42 @@ class Benchmarks:
             "hurdle": self.hurdle and dataclasses.asdict(self.hurdle),
             "fees": _records(self.fees),
         }
-        found: dict[str, Any] = plain(told, "yardsticks", empty=True)
-        return found
+        document: dict[str, Any] = plain(values, "yardsticks", empty=True)
+        return document
 
     def files(self) -> dict[str, bytes]:
-        """Return what is stored with the run: equal yardsticks, equal bytes."""
+        """Return the stored files by name; equal benchmarks give equal bytes."""
         buffer = io.BytesIO()
         self.paths.to_parquet(buffer, compression="zstd")
         return {PATHS: buffer.getvalue(), NUMBERS: canonical(self.to_json()).encode()}
 
     @classmethod
     def restore(cls, files: Mapping[str, bytes]) -> Self | None:
-        """Return what `files` stored; None where a run was recorded without."""
+        """Return the benchmarks from stored `files`; None where a run was recorded without."""
         if not {PATHS, NUMBERS} <= set(files):
             return None
         import pyarrow.parquet as pq
 
-        told = json.loads(files[NUMBERS])
+        stored = json.loads(files[NUMBERS])
         return cls(
-            market=told["market"],
-            count=told["count"],
-            blended=told["blended"],
+            market=stored["market"],
+            count=stored["count"],
+            blended=stored["blended"],
             paths=pq.read_table(io.BytesIO(files[PATHS])).to_pandas(),
-            active=_frame(told["active"], ("against", "metric"), ("value", "low", "high")),
-            expected=told["expected"] and Expected(**_numbers(told["expected"])),
-            hurdle=told["hurdle"] and Hurdle(**_numbers(told["hurdle"])),
-            fees=_frame(told["fees"], ("book", "kind"), COLUMNS),
+            active=_frame(stored["active"], ("against", "metric"), ("value", "low", "high")),
+            expected=stored["expected"] and Expected(**_numbers(stored["expected"])),
+            hurdle=stored["hurdle"] and BookComparison(**_numbers(stored["hurdle"])),
+            fees=_frame(stored["fees"], ("book", "kind"), COLUMNS),
         )
 
 
-def yardsticks(result: Backtest, market: Market, seed: int = 0) -> Benchmarks | None:
-    """Set a backtest beside its benchmarks.
+def compare_with_benchmarks(result: Backtest, market: Market, seed: int = 0) -> Benchmarks | None:
+    """Compare a backtest with equal weights and the benchmark.
 
     Parameters
     ----------
     result : the run.
-    market : what it was made on.
+    market : of the run.
     seed : of the intervals.
 
     Returns
@@ -193,36 +193,36 @@ def _paths(result: Backtest, equal: Backtest, market: Market) -> pd.DataFrame:
 def _fees_borne(
     books: Mapping[str, Backtest], benchmark: str | None, periods: float
 ) -> dict[str, pd.Series]:
-    """Return the fund fees inside each path; those that are not known are left out."""
-    found = {}
+    """Return the fund fees inside each path; unknown ones are left out."""
+    fees = {}
     for name, book in books.items():
         try:
-            found[f"{name}_fee"] = borne(book.held, EXPENSES, periods)
+            fees[f"{name}_fee"] = borne(book.held, EXPENSES, periods)
         except MissingData:
             continue
     if benchmark in EXPENSES:
         index = books["run"].returns.index
-        found[MARKET_FEE] = pd.Series(EXPENSES[str(benchmark)] / periods, index)
-    return found
+        fees[MARKET_FEE] = pd.Series(EXPENSES[str(benchmark)] / periods, index)
+    return fees
 
 
-def _hurdle(paths: pd.DataFrame, periods: float, seed: int) -> Hurdle | None:
+def _hurdle(paths: pd.DataFrame, periods: float, seed: int) -> BookComparison | None:
     if MARKET not in paths:
         return None
     try:
-        return hurdle(paths[MARKET], paths[EQUAL], periods, seed=seed)
+        return compare_books(paths[MARKET], paths[EQUAL], periods, seed=seed)
     except DataError:
         return None
 
 
 def _fees(paths: pd.DataFrame, blended: bool, periods: float, seed: int) -> pd.DataFrame:
-    """Return the equivalents of every path whose fees are known."""
-    found = {}
+    """Return the fee equivalents of every path whose fees are known."""
+    fees = {}
     for name in (RUN, EQUAL, MARKET):
         terms = _terms(paths, name, blended)
         if terms is not None:
-            found[name] = equivalents(*terms, periods_per_year=periods, seed=seed)
-    return pd.concat(found, names=["book"]) if found else pd.DataFrame()
+            fees[name] = equivalents(*terms, periods_per_year=periods, seed=seed)
+    return pd.concat(fees, names=["book"]) if fees else pd.DataFrame()
 
 
 def _terms(paths: pd.DataFrame, name: str, blended: bool) -> Terms | None:
@@ -235,7 +235,7 @@ def _terms(paths: pd.DataFrame, name: str, blended: bool) -> Terms | None:
 
 
 def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return the rows, the levels of the index among their fields."""
+    """Return the rows as mappings, index levels among their fields."""
     flat = frame.reset_index() if len(frame) else frame
     return [{str(k): v for k, v in row.items()} for row in flat.to_dict("records")]
 
@@ -243,12 +243,12 @@ def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
 def _frame(
     records: list[dict[str, Any]], keys: tuple[str, str], columns: tuple[str, ...]
 ) -> pd.DataFrame:
-    """Return the frame whose rows were stored, in the order of its columns."""
+    """Return the frame of stored rows, with columns in the given order."""
     if not records:
         return pd.DataFrame()
     return pd.DataFrame(records).set_index(list(keys))[list(columns)].astype("float64")
 
 
-def _numbers(told: Mapping[str, Any]) -> dict[str, Any]:
+def _numbers(stored: Mapping[str, Any]) -> dict[str, Any]:
     """Return stored fields: null is NaN."""
-    return {k: float("nan") if v is None else v for k, v in told.items()}
+    return {k: float("nan") if v is None else v for k, v in stored.items()}

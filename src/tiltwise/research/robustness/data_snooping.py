@@ -1,8 +1,8 @@
-"""What the best of several systems beats, given that it was picked as the best.
+"""Data-snooping tests of several systems against a rule: reality check, SPA, model confidence set.
 
 Systems differ in volatility, so a raw mean favours the riskiest. Each test is made twice: on mean
-returns as they were, and with every series scaled to the volatility of the one it is compared with,
-which compares Sharpe ratios. The scale is that of the whole period; nothing is held by it.
+returns, and with every series scaled to the volatility of the rule, which compares Sharpe ratios.
+The scale uses the whole period; it serves the tests only, and nothing is traded by it.
 """
 
 import dataclasses
@@ -23,13 +23,13 @@ MEASURES = ("mean return", "at equal volatility")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Snooped:
-    """What all systems together are worth.
+class SnoopingTests:
+    """Data-snooping tests of all systems together.
 
     Attributes
     ----------
     tests : ((against, measure) x best, reality_check, spa) p-values of "no system is better".
-    alike : rows that cannot be told from the best at equal volatility (model confidence set).
+    alike : model confidence set at equal volatility.
     words : the same in sentences.
     """
 
@@ -38,10 +38,10 @@ class Snooped:
     words: tuple[str, ...]
 
 
-def snooped(
+def snooping_tests(
     returns: pd.DataFrame, systems: Sequence[str], against: Sequence[str], seed: int = 0
-) -> tuple[Snooped | None, tuple[str, ...]]:
-    """Test that no system beats a rule.
+) -> tuple[SnoopingTests | None, tuple[str, ...]]:
+    """Test the null hypothesis that no system beats a rule.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ def snooped(
 
     Returns
     -------
-    What was found, and remarks; None with the reason as a remark where it cannot be tested.
+    The tests and remarks; None, with the reason as a remark, where they cannot be run.
     """
     rows = {}
     try:
@@ -59,44 +59,44 @@ def snooped(
             for measure in MEASURES:
                 table = returns if measure == MEASURES[0] else scaled(returns, rule)
                 trials = table[list(systems)]
-                found = superior_ability(table[rule], trials, seed=seed)
+                spa = superior_ability(table[rule], trials, seed=seed)
                 check = reality_check(table[rule], trials, seed=seed)
                 rows[rule, measure] = {
-                    "best": found.best,
+                    "best": spa.best,
                     "reality_check": check,
-                    "spa": found.consistent,
+                    "spa": spa.consistent,
                 }
         alike = confidence_set(scaled(returns, against[0]), SIZE, seed=seed)
     except (DataError, MissingData) as error:
         return None, (f"no control for data snooping: {error}",)
     tests = pd.DataFrame.from_dict(rows, orient="index")
     tests.index = pd.MultiIndex.from_tuples(list(rows), names=["against", "measure"])
-    return Snooped(tests, alike, (*_words(tests), _alike(alike, returns.shape[1]))), ()
+    return SnoopingTests(tests, alike, (*_words(tests), _alike(alike, returns.shape[1]))), ()
 
 
 def scaled(returns: pd.DataFrame, like: str) -> pd.DataFrame:
-    """Return all series at the volatility of one of them; one that never moves stays as it is."""
+    """Return all series at the volatility of one of them; a constant series is unchanged."""
     spread = returns.std()
     share = float(spread[like]) / spread.where(spread > 0.0, float(spread[like]))
     return returns.mul(share, axis="columns")
 
 
 def _words(tests: pd.DataFrame) -> list[str]:
-    said = []
+    words = []
     for key, row in tests.iterrows():
         rule, measure = key if isinstance(key, tuple) else (key, "")
         numbers = f"reality check p = {row['reality_check']:.3f}, SPA p = {row['spa']:.3f}"
         best = f"{row['best']} beats" if row["spa"] < SIZE else "none of the systems beats"
-        said.append(f"{best} {rule} ({measure}): {numbers}")
+        words.append(f"{best} {rule} ({measure}): {numbers}")
     beaten = [bool((part < SIZE).any()) for _, part in tests["spa"].groupby(level=0, sort=False)]
     if any(beaten) and not beaten[0]:
         first = tests.index[0][0]
-        said.append(f"what beats another rule but not {first} owes it to the assets it may hold")
-    return said
+        words.append(f"what beats another rule but not {first} owes it to the assets it may hold")
+    return words
 
 
-def _alike(found: ConfidenceSet, count: int) -> str:
+def _alike(alike: ConfidenceSet, count: int) -> str:
     return (
-        f"{len(found.included)} of {count} rows cannot be told from the best at equal volatility "
-        f"(model confidence set, {1.0 - SIZE:.0%}): {', '.join(found.included)}"
+        f"{len(alike.included)} of {count} rows cannot be told from the best at equal volatility "
+        f"(model confidence set, {1.0 - SIZE:.0%}): {', '.join(alike.included)}"
     )

@@ -1,15 +1,13 @@
-"""The smallest skill that a pipeline would find in this universe and this much history.
+"""Minimum detectable Sharpe ratio of a pipeline, by simulation of skill planted in null markets.
 
-Skill is planted into null worlds. There the strategy that has it decides, and every session then
-earns, on top of what the world brings::
+A strategy decides in each null market, and every session then earns, on top of its own return::
 
     drift[t, i] = k z[t, i]
 
 with z the position in force, less its mean over the assets and scaled to mean square 1. k is chosen
-in each world so that the book's annual Sharpe ratio before costs rises by the planted amount. The
-pipeline sees the planted market and has to find out by itself. What it decides there differs a
-little from what the drift was planted on, because the drift moves its own signal, as it would in
-life.
+in each market so that the book's annual Sharpe ratio before costs rises by the planted amount. The
+pipeline sees the planted market and has to detect the skill. Its decisions there differ a little
+from those that the drift was planted on, because the drift changes the strategy's own signal.
 """
 
 import dataclasses
@@ -33,21 +31,21 @@ from tiltwise.research.search.workers import spread
 from tiltwise.strategy import Strategy
 
 HIGHEST = 4.0
-"""Annual Sharpe ratio above which no search is made."""
+"""Highest annual Sharpe ratio searched."""
 PRECISION = 0.125
 """Width at which the search stops; the answer is interpolated inside."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Plant:
-    """Who has skill: a strategy, from `start` on, trading as `simulator` says."""
+    """The source of skill: a strategy that trades from `start` on under `simulator`."""
 
     strategy: Strategy
     start: str
     simulator: Simulator = dataclasses.field(default_factory=Simulator)
 
     def into(self, world: World, sharpe: float) -> Market:
-        """Return the world with skill worth `sharpe` a year before costs.
+        """Return the null market with skill worth `sharpe` a year before costs.
 
         Raises
         ------
@@ -89,16 +87,16 @@ def in_force(result: Backtest) -> Floats:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Power:
-    """How likely a pipeline is to find planted skill.
+    """Power of a pipeline to detect planted skill.
 
     Attributes
     ----------
     sharpe : planted annual Sharpe ratio, before costs, at which `wanted` is reached; inf if it is
         not reached at 4.
-    level : p-value that counts as found.
+    level : p-value that counts as detection.
     wanted : probability of finding it.
     critical : score that must be exceeded.
-    tried : planted Sharpe ratio and share of worlds in which it was found, ascending.
+    tried : planted Sharpe ratio and share of worlds that detect it, ascending.
     worlds : worlds behind each share.
     """
 
@@ -128,7 +126,7 @@ def smallest_skill(
     jobs: int | None = None,
     progress: Progress | None = None,
 ) -> Power:
-    """Return the annual Sharpe ratio at which the pipeline finds skill with probability `wanted`.
+    """Return the annual Sharpe ratio that the pipeline detects with probability `wanted`.
 
     Parameters
     ----------
@@ -147,8 +145,8 @@ def smallest_skill(
     def power(sharpe: float) -> float:
         task = Planted(pipeline, moves, plant, sharpe, seed)
         numbers = range(len(null.null), len(null.null) + worlds)
-        found = [value > critical for value in spread(task, numbers, jobs)]
-        tried[sharpe] = sum(found) / worlds
+        detected = [value > critical for value in spread(task, numbers, jobs)]
+        tried[sharpe] = sum(detected) / worlds
         if progress:
             progress(len(tried), most)
         return tried[sharpe]
@@ -169,7 +167,7 @@ def smallest_skill(
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Planted:
-    """A pipeline on world `number` with skill in it: what a worker is asked."""
+    """A worker's task: the pipeline on null market `number` with planted skill."""
 
     pipeline: Pipeline
     moves: Moves

@@ -1,24 +1,23 @@
-"""Markets like the real one in everything but skill, and what a pipeline finds in them.
+"""Null markets: the real market with random signs on centred returns, and tests of pipelines.
 
-The moves of session t, centred, get one random sign that all assets share::
+The returns of session t, centred, get one random sign that all assets share::
 
     r*[t, i] = c + s[t] (r[t, i] - m[i]),    s[t] = -1 or +1 with equal probability
 
 with m the mean return of asset i and c the mean of m over the assets.
 
-*What stays, exactly:* the size of every move and every product of two moves of one session. So each
-asset's volatility, fat tails and calm and wild times, all correlations and how they change, gaps,
-listings and delistings, volumes, macro data and cash rates are those of the real market, and an
-equally weighted book earns what it earned. Resampling blocks of rows would keep these only roughly,
-and would leave momentum inside the blocks.
+*Preserved exactly:* the absolute centred return and every product of two centred returns of one
+session. So volatility and its clustering, fat tails, correlations and their changes, gaps, listings
+and delistings, volumes, macro data and cash rates are those of the real market, and an equally
+weighted book has the same mean return. A block bootstrap of rows would preserve these only roughly,
+and would keep momentum inside the blocks.
 
-*What goes:* given everything known at t - 1 the sign of t is a coin, so every asset's expected
-return is c, whatever the strategy looked at: no trend, no reversal, no lead or lag, no ranking of
-the assets (selection among assets by their own long-run mean is skill too, hence the common c).
-With the sign go skewness and the fall of volatility after rises.
+*Removed:* given everything known at t - 1 the sign of t is random, so every asset's expected return
+is c: no trend, reversal, lead or lag, and no ranking of the assets (selection among assets by their
+long-run mean is skill too, hence the common c). Skewness and the leverage effect go with the sign.
 
-If centred returns are as likely as their mirror images, given their sizes, the real market is one
-more such world, and ``p = (1 + number of worlds at least as good) / (1 + worlds)`` is exact.
+If centred returns are symmetric given their absolute values, the real market is exchangeable with
+the null markets, and ``p = (1 + number of worlds at least as good) / (1 + worlds)`` is exact.
 """
 
 import dataclasses
@@ -46,7 +45,7 @@ CUT = 0.95
 
 
 def worlds(market: Market, count: int, seed: int = 0) -> Iterator[Market]:
-    """Yield `count` markets without skill; world i depends on the market, the seed and i only."""
+    """Yield `count` null markets; market i depends on the real market, the seed and i only."""
     moves = Moves.of(market)
     for i in range(count):
         yield World.draw(moves, seed, i).market()
@@ -54,7 +53,7 @@ def worlds(market: Market, count: int, seed: int = 0) -> Iterator[Market]:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class World:
-    """The moves of one null market: see `Moves` for the arrays."""
+    """Returns of one null market; see `Moves` for the arrays."""
 
     moves: Moves
     signs: Floats
@@ -63,7 +62,7 @@ class World:
 
     @classmethod
     def draw(cls, moves: Moves, seed: int, number: int) -> "World":
-        """Return world `number` of a seed."""
+        """Return null market `number` of a seed."""
         stream = np.random.SeedSequence(seed, spawn_key=(number,))
         coins = np.random.Generator(np.random.PCG64(stream)).integers(0, 2, len(moves.total))
         signs = np.where(coins == 1, 1.0, -1.0)
@@ -75,7 +74,7 @@ class World:
         return cls(moves, signs, total, overnight)
 
     def market(self, extra: Floats | None = None) -> Market:
-        """Return the market; `extra` (T, N) is earned on top, between each open and close."""
+        """Return the market; `extra` (T, N) is added to returns between each open and close."""
         factors = self.moves.frames["factors"]
         if factors is not None:
             centre = factors.mean()
@@ -85,7 +84,7 @@ class World:
 
 
 def _mirrored(returns: Floats, known: NDArray[np.bool_], moves: Moves, signs: Floats) -> Floats:
-    """Return the common drift plus the centred returns under the signs."""
+    """Return the common drift plus the centred returns times the signs."""
     count = np.maximum(known.sum(axis=0), 1)
     means = np.where(known, returns, 0.0).sum(axis=0) / count
     drift = means[moves.held].mean()
@@ -94,7 +93,7 @@ def _mirrored(returns: Floats, known: NDArray[np.bool_], moves: Moves, signs: Fl
 
 @dataclasses.dataclass(frozen=True)
 class BestSharpe:
-    """A complete pipeline: backtest every configuration and keep the best Sharpe ratio.
+    """A pipeline that backtests every configuration and keeps the best Sharpe ratio.
 
     Attributes
     ----------
@@ -113,17 +112,17 @@ class BestSharpe:
         return float(np.max(self.scores(market)))
 
     def scores(self, market: Market) -> Floats:
-        """Return the annual Sharpe ratio of each configuration, 0 for one that never moved."""
-        found = (
+        """Return the annual Sharpe ratio of each configuration, 0 for constant paths."""
+        runs = (
             walk_forward(s, market, self.start, self.end, self.simulator, jobs=1).simulated
             for s in self.strategies
         )
-        return np.array([sharpes(s.paths.nav, live(s.tape))[0] for s in found])
+        return np.array([sharpes(s.paths.nav, live(s.tape))[0] for s in runs])
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class NullResult:
-    """What a pipeline scored on the real market and where it had nothing to find.
+    """Scores of a pipeline on the real market and on null markets.
 
     Attributes
     ----------
@@ -136,7 +135,7 @@ class NullResult:
 
     @property
     def p_value(self) -> float:
-        """Share of worlds, the real one counted in, that score at least as high as the real one."""
+        """Share of all markets, the real one included, with at least the real score."""
         return float((1 + (self.null >= self.real).sum()) / (1 + len(self.null)))
 
     def critical(self, level: float = 0.05) -> float:
@@ -208,7 +207,7 @@ def scores(
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Scored:
-    """A pipeline on world `number`: what a worker is asked."""
+    """A worker's task: the pipeline on null market `number`."""
 
     pipeline: Pipeline
     moves: Moves

@@ -2,13 +2,13 @@
 
 import numpy as np
 
-from tiltwise.backtest.market_tape import Tape
+from tiltwise.backtest.market_tape import MarketTape
 from tiltwise.calendar import SESSIONS_PER_YEAR
 from tiltwise.kernels.arrays import Floats
 from tiltwise.kernels.path_metrics import NEGLIGIBLE
 
 
-def live(tape: Tape, first: int = 0) -> int:
+def live(tape: MarketTape, first: int = 0) -> int:
     """Return the first row of returns that a decision in row `first` of a tape can move."""
     return first + max(tape.resolved.lag, 1) - 1
 

@@ -1,13 +1,13 @@
-"""Rotation placebo: the same decisions at other times.
+"""Rotation placebo: the same decisions, circularly shifted in time.
 
-The table of decided weights is shifted in time, round and round, by a year or more. A rotated
-strategy holds the same books in the same order, as persistent and as costly as the real ones, but
-not when it decided to hold them. If timing earned nothing, the real result is one more draw.
+The table of decided weights is shifted by a year or more, wrapping around. A rotated strategy holds
+the same books in the same order, with the same persistence and turnover, at other times. If timing
+earned nothing, the real result is exchangeable with its rotations.
 
-Two rotations that lie closer than the weights remember are nearly the same draw: on independent
-returns the correlation of what two rotations earn is the autocorrelation of the weights at the
-distance between them. Counting both would make small p-values too frequent, so the rotations are
-spaced by that memory; a slow strategy has few, and its p-value cannot be small.
+Rotations closer than the memory of the weights are nearly the same draw: on independent returns the
+correlation of what two rotations earn is the autocorrelation of the weights at the distance between
+them. Counting both would make small p-values too frequent, so the rotations are spaced by that
+memory; a slow strategy has few, and its p-value cannot be small.
 """
 
 import dataclasses
@@ -28,7 +28,7 @@ CHUNK = 256
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Placebo:
-    """A result among its own rotations.
+    """Sharpe ratio of a run and of its rotations.
 
     Attributes
     ----------
@@ -45,7 +45,7 @@ class Placebo:
 
     @property
     def p_value(self) -> float:
-        """Share of all, the real one counted in, with a Sharpe ratio at least as high."""
+        """Share of all runs, the real one included, with at least its Sharpe ratio."""
         return float((1 + (self.rotated >= self.real).sum()) / (1 + len(self.rotated)))
 
     def table(self) -> pd.DataFrame:
@@ -64,7 +64,7 @@ class Placebo:
 def rotation_placebo(
     replay: Replay, count: int = 1000, seed: int = 0, *, shortest: int = 252, jobs: int = 1
 ) -> Placebo:
-    """Compare a strategy with rotations of its own decisions.
+    """Compare the Sharpe ratio of a run with those of its rotations.
 
     Parameters
     ----------
@@ -94,17 +94,17 @@ def rotation_placebo(
     if len(possible) > count:
         shifts = np.sort(rng.choice(possible, count, replace=False))
     simulator = replay.result.simulator
-    found = []
+    sharpes = []
     for part in np.array_split(np.concatenate([[0], shifts]), 1 + len(shifts) // CHUNK):
         order = (np.arange(len(rows))[:, None] - part) % len(rows)
         turned = np.ascontiguousarray(weights[order].transpose(0, 2, 1))
-        found.append(replay.sharpes(turned, rows, simulator, jobs))
-    values = np.concatenate(found)
+        sharpes.append(replay.sharpes(turned, rows, simulator, jobs))
+    values = np.concatenate(sharpes)
     return Placebo(float(values[0]), shifts, values[1:], spacing)
 
 
 def memory(weights: Floats) -> int:
-    """Return the decisions after which weights (K, N) have forgotten themselves.
+    """Return the lag, in decisions, at which weights (K, N) are no longer autocorrelated.
 
     The first lag at which their circular autocorrelation, summed over the assets, is below 0.1.
     """

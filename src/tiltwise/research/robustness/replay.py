@@ -1,7 +1,7 @@
-"""One strategy's decisions, simulated again under other fills, delays, costs or orders of weights.
+"""Replays of one strategy's decisions under other fills, delays, costs or orders of weights.
 
 The decisions of a strategy with `decide_many` do not depend on what is held, hence not on the
-simulator: they are made once. Any other strategy is asked anew under each simulator.
+simulator, and are reused. Any other strategy decides again under each simulator.
 """
 
 import dataclasses
@@ -28,7 +28,7 @@ LEVEL = 0.9
 
 @dataclasses.dataclass(frozen=True)
 class Point:
-    """One way to run a strategy and what came of it.
+    """Result of one setting of a sweep.
 
     Attributes
     ----------
@@ -52,14 +52,14 @@ class Point:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Replay:
-    """A finished backtest and what is needed to run its decisions again.
+    """A finished backtest with the inputs to simulate its decisions again.
 
     Attributes
     ----------
     strategy, market, start, end : as given to `walk_forward`.
     view : what the strategy sees.
     first : row of the first decision session in `view`.
-    result : the backtest under the simulator first asked for.
+    result : the backtest under the original simulator.
     """
 
     strategy: Strategy
@@ -89,7 +89,7 @@ class Replay:
 
     @property
     def reusable(self) -> bool:
-        """Whether the decisions hold under any simulator."""
+        """Whether the decisions are the same under any simulator."""
         return _ignores_held(self.strategy)
 
     @property
@@ -103,20 +103,20 @@ class Replay:
         if self.reusable:
             tape = simulator.tape(self.view, self.first)
             weights = self.result.weights.to_numpy()
-            found = simulator.run(tape, weights, sessions=self.rows, detail="costs")
+            simulated = simulator.run(tape, weights, sessions=self.rows, detail="costs")
         else:
-            found = walk_forward(
+            simulated = walk_forward(
                 self.strategy, self.market, self.start, self.end, simulator
             ).simulated
-        return found.paths.nav[:, 0], found.paths.traded[:, 0], live(found.tape)
+        return simulated.paths.nav[:, 0], simulated.paths.traded[:, 0], live(simulated.tape)
 
     def sharpes(
         self, weights: Floats, rows: NDArray[np.int64], simulator: Simulator, jobs: int = 1
     ) -> Floats:
         """Return the annual Sharpe ratios of other targets (K, N, P) decided in `rows`."""
         tape = simulator.tape(self.view, self.first)
-        found = simulator.run(tape, weights, sessions=rows, detail="nav", jobs=jobs)
-        return sharpes(found.paths.nav, live(tape, int(rows[0])))
+        simulated = simulator.run(tape, weights, sessions=rows, detail="nav", jobs=jobs)
+        return sharpes(simulated.paths.nav, live(tape, int(rows[0])))
 
 
 def _ignores_held(strategy: Strategy) -> bool:
@@ -126,7 +126,7 @@ def _ignores_held(strategy: Strategy) -> bool:
 def measured(
     label: str, setting: float, nav: Floats, traded: Floats, first: int, seed: int, tainted: bool
 ) -> Point:
-    """Return the point of one path, measured from return `first` on; ruin ends it."""
+    """Return the result of one path from return `first` on; ruin ends it."""
     alive = nav > 0.0
     stop = len(nav) if alive.all() else int(alive.argmin()) + 1
     returns = nav[1:stop] / nav[: stop - 1] - 1.0

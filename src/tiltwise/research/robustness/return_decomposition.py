@@ -1,4 +1,4 @@
-"""A market taken apart into what each session did to each price, and put together again."""
+"""Decomposition of a market into overnight and total returns by session, and its inverse."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ from tiltwise.market.market import Market
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Moves:
-    """What happened in T sessions to N columns, the benchmark among them.
+    """Returns of N columns, the benchmark included, over T sessions.
 
     Attributes
     ----------
@@ -36,7 +36,7 @@ class Moves:
 
     @classmethod
     def of(cls, market: Market) -> Self:
-        """Take a market apart."""
+        """Return the decomposition of a market."""
         frames = market.frames()
         prices = frames["prices"].to_numpy()
         before = _before(prices)
@@ -49,13 +49,13 @@ class Moves:
 
     @property
     def held(self) -> NDArray[np.int64]:
-        """Columns of the assets."""
+        """Column indices of the assets."""
         return np.array([self.names.index(asset) for asset in self.assets])
 
     def market(
         self, total: Floats, overnight: Floats | None = None, factors: pd.DataFrame | None = None
     ) -> Market:
-        """Return the market with other moves: same sessions, gaps, first prices and volumes.
+        """Return the market with other returns: same sessions, gaps, first prices, volumes.
 
         Parameters
         ----------
@@ -68,15 +68,15 @@ class Moves:
         first = np.take_along_axis(closes, (~np.isnan(closes)).argmax(axis=0)[None, :], axis=0)
         marks = first * np.cumprod(1.0 + np.where(self.moved, total, 0.0), axis=0)
         prices = np.where(np.isnan(closes), np.nan, marks)
-        found = {**self.frames, "prices": _like(real, prices), "factors": factors, "opens": None}
+        frames = {**self.frames, "prices": _like(real, prices), "factors": factors, "opens": None}
         if overnight is not None:
             opens = _before(prices) * (1.0 + overnight)
             born = np.isnan(opens) & ~np.isnan(closes)  # the first close has none before it
             with_close = prices * (self.frames["opens"].to_numpy() / closes)
-            found["opens"] = _like(real, np.where(born, with_close, opens))
+            frames["opens"] = _like(real, np.where(born, with_close, opens))
         if self.frames["raw"] is not None:
-            found["raw"] = _like(real, prices * (self.frames["raw"].to_numpy() / closes))
-        whole = Market.from_frames(**found)
+            frames["raw"] = _like(real, prices * (self.frames["raw"].to_numpy() / closes))
+        whole = Market.from_frames(**frames)
         return whole if tuple(whole.assets) == self.assets else whole.select(self.assets)
 
 

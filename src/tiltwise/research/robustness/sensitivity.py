@@ -1,12 +1,11 @@
-"""Sweeps of doubt: what is left of a result when one assumption after another is moved.
+"""Sensitivity of the Sharpe ratio to delay, cost, fill, start and choice of configuration.
 
-*Delay.* A Sharpe ratio that collapses from delay 0 to 1 was look-ahead; one that fades from 1 to 5
-rests on fast fills. *Cost.* The curve, and the cost per side at which nothing is left. *Fill.* The
-close that was decided on, the next open, the next close. *Start.* The same rule begun some sessions
-later: what the weekday or the day of the month was worth. *Grid.* The chosen configuration beside
-the average of those it was chosen from; the gap is the reward for choosing.
+*Delay:* look-ahead shows as a fall from delay 0 to 1, dependence on fast fills as a fall from 1 to
+5. *Cost:* the curve, and the break-even cost per side. *Fill:* the close of the decision, the next
+open, the next close. *Start:* the same rule begun some sessions later, for calendar effects.
+*Grid:* the best configuration against the average of all; the gap is selection bias.
 
-The points of a sweep are measured on the sessions that all of them have in common.
+The points of a sweep are measured on their common sessions.
 """
 
 import dataclasses
@@ -38,7 +37,7 @@ DEAREST = 900.0
 
 @dataclasses.dataclass(frozen=True)
 class Curve:
-    """A sweep of one assumption.
+    """Sharpe ratios over the settings of one assumption.
 
     Attributes
     ----------
@@ -64,7 +63,7 @@ class Curve:
 
 @dataclasses.dataclass(frozen=True)
 class CostCurve(Curve):
-    """The sweep of costs.
+    """Sharpe ratios over trading costs.
 
     Attributes
     ----------
@@ -77,7 +76,7 @@ class CostCurve(Curve):
 
 
 def delays(replay: Replay, settings: Sequence[int] = DELAYS, seed: int = 0) -> Curve:
-    """Run the decisions with other delays, filled at closes; delay 0 looks ahead, and says so."""
+    """Return the sweep over delays, filled at closes; delay 0 looks ahead and is tainted."""
     given = replay.result.simulator
     runs = [
         (
@@ -87,22 +86,22 @@ def delays(replay: Replay, settings: Sequence[int] = DELAYS, seed: int = 0) -> C
         )
         for d in settings
     ]
-    said = ["delay 0 earns the returns it was decided on: no money could"] if 0 in settings else []
-    return Curve("delay", "sessions", _points(replay, runs, seed), tuple(said))
+    notes = ["delay 0 earns the returns it was decided on: no money could"] if 0 in settings else []
+    return Curve("delay", "sessions", _points(replay, runs, seed), tuple(notes))
 
 
 def fills(replay: Replay, seed: int = 0) -> Curve:
-    """Run the decisions at the close they were made on, the next open (if known), the next close.
+    """Return the sweep over fills: the decision's close, the next open (if known), the next close.
 
     The setting is the first earning session after the decision.
     """
     given = replay.result.simulator
     ways: list[tuple[str, Any, int]] = [("same close (optimistic)", "close", 1)]
-    said: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     opens = replay.view.array("opens")
     closes = replay.view.array("prices")
     if opens is None or closes is None or ((closes > 0) & ~(opens > 0)).any():
-        said = ("the market has no opens for every close: fills at the open are left out",)
+        notes = ("the market has no opens for every close: fills at the open are left out",)
     else:
         ways.append(("next open", "open", 1))
     ways.append(("next close", "close", 2))
@@ -110,19 +109,19 @@ def fills(replay: Replay, seed: int = 0) -> Curve:
         (label, float(delay), dataclasses.replace(given, fill=fill, delay=delay))
         for label, fill, delay in ways
     ]
-    return Curve("fill", "sessions", _points(replay, runs, seed), said)
+    return Curve("fill", "sessions", _points(replay, runs, seed), notes)
 
 
 def costs(replay: Replay, settings: Sequence[float] = COSTS, seed: int = 0) -> CostCurve:
-    """Run the decisions at other costs per side, commission included; find where nothing is left.
+    """Return the sweep over costs per side, commission included, with the break-even cost.
 
     Impact, borrowing and financing stay as they are.
     """
     given = replay.result.simulator
     runs = [(f"{bps:g} bps", float(bps), _costing(given, bps)) for bps in settings]
     points = _points(replay, runs, seed)
-    said = ("cost is per side; impact, borrow and financing stay as given",)
-    return CostCurve("cost", "bps per side", points, said, break_even(replay))
+    notes = ("cost is per side; impact, borrow and financing stay as given",)
+    return CostCurve("cost", "bps per side", points, notes, break_even(replay))
 
 
 def break_even(replay: Replay) -> float | None:
@@ -155,7 +154,7 @@ def starts(
     unit: str = "sessions",
     seed: int = 0,
 ) -> Curve:
-    """Begin the same rule later by each of `settings` sessions or months.
+    """Return the sweep over starts, each later by one of `settings` sessions or months.
 
     The points share the sessions from the latest start on, so they differ by what was held then,
     not by what was missed before.
@@ -175,11 +174,11 @@ def starts(
         raise DataError(f"{max(settings)} {unit} after {dates[0].date()} leave too few sessions")
     points = []
     for k, begin in zip(settings, begins, strict=True):
-        found = walk_forward(
+        simulated = walk_forward(
             replay.strategy, replay.market, dates[begin], replay.end, replay.result.simulator
         ).simulated
-        common = max(begins) - begin + live(found.tape)
-        nav, traded = found.paths.nav[:, 0], found.paths.traded[:, 0]
+        common = max(begins) - begin + live(simulated.tape)
+        nav, traded = simulated.paths.nav[:, 0], simulated.paths.traded[:, 0]
         label = f"{dates[begin]:%Y-%m-%d}"
         points.append(measured(label, float(k), nav, traded, common, seed, tainted=False))
     return Curve("start", unit, tuple(points))
@@ -187,7 +186,7 @@ def starts(
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Grid:
-    """The chosen configuration beside the average of those it was chosen from.
+    """Sharpe ratios of the best configuration and of the average of all.
 
     Attributes
     ----------
@@ -215,7 +214,7 @@ class Grid:
 
     @property
     def gap(self) -> float:
-        """Sharpe ratio of the best less the mean of all: the reward for having chosen."""
+        """Sharpe ratio of the best less the mean of all: selection bias."""
         return float(self.sharpes.max() - self.sharpes.mean())
 
     def table(self) -> pd.DataFrame:
@@ -258,7 +257,7 @@ def _points(
     replay: Replay, runs: Iterable[tuple[str, float, Simulator]], seed: int
 ) -> tuple[Point, ...]:
     paths = [(label, x, simulator, replay.under(simulator)) for label, x, simulator in runs]
-    first = max(found[2] for *_, found in paths)
+    first = max(replayed[2] for *_, replayed in paths)
     return tuple(
         measured(label, x, nav, traded, first, seed, tainted=simulator.allow_lookahead)
         for label, x, simulator, (nav, traded, _) in paths

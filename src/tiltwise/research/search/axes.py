@@ -1,8 +1,7 @@
-"""The space of a search: which values a field of a strategy may take.
+"""Axes of a search space: the values that a field of a strategy may take.
 
-An axis is walked by a coordinate: the place of a value where there are finitely many of them, a
-number from 0 to 1 where there is a continuum. Searchers see coordinates only, so they need not know
-what a value is. As text::
+A value has a coordinate: its index where there are finitely many values, a number from 0 to 1 on a
+continuum. Searchers see coordinates only. As text::
 
     quantile=.1,.2,.3      one of these                                     Choice
     factors=1..3           a whole number from 1 to 3                       Whole
@@ -46,7 +45,7 @@ class Axis(abc.ABC):
 
 @dataclasses.dataclass(frozen=True)
 class Choice(Axis):
-    """One of the values given, in no order.
+    """An unordered set of values.
 
     Raises
     ------
@@ -58,7 +57,7 @@ class Choice(Axis):
     ordered: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
-        """Refuse what is no choice."""
+        """Reject an empty choice and duplicates."""
         object.__setattr__(self, "values", tuple(self.values))
         if not self.values or any(v in self.values[:i] for i, v in enumerate(self.values)):
             raise StrategyError(f"a choice needs values that differ, not {self.values}")
@@ -84,7 +83,7 @@ class Whole(Axis):
     high: int
 
     def __post_init__(self) -> None:
-        """Refuse an empty range."""
+        """Reject an empty range."""
         _increasing(self)
 
     @property
@@ -117,7 +116,7 @@ class Uniform(Axis):
     whole: bool = False
 
     def __post_init__(self) -> None:
-        """Refuse an empty range, and a grid without two ends."""
+        """Reject an empty range, and a grid without two ends."""
         _increasing(self)
         if self.steps is not None and self.steps < 2:
             raise StrategyError(f"steps={self.steps} must be at least 2: the two ends")
@@ -143,10 +142,10 @@ class Uniform(Axis):
 
 @dataclasses.dataclass(frozen=True)
 class LogUniform(Uniform):
-    """A positive number from `low` to `high`, each doubling as likely as the next."""
+    """A positive number from `low` to `high`, uniform on a log scale."""
 
     def __post_init__(self) -> None:
-        """Refuse bounds that have no logarithm."""
+        """Reject bounds that have no logarithm."""
         super().__post_init__()
         if self.low <= 0:
             raise StrategyError(f"low={self.low} has no logarithm: take Uniform or a positive low")
@@ -161,7 +160,7 @@ class LogUniform(Uniform):
 
 @dataclasses.dataclass(frozen=True)
 class Ratio(Axis):
-    """A multiple of another field, so that their order is fixed before the search begins.
+    """A multiple of another field, so that their order is fixed.
 
     Attributes
     ----------
@@ -175,7 +174,7 @@ class Ratio(Axis):
     whole: bool = False
 
     def __post_init__(self) -> None:
-        """Refuse a multiple of a multiple."""
+        """Reject a multiple of a multiple."""
         if isinstance(self.by, Ratio):
             raise StrategyError(f"the factor of {self.of} cannot be a ratio itself")
 
@@ -248,5 +247,5 @@ def _increasing(axis: Whole | Uniform) -> None:
 
 
 def rounded(value: float) -> float:
-    """Return a number as it is printed, so that it can be typed again."""
+    """Return a number rounded to its printed form, so that it can be typed again."""
     return float(f"{value:.{DIGITS}g}")

@@ -1,4 +1,4 @@
-"""Training, validation and holdout: in this order, and apart."""
+"""Training, validation and holdout periods of a search, in order and separated by an embargo."""
 
 import contextlib
 import dataclasses
@@ -25,7 +25,7 @@ class Periods:
 
     Attributes
     ----------
-    trained : last day of the rows that the strategy or its space were made with; None for none.
+    trained : last day of the rows that shaped the strategy or its space; None for none.
     start, end : first decision session and last session of the validation period.
     seal : first day of the holdout; None if nothing is held out.
     embargo : sessions at least between one period and the next.
@@ -48,7 +48,7 @@ class Periods:
         seal: Any = None,
         embargo: int = EMBARGO,
     ) -> Self:
-        """Fill in what was left open, and refuse periods out of order.
+        """Return the periods with defaults filled in.
 
         A start of None is the first session at which all of `strategies` are feasible that ever
         are; an end of None the last session that keeps the embargo before `seal`, or the newest
@@ -66,30 +66,30 @@ class Periods:
             raise StrategyError(f"embargo={embargo} must not be negative")
         end = _last(market, validation[1], day, embargo)
         seen = market.asof(end)
-        asked = _first(strategies, seen) if validation[0] is None else validation[0]
-        start = pd.Timestamp(asked).normalize()
+        first = _first(strategies, seen) if validation[0] is None else validation[0]
+        start = pd.Timestamp(first).normalize()
         if not market.dates[0] < start < end:
             raise StrategyError(
                 f"validation from {start.date()} to {end.date()} must begin after the first row, "
                 f"{market.dates[0].date()}, and before its own end"
             )
         start = seen.dates[int(seen.dates.searchsorted(start))]
-        found = cls(learned, start, seen.now, day, embargo)
+        periods = cls(learned, start, seen.now, day, embargo)
         if learned is not None:
             _apart(market, ("training ends", learned), ("validation begins", start), embargo)
         if day is not None:
-            _apart(market, ("validation ends", found.end), ("the holdout begins", day), embargo)
-        return found
+            _apart(market, ("validation ends", periods.end), ("the holdout begins", day), embargo)
+        return periods
 
     def describe(self) -> dict[str, Any]:
         """Return the fields as JSON values, days as ISO dates."""
-        told = dataclasses.asdict(self)
-        days = {k: v if v is None else f"{v:%Y-%m-%d}" for k, v in told.items() if k != "embargo"}
+        fields = dataclasses.asdict(self)
+        days = {k: v if v is None else f"{v:%Y-%m-%d}" for k, v in fields.items() if k != "embargo"}
         return {**days, "embargo": self.embargo}
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What a reader must know."""
+        """Remarks on the split."""
         if self.seal is None:
             return ("nothing is held out: no later period is sealed for a final look",)
         return ()
@@ -115,7 +115,7 @@ def _last(market: Market, end: Any, seal: pd.Timestamp | None, embargo: int) -> 
 def _apart(
     market: Market, first: tuple[str, pd.Timestamp], then: tuple[str, pd.Timestamp], embargo: int
 ) -> None:
-    """Raise unless `embargo` sessions lie strictly between two days in order."""
+    """Raise unless `embargo` sessions lie strictly between two ordered days."""
     one = pd.Timedelta(days=1)
     before, after = first[1] + one, then[1] - one
     between = len(market.calendar.between(before, after)) if before <= after else 0

@@ -1,7 +1,7 @@
-"""Ways through a space: every point of a grid, points at random, or points that look promising.
+"""Searchers: full grid, random points, or tree-structured Parzen estimator.
 
-A searcher is asked for a batch and then told what each point of it was worth. Batches have the same
-size whatever the number of workers, so the points do not depend on it.
+A searcher proposes a batch of points and then receives their values. Batches have the same size
+whatever the number of workers, so the points do not depend on it.
 
 Source of the third: J. Bergstra and others, "Algorithms for hyper-parameter optimization", Advances
 in Neural Information Processing Systems 24 (2011), as Optuna has it.
@@ -22,7 +22,7 @@ from tiltwise.research.search.axes import Axis
 from tiltwise.research.search.spaces import Point, Space
 
 BATCH = 8
-"""Points asked for before any of them is told."""
+"""Points proposed before any value is reported."""
 
 STARTUP = 10
 """Points drawn at random before earlier ones guide the choice."""
@@ -31,7 +31,7 @@ NO_OPTUNA = "optuna is not installed, so the search was random: pip install 'til
 
 
 class Searcher(Protocol):
-    """What proposes points.
+    """Protocol of a searcher.
 
     Attributes
     ----------
@@ -47,12 +47,12 @@ class Searcher(Protocol):
         ...
 
     def tell(self, values: Sequence[float]) -> None:
-        """Take the values of the points last asked for, in order; NaN for a failure."""
+        """Take the values of the points last proposed, in order; NaN for a failure."""
         ...
 
 
 class Grid:
-    """Every combination, the last axis moving fastest.
+    """Every combination, the last axis varying fastest.
 
     Raises
     ------
@@ -79,11 +79,11 @@ class Grid:
         return list(itertools.islice(self._left, count))
 
     def tell(self, values: Sequence[float]) -> None:
-        """Learn nothing."""
+        """Ignore the values."""
 
 
 class Random:
-    """Independent points, each from a generator of its own: (seed, number)."""
+    """Independent points, each from a generator seeded by (seed, number)."""
 
     name = "random"
     size: int | None = None
@@ -98,7 +98,7 @@ class Random:
         return [self._drawn(number) for number in range(first, first + count)]
 
     def tell(self, values: Sequence[float]) -> None:
-        """Learn nothing."""
+        """Ignore the values."""
 
     def _drawn(self, number: int) -> Point:
         draw = np.random.default_rng([self._seed, number])
@@ -109,9 +109,9 @@ class Random:
 
 
 class Optuna:
-    """The tree-structured Parzen estimator of Optuna, asked and told; the seed settles it.
+    """Optuna's tree-structured Parzen estimator; the seed determines its points.
 
-    Points of a batch that are not told yet count as bad ones, which keeps them apart.
+    Points of a batch without a value yet count as bad, which keeps them apart.
     """
 
     name = "optuna"
@@ -130,7 +130,7 @@ class Optuna:
             self._study = optuna.create_study(direction="maximize", sampler=sampler)
 
     def ask(self, count: int) -> list[Point]:
-        """Return the points that promise most, told what is known."""
+        """Return the points with the highest expected improvement, given the values so far."""
         self._open = [self._study.ask() for _ in range(count)]
         return [
             {name: _suggested(trial, name, axis) for name, axis in self._space.items()}
@@ -138,7 +138,7 @@ class Optuna:
         ]
 
     def tell(self, values: Sequence[float]) -> None:
-        """Take the values of the batch; a failure is set aside."""
+        """Take the values of the batch; failures are reported as such."""
         for trial, value in zip(self._open, values, strict=True):
             if math.isfinite(value):
                 self._study.tell(trial, value)
@@ -147,7 +147,7 @@ class Optuna:
 
 
 def searcher(name: str, space: Space, trials: int, seed: int) -> tuple[Searcher, tuple[str, ...]]:
-    """Return a searcher by name, and what a reader must know of it.
+    """Return a searcher by name, and remarks on it.
 
     Raises
     ------
@@ -184,7 +184,7 @@ def _suggested(trial: Any, name: str, axis: Axis) -> float:
 
 @contextlib.contextmanager
 def _quiet(optuna: Any) -> Iterator[None]:
-    """Keep Optuna from announcing the study and warning of settled options, for this moment."""
+    """Silence Optuna's study messages and warnings within the block."""
     logger = logging.getLogger("optuna")
     level = logger.level
     logger.setLevel(logging.WARNING)

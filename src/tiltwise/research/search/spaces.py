@@ -1,4 +1,4 @@
-"""A strategy with some of its fields on axes: from points of the space to configurations."""
+"""Search spaces: points on the axes of a strategy's fields, and the configurations they give."""
 
 import contextlib
 import dataclasses
@@ -16,26 +16,26 @@ Point = Mapping[str, float]
 
 
 def configuration(space: Space, point: Point, strategy: Strategy) -> dict[str, Any]:
-    """Return the fields at a point of the space; `strategy` has those that no axis sets.
+    """Return the fields at a point of the space; `strategy` supplies fields without an axis.
 
     Raises
     ------
     StrategyError
         A ratio is of something that is not a number.
     """
-    found = {name: axis.at(point[name]) for name, axis in space.items()}
+    fields = {name: axis.at(point[name]) for name, axis in space.items()}
     for name, axis in space.items():
         if isinstance(axis, Ratio):
-            base = found[axis.of] if axis.of in found else field(strategy, axis.of)
+            base = fields[axis.of] if axis.of in fields else field(strategy, axis.of)
             if not isinstance(base, int | float):
                 raise StrategyError(f"{name} is a multiple of {axis.of}, which is {base!r}")
-            product = rounded(base * found[name])
-            found[name] = round(product) if axis.whole else product
-    return found
+            product = rounded(base * fields[name])
+            fields[name] = round(product) if axis.whole else product
+    return fields
 
 
 def changed(strategy: Strategy, values: Mapping[str, Any]) -> Strategy:
-    """Return the strategy with other fields; ``strategy.factors`` is a field of a wrapped one."""
+    """Return the strategy with other fields; ``strategy.factors`` is one of a wrapped strategy."""
     own: dict[str, Any] = {}
     inner: dict[str, dict[str, Any]] = {}
     for path, value in values.items():
@@ -44,24 +44,24 @@ def changed(strategy: Strategy, values: Mapping[str, Any]) -> Strategy:
             inner.setdefault(head, {})[rest] = value
         else:
             own[head] = value
-    own |= {head: changed(getattr(strategy, head), told) for head, told in inner.items()}
+    own |= {head: changed(getattr(strategy, head), part) for head, part in inner.items()}
     return dataclasses.replace(strategy, **own)  # type: ignore[type-var]
 
 
 def corners(space: Space, strategy: Strategy) -> tuple[Strategy, ...]:
-    """Return the strategy, and those with one field at an end of its axis or at one of its values.
+    """Return the strategy, and variants with one field at an end, or at each value, of its axis.
 
-    Those that cannot be made are left out.
+    Invalid ones are left out.
     """
-    found = [strategy]
+    variants = [strategy]
     for name, axis in space.items():
         places = (0.0, 1.0) if axis.size is None else (0, axis.size - 1)
         every = range(axis.size) if axis.size and not axis.ordered else places
         for place in every:
             with contextlib.suppress(StrategyError):
                 values = configuration({name: axis}, {name: place}, strategy)
-                found.append(changed(strategy, values))
-    return tuple(found)
+                variants.append(changed(strategy, values))
+    return tuple(variants)
 
 
 def field(strategy: Strategy, path: str) -> Any:
@@ -82,7 +82,7 @@ def field(strategy: Strategy, path: str) -> Any:
 
 
 def checked(space: Space, strategy: Strategy) -> tuple[str, ...]:
-    """Return what a reader must know of a space, once every axis is known to name a field.
+    """Return remarks on a space; raises where an axis names no field.
 
     Raises
     ------

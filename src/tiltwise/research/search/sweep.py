@@ -1,4 +1,4 @@
-"""Many configurations, each a trial on record, and a few of them beside simple rules."""
+"""Sweeps over configurations, each recorded as a trial, and comparisons with simple rules."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -34,7 +34,7 @@ SHOWN = (
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Trials:
-    """The question put to a worker: configuration `number` on this market."""
+    """A worker's task: configuration `number` on this market."""
 
     strategies: tuple[Strategy, ...]
     carried: Carried
@@ -45,7 +45,7 @@ class Trials:
     seed: int
 
     def __call__(self, number: int) -> Run:
-        """Backtest and measure one configuration; nothing is written here."""
+        """Backtest and measure one configuration; nothing is recorded."""
         result = walk_forward(
             self.strategies[number],
             self.carried.market,
@@ -139,21 +139,21 @@ def baselines(
     ledger: Ledger | None = None,
     data: str = "",
 ) -> dict[str, pd.Series]:
-    """Return the net returns of the benchmark, if there is one, and of four simple rules.
+    """Return net returns of the benchmark, if there is one, and of four simple rules.
 
     They are buy and hold, equal weight, inverse volatility and one-year trend on `universe`,
     traded under the same simulator. With a ledger each is recorded.
     """
-    found: dict[str, pd.Series] = {}
+    returns: dict[str, pd.Series] = {}
     for rule in BASELINES:
         result = walk_forward(rule(universe=tuple(universe)), market, start, end, simulator)
         if ledger is not None:
             ledger.add(run_of(result, data=data))
         index = result.benchmark_returns
         if index is not None:
-            found.setdefault(str(market.benchmark), index.fillna(0.0))
-        found[rule.__name__] = result.returns
-    return found
+            returns.setdefault(str(market.benchmark), index.fillna(0.0))
+        returns[rule.__name__] = result.returns
+    return returns
 
 
 def compare(
@@ -163,7 +163,7 @@ def compare(
     *,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """Compare runs with the market's benchmark and four simple rules, session by session.
+    """Compare runs with the benchmark and four simple rules on common sessions.
 
     Each run is set against rules on the assets of the market that begin one session before its
     first return. The columns are those of `evaluate.significance.paired.Paired`; the index
@@ -180,7 +180,7 @@ def compare(
 def against_rules(
     run: Run, market: Market, simulator: Simulator | None = None, *, seed: int = 0
 ) -> tuple[pd.DataFrame, tuple[str, ...]]:
-    """Return a run less each simple rule, from the first session that all rules can decide on.
+    """Return a run less each simple rule, from the first session feasible for all rules.
 
     Returns
     -------
@@ -189,7 +189,7 @@ def against_rules(
     try:
         begins = [first_start(rule(universe=market.assets), market) for rule in BASELINES]
         returns = run.returns[run.returns.index > max(begins)]
-        found = compare({"best": returns}, market, simulator, seed=seed)
+        comparison = compare({"best": returns}, market, simulator, seed=seed)
     except DataError as error:
         return pd.DataFrame(), (f"nothing to compare the best with: {error}",)
-    return found.droplevel("run"), ()
+    return comparison.droplevel("run"), ()

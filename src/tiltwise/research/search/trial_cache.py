@@ -1,4 +1,4 @@
-"""What a ledger already knows: trials that need not be run again, the failed ones included."""
+"""Cache of recorded trials, failed ones included, so that they are not run again."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -23,7 +23,7 @@ _NOTHING = pd.Series([], index=pd.DatetimeIndex([]), dtype="float64")
 
 
 class TrialCache:
-    """The trials of one market, simulator and start that are on record, by strategy.
+    """Recorded trials of one market, simulator and start, by strategy.
 
     A trial is recalled only if it was run by the same code. The end of the period is that of the
     market; a book that was ruined before it is recalled too.
@@ -49,11 +49,11 @@ class TrialCache:
         self._market, self._start = market, f"{start:%Y-%m-%d}"
         self._simulator, self._metric = simulator.describe(), metric
         self._known: dict[Key, Outcome] = {}
-        self._stored: dict[Key, str] = {}  # run ids; their files are read when asked for
+        self._stored: dict[Key, str] = {}  # run ids; files are read on demand
         self._read: set[str] = set()
 
     def get(self, strategy: Strategy) -> Outcome | None:
-        """Return what is known of a strategy; None if it has to be run."""
+        """Return the recorded outcome of a strategy; None if it has to be run."""
         probe = self._probe(strategy)
         if probe.family not in self._read:
             self._remember(probe.family)
@@ -63,22 +63,22 @@ class TrialCache:
         return self._known.get(key)
 
     def put(self, strategy: Strategy, outcome: Outcome) -> None:
-        """Record what came out."""
+        """Record the outcome of a strategy."""
         probe = self._probe(strategy)
         self._known[probe.trial, probe.code] = outcome
         if isinstance(outcome, Run):
             self.ledger.add(outcome)
             return
-        told = {"family": probe.family, "trial": probe.trial, "code": probe.code}
-        self.ledger.note(FAILED, {**told, "strategy": probe.strategy, "reason": outcome})
+        key = {"family": probe.family, "trial": probe.trial, "code": probe.code}
+        self.ledger.note(FAILED, {**key, "strategy": probe.strategy, "reason": outcome})
 
     def refused(self, strategy: Strategy, values: Mapping[str, Any], reason: str) -> None:
-        """Record fields with which the strategy cannot even be made."""
-        told = {"family": strategy.name, "trial": "", "code": code_version(type(strategy))}
-        noted(self.ledger, FAILED, {**told, "strategy": dict(values), "reason": reason})
+        """Record fields for which the strategy cannot be constructed."""
+        key = {"family": strategy.name, "trial": "", "code": code_version(type(strategy))}
+        noted(self.ledger, FAILED, {**key, "strategy": dict(values), "reason": reason})
 
     def _probe(self, strategy: Strategy) -> Run:
-        """Return the run of a strategy as far as it is known beforehand."""
+        """Return the run of a strategy without results, for its keys."""
         view = shown(strategy, self._market)
         return _begun(
             strategy.describe(),
@@ -92,9 +92,9 @@ class TrialCache:
     def _remember(self, family: str) -> None:
         self._read.add(family)
         for entry in self.ledger.entries(FAILED):
-            told = entry.body["payload"]
-            if told["family"] == family:
-                self._known[told["trial"], told["code"]] = told["reason"]
+            payload = entry.body["payload"]
+            if payload["family"] == family:
+                self._known[payload["trial"], payload["code"]] = payload["reason"]
         names = ("strategy", "data_id", "simulator", "start", "assets", "code")
         for entry in self.ledger.entries("run", family):
             body = entry.body
@@ -111,7 +111,7 @@ def _begun(
     assets: tuple[str, ...],
     code: str,
 ) -> Run:
-    """Return a run without results that ends where it starts: its digests are keys."""
+    """Return a run without results that ends where it starts, for its digests."""
     return Run(
         strategy=strategy,
         data_id=data_id,
@@ -127,9 +127,9 @@ def _begun(
 
 
 def noted(ledger: Ledger, kind: str, payload: Mapping[str, Any]) -> bool:
-    """Append a note unless one with the same content is there; return whether it is new."""
-    told = plain(payload, kind, empty=True)
-    if any(entry.body["payload"] == told for entry in ledger.entries(kind)):
+    """Append a note unless the same content is recorded; return whether it is new."""
+    note = plain(payload, kind, empty=True)
+    if any(entry.body["payload"] == note for entry in ledger.entries(kind)):
         return False
-    ledger.note(kind, told)
+    ledger.note(kind, note)
     return True

@@ -1,4 +1,4 @@
-"""The trials of a family beside each other, as the ledger has them."""
+"""Recorded trials of a family: comparison and labels."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -8,7 +8,7 @@ from tiltwise.research.robustness.sensitivity import Grid
 
 
 def grid_of(run: Run, ledger: Ledger, seed: int = 0) -> Grid | None:
-    """Return the best trial of a run's family beside the average of all; None for fewer than two.
+    """Return the best trial of a family with the average of all; None for fewer than two.
 
     Only trials on the run's data and period count, and none that was allowed to look ahead: their
     average has to be one that could have been held.
@@ -26,16 +26,16 @@ def grid_of(run: Run, ledger: Ledger, seed: int = 0) -> Grid | None:
 
 
 def labels(bodies: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Return a text per recorded run: those of its settings that are not the same in all."""
-    told = [{**_flat(body["strategy"]), **_flat(body["simulator"])} for body in bodies]
-    names = dict.fromkeys(name for one in told for name in one)
-    differ = [n for n in names if any(one.get(n) != told[0].get(n) for one in told)]
+    """Return a text per recorded run with the settings that differ between runs."""
+    settings = [{**_flat(body["strategy"]), **_flat(body["simulator"])} for body in bodies]
+    names = dict.fromkeys(name for one in settings for name in one)
+    differ = [n for n in names if any(one.get(n) != settings[0].get(n) for one in settings)]
     named = [n for n in differ if n != "strategy"]
-    return [" ".join(f"{n}={_word(one[n])}" for n in named if n in one) for one in told]
+    return [" ".join(f"{n}={_word(one[n])}" for n in named if n in one) for one in settings]
 
 
 def _flat(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return nested settings as one level, by the innermost name (the path, where it is taken)."""
+    """Return nested settings as one level, by innermost name (by path where it is ambiguous)."""
     flat: dict[str, Any] = {}
     for name, value in settings.items():
         if isinstance(value, Mapping):

@@ -1,11 +1,9 @@
-"""Choosing the settings of a strategy, every attempt on record and the choosing itself measured.
+"""Hyper-parameter tuning of a strategy on a validation period, with selection bias measured.
 
-A search over settings is a machine for finding luck. Three things keep it honest. The search sees
-the market as known at the end of the validation period and nothing after it. Every trial is
-recorded with its returns, so that the deflated Sharpe ratio counts it. The chosen trial stands
-beside the average of all and beside a book with equal shares in all: the gap is what was gained by
-choosing, and what is most likely to be lost. The holdout is not touched here: see
-`tiltwise.research.holdout`.
+The search sees the market as of the end of the validation period. Every trial is recorded with its
+returns, so that the deflated Sharpe ratio counts it. The chosen trial is compared with the average
+of all trials and with an equally weighted book of them: the gap is the selection bias, most likely
+lost out of sample. The holdout is not touched: see `tiltwise.research.holdout`.
 """
 
 from collections.abc import Mapping
@@ -17,7 +15,7 @@ from tiltwise.errors import LedgerError, LookaheadError, StrategyError
 from tiltwise.evaluate.significance.selection import selection
 from tiltwise.ledger import Ledger
 from tiltwise.market.market import Market
-from tiltwise.research.holdout import Vault
+from tiltwise.research.holdout import Holdout
 from tiltwise.research.search import searchers, spaces, tuning_result
 from tiltwise.research.search.periods import EMBARGO, Periods
 from tiltwise.research.search.spaces import Space
@@ -90,21 +88,21 @@ def tune(
     simulator = simulator or Simulator()
     _refuse(trials, objective, simulator)
     crossing = spaces.checked(space, strategy)
-    found, fallback = searchers.searcher(searcher, space, trials, seed)
-    vault = Vault(ledger)
+    sampler, fallback = searchers.searcher(searcher, space, trials, seed)
+    vault = Holdout(ledger)
     sealed = _sealed(vault, data, seal)
-    made = spaces.corners(space, strategy)
-    periods = Periods.of(made, market, validation, trained=trained, seal=sealed, embargo=embargo)
+    corners = spaces.corners(space, strategy)
+    periods = Periods.of(corners, market, validation, trained=trained, seal=sealed, embargo=embargo)
     if data and sealed is not None:
         vault.seal(data, sealed)
     cut = market.asof(periods.end)
     question = Question(strategy, Carried(cut), periods.start, simulator, data)
-    asked = {"searcher": found.name, "trials": trials, "seed": seed, "objective": objective}
-    declared = {"case": case, **asked, **_described(question, space, periods)}
+    options = {"searcher": sampler.name, "trials": trials, "seed": seed, "objective": objective}
+    declared = {"case": case, **options, **_described(question, space, periods)}
     again = _declare(ledger, declared)
     recall = TrialCache(ledger, cut, periods.start, simulator, objective)
     search = Search(question, recall, space, objective)
-    done = search.through(found, trials, jobs, progress)
+    done = search.through(sampler, trials, jobs, progress)
     best, run = tuning_result.best_of(done)
     noted(ledger, CHOSEN, {**declared, "run": run.id, "value": best.value})
     return Tuned(
@@ -115,7 +113,7 @@ def tune(
         ensemble=tuning_result.ensemble(done, run, objective),
         periods=periods,
         objective=objective,
-        searcher=found.name,
+        searcher=sampler.name,
         case=case,
         reused=len(search.recalled),
         notes=(*fallback, *crossing, *periods.notes, *again, *tuning_result.failures(done)),
@@ -131,8 +129,8 @@ def _refuse(trials: int, objective: str, simulator: Simulator) -> None:
         raise LookaheadError("a search under allow_lookahead would choose what looks ahead best")
 
 
-def _sealed(vault: Vault, data: str, seal: Any) -> Any:
-    """Return the first day of the holdout: as asked, or as sealed earlier."""
+def _sealed(vault: Holdout, data: str, seal: Any) -> Any:
+    """Return the first day of the holdout: as requested, or as sealed earlier."""
     if not data:
         return seal
     try:
@@ -154,7 +152,7 @@ def _described(question: Question, space: Space, periods: Periods) -> dict[str, 
 
 
 def _declare(ledger: Ledger, declared: Mapping[str, Any]) -> tuple[str, ...]:
-    """Record what is about to be searched; return a remark if the case was declared otherwise."""
+    """Record the search before it runs; return a remark if the case had other settings before."""
     before = [
         entry
         for entry in ledger.entries(DECLARED)

@@ -1,4 +1,4 @@
-"""What a search over settings found, and what the choosing itself was worth."""
+"""Results of a search: trials, the best of them, and selection bias."""
 
 import dataclasses
 import math
@@ -20,7 +20,7 @@ Measured = tuple[float, float, float]
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Trial:
-    """One attempt.
+    """One evaluated configuration.
 
     Attributes
     ----------
@@ -38,7 +38,7 @@ class Trial:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Ensemble:
-    """The chosen trial beside all of them, by the objective.
+    """The chosen trial against the average of all, by the objective.
 
     Attributes
     ----------
@@ -55,7 +55,7 @@ class Ensemble:
 
     @property
     def gap(self) -> float:
-        """The best less the average: the reward for having chosen."""
+        """The best less the average: selection bias."""
         return self.best[0] - self.average
 
     def table(self) -> pd.DataFrame:
@@ -71,15 +71,15 @@ class Ensemble:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Tuned:
-    """What a search found.
+    """Result of a search.
 
     Attributes
     ----------
     strategy, run : the best trial; its numbers are those of the validation period.
     trials : one row per trial by its number, the best first: the fields tried, value (the
         objective), sharpe and gross_sharpe, sessions, run id, and why it failed.
-    selection : what the best is worth, all trials of its family in the ledger counted.
-    ensemble : the best beside all others.
+    selection : deflated Sharpe ratio of the best, given all recorded trials of its family.
+    ensemble : the best against the average of all.
     periods, objective, searcher, case : how it was searched; `searcher` is the one that ran.
     reused : trials that were on record already.
     notes : what a reader must know.
@@ -115,7 +115,7 @@ def best_of(trials: Sequence[Trial]) -> tuple[Trial, Run]:
 
 
 def ensemble(trials: Sequence[Trial], best: Run, objective: str) -> Ensemble:
-    """Set the best beside the average of all trials that have a value, each counted once."""
+    """Compare the best trial with the average of all distinct trials that have a value."""
     distinct = {trial.run.id: trial for trial in trials if trial.run and not trial.reason}
     series = {key: trial.run.returns for key, trial in distinct.items() if trial.run}
     table = pd.concat(series, axis=1).fillna(0.0)  # after its ruin a book stays at nothing
@@ -148,10 +148,10 @@ def table_of(trials: Sequence[Trial]) -> pd.DataFrame:
 
 
 def failures(trials: Sequence[Trial]) -> tuple[str, ...]:
-    """Return how many trials failed, with the first reason, if any did."""
+    """Return a remark with the number of failed trials and the first reason, if any failed."""
     reasons = [trial.reason for trial in trials if trial.reason]
-    told = [f"{len(reasons)} of {len(trials)} trials failed; the first: {why}" for why in reasons]
-    return tuple(told[:1])
+    notes = [f"{len(reasons)} of {len(trials)} trials failed; the first: {why}" for why in reasons]
+    return tuple(notes[:1])
 
 
 def _metric(run: Run | None, name: str) -> float:

@@ -1,4 +1,4 @@
-"""A walk through a space: batches of trials, run by workers, recorded as they arrive."""
+"""Execution of a search: batches of trials run by workers and recorded as they arrive."""
 
 import dataclasses
 import math
@@ -25,7 +25,7 @@ Values = Mapping[str, Any]
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Question:
-    """The question put to a worker: these fields, on this market."""
+    """A worker's task: the strategy with these fields on this market."""
 
     strategy: Strategy
     carried: Carried
@@ -34,19 +34,19 @@ class Question:
     data: str
 
     def __call__(self, values: Values) -> Outcome:
-        """Backtest and measure one trial; nothing is written here."""
+        """Backtest and measure one trial; nothing is recorded."""
         strategy = changed(self.strategy, values)
         try:
             result = walk_forward(
                 strategy, self.carried.market, self.start, None, self.simulator, jobs=1
             )
         except (StrategyError, MissingData) as error:
-            return _told(error)
+            return _message(error)
         return run_of(result, summary(result), data=self.data)
 
 
 class Search:
-    """A walk through a space, batch after batch, every trial recorded as it arrives.
+    """Execution of a search, batch by batch, with every trial recorded.
 
     Parameters
     ----------
@@ -61,13 +61,13 @@ class Search:
     ) -> None:
         self._question, self._recall = question, recall
         self._space, self._objective = space, objective
-        self._asked: set[str] = set()
+        self._requested: set[str] = set()
         self.recalled: set[str] = set()
 
     def through(
         self, searcher: Searcher, trials: int, jobs: int | None, progress: Progress | None
     ) -> list[Trial]:
-        """Return the trials in the order they were asked for."""
+        """Return the trials in the order they were proposed."""
         total = min(trials, searcher.size or trials)
         done: list[Trial] = []
         with crew(self._question, min(jobs or 1, BATCH)) as ask:
@@ -76,41 +76,41 @@ class Search:
                 base = self._question.strategy
                 batch = [configuration(self._space, point, base) for point in points]
                 self._run(batch, ask)
-                found = [self._trial(values) for values in batch]
-                searcher.tell([trial.value for trial in found])
-                done += found
+                results = [self._trial(values) for values in batch]
+                searcher.tell([trial.value for trial in results])
+                done += results
                 if progress:
                     progress(len(done), total)
         return done
 
     def _run(self, batch: Sequence[Values], ask: Ask) -> None:
-        """Have those of a batch run that nothing is known of, and record them in order."""
+        """Run the configurations of a batch that are not on record, and record them in order."""
         new: dict[str, tuple[Strategy, Values]] = {}
         for values in batch:
-            made = self._made(values)
-            if isinstance(made, str) or made.key in self._asked:
+            strategy = self._strategy(values)
+            if isinstance(strategy, str) or strategy.key in self._requested:
                 continue
-            self._asked.add(made.key)
-            if self._recall.get(made) is None:
-                new[made.key] = made, values
+            self._requested.add(strategy.key)
+            if self._recall.get(strategy) is None:
+                new[strategy.key] = strategy, values
             else:
-                self.recalled.add(made.key)
+                self.recalled.add(strategy.key)
         outcomes = ask([values for _, values in new.values()])
-        for (made, _), outcome in zip(new.values(), outcomes, strict=True):
-            self._recall.put(made, outcome)
+        for (strategy, _), outcome in zip(new.values(), outcomes, strict=True):
+            self._recall.put(strategy, outcome)
 
-    def _made(self, values: Values) -> Strategy | str:
-        """Return the strategy with other fields, or why there is none."""
+    def _strategy(self, values: Values) -> Strategy | str:
+        """Return the strategy with other fields, or the reason there is none."""
         try:
             return changed(self._question.strategy, values)
         except StrategyError as error:
-            return _told(error)
+            return _message(error)
 
     def _trial(self, values: Values) -> Trial:
-        made = self._made(values)
-        outcome = made if isinstance(made, str) else self._recall.get(made)
-        if isinstance(made, str):
-            self._recall.refused(self._question.strategy, values, made)
+        strategy = self._strategy(values)
+        outcome = strategy if isinstance(strategy, str) else self._recall.get(strategy)
+        if isinstance(strategy, str):
+            self._recall.refused(self._question.strategy, values, strategy)
         if outcome is None or isinstance(outcome, str):
             return Trial(values, None, outcome or "", math.nan)
         value = float(outcome.metrics[self._objective]["value"])
@@ -119,5 +119,5 @@ class Search:
         return Trial(values, outcome, f"its {self._objective} is not defined", math.nan)
 
 
-def _told(error: Exception) -> str:
+def _message(error: Exception) -> str:
     return f"{type(error).__name__}: {error}"

@@ -1,4 +1,4 @@
-"""Independent tasks shared out over workers: the same answers, in order, for any number of them."""
+"""Parallel map over worker processes or threads, with results in order."""
 
 import contextlib
 import io
@@ -27,7 +27,7 @@ def spread(task: Task, questions: Sequence[Any], jobs: int | None) -> Iterator[A
 
 @contextlib.contextmanager
 def crew(task: Task, jobs: int | None) -> Iterator[Ask]:
-    """Yield what answers batches of questions, each with ``task(question)``, in their order.
+    """Yield a function that maps `task` over a batch of questions, in order.
 
     More than one job means processes where the task can be sent to one, else threads. Processes
     start afresh, so a program that asks for them needs ``if __name__ == "__main__"``; a strategy
@@ -48,14 +48,14 @@ def crew(task: Task, jobs: int | None) -> Iterator[Ask]:
 
 
 class _Noting(pickle.Pickler):
-    """A pickler that notes the modules a reader of the pickle has to import."""
+    """A pickler that records the modules needed to load the pickle."""
 
     def __init__(self, file: io.BytesIO) -> None:
         super().__init__(file)
         self.modules: set[str] = set()
 
     def reducer_override(self, value: Any) -> Any:
-        """Note where a class or a function is from; pickle it as always."""
+        """Record the module of a class or function; pickle as usual."""
         if hasattr(value, "__qualname__") and value.__module__:
             self.modules.add(value.__module__)
         return NotImplemented
@@ -76,7 +76,7 @@ def _sent(task: Task) -> tuple[tuple[Path, ...], bytes] | None:
 
 
 def _importable(module: str) -> bool:
-    """Whether a fresh process finds a module; the one that runs needs a file to be run from."""
+    """Whether a fresh process can import a module; ``__main__`` needs a file."""
     if module == "__main__":
         return Path(getattr(sys.modules[module], "__file__", None) or "").is_file()
     package = module.partition(".")[0]
@@ -84,7 +84,7 @@ def _importable(module: str) -> bool:
 
 
 def _receive(files: tuple[Path, ...], pickled: bytes) -> None:
-    """Load the files that strategies come from, then the task."""
+    """Load the strategy files, then the task."""
     for path in files:
         recipes.module(path)
     _TASK[:] = [pickle.loads(pickled)]
@@ -95,7 +95,7 @@ def _answer(question: Any) -> Any:
 
 
 class Carried:
-    """A market that can be sent to another process: there it is built again from its frames."""
+    """A market that can be pickled: it is rebuilt from its frames."""
 
     def __init__(self, market: Market) -> None:
         self.market = market

@@ -1,9 +1,9 @@
-"""What a family of features is worth: how much worse forecasts are without its order in time.
+"""Permutation importance of feature families, out of sample.
 
-In each forecast the values of one family, all of its columns together, are replaced by those of
-an earlier month drawn at random; the others stay. The squared error that this adds, out of sample,
-is the importance of the family (permutation importance). Only earlier months are drawn, by a
-stream of the row's own, so later data change nothing of an earlier row.
+In each forecast the values of one family, all of its columns together, are replaced by those of a
+random earlier month; the others stay. The added squared error, out of sample, is the importance of
+the family. Only earlier months are drawn, by a stream of the row's own, so later data change
+nothing of an earlier row.
 
 Source: Breiman (2001), "Random forests", Machine Learning 45(1), for the permutation.
 """
@@ -50,11 +50,11 @@ class Importance:
 
 def families(columns: Sequence[str], named: Sequence[str]) -> dict[str, list[str]]:
     """Return columns by family: the first word of a column, or `OTHER` where it names none."""
-    found: dict[str, list[str]] = {}
+    grouped: dict[str, list[str]] = {}
     for column in map(str, columns):
         first = column.partition(" ")[0]
-        found.setdefault(first if first in named else OTHER, []).append(column)
-    return found
+        grouped.setdefault(first if first in named else OTHER, []).append(column)
+    return grouped
 
 
 def importance(
@@ -66,7 +66,7 @@ def importance(
     draws: int = 10,
     seed: int = 0,
 ) -> Importance:
-    """Measure families out of sample.
+    """Return the permutation importance of each family, out of sample.
 
     Parameters
     ----------
@@ -88,8 +88,8 @@ def importance(
     for training, test in (plan or Refits(every=12)).split(len(x)):
         rows = [int(t) for t in test if y.iloc[t].notna().any()]
         if rows:
-            found = model.fit(x.iloc[training], y.iloc[training])
-            parts.append(_added(found, x, y.iloc[rows], rows, groups, draws, seed))
+            forecast = model.fit(x.iloc[training], y.iloc[training])
+            parts.append(_added(forecast, x, y.iloc[rows], rows, groups, draws, seed))
     if not parts:
         raise DataError("no row that is forecast came true: importance has nothing to rest on")
     table = pd.concat(parts)
@@ -97,7 +97,7 @@ def importance(
 
 
 def _added(
-    found: Forecast,
+    forecast: Forecast,
     x: pd.DataFrame,
     truth: pd.DataFrame,
     rows: list[int],
@@ -105,25 +105,27 @@ def _added(
     draws: int,
     seed: int,
 ) -> pd.DataFrame:
-    """Return error added by family, and the error itself, on rows that one fit forecasts."""
+    """Return the added error by family, and the error itself, on the test rows of one fit."""
     own = x.iloc[rows]
-    told = truth.to_numpy(np.float64)
-    loss = _loss(found.predict(own)[list(truth)].to_numpy(), told)
+    known = truth.to_numpy(np.float64)
+    loss = _loss(forecast.predict(own)[list(truth)].to_numpy(), known)
     drawn = np.array([np.random.default_rng([seed, t]).integers(0, t, draws) for t in rows])
     many = own.iloc[np.repeat(np.arange(len(rows)), draws)].reset_index(drop=True)
     out = {}
     for family, columns in groups.items():
         mixed = many.copy()
         mixed[list(columns)] = x[list(columns)].to_numpy()[drawn.ravel()]
-        wrong = _loss(found.predict(mixed)[list(truth)].to_numpy(), np.repeat(told, draws, axis=0))
+        wrong = _loss(
+            forecast.predict(mixed)[list(truth)].to_numpy(), np.repeat(known, draws, axis=0)
+        )
         out[family] = wrong.reshape(len(rows), draws).mean(axis=1) - loss
     return pd.DataFrame({**out, "loss": loss}, truth.index)
 
 
-def _loss(told: FloatArray, truth: FloatArray) -> FloatArray:
-    gap = np.nan_to_num(truth - told)
-    found: FloatArray = (gap * gap).sum(axis=1)
-    return found
+def _loss(predicted: FloatArray, truth: FloatArray) -> FloatArray:
+    gap = np.nan_to_num(truth - predicted)
+    loss: FloatArray = (gap * gap).sum(axis=1)
+    return loss
 
 
 def _share(added: pd.Series, loss: pd.Series, level: float, seed: int) -> list[float]:

@@ -1,9 +1,9 @@
-"""Evidence on the forecasts of a sector rotation: skill, selection, and what told the models so.
+"""Forecast evaluation of sector rotation: skill, nested model selection, feature importance.
 
 Every forecast of month t + 1 is learnt from months whose return was known at the end of t. Models
 are compared with each other, with the expanding mean and with zero on the same months. Nested
-selection takes, month by month, the model with the least error so far; the best in hindsight is
-the model that nobody could have chosen, and the gap between the two is what choosing costs.
+selection takes, month by month, the model with the least error so far; its gap to the best model in
+hindsight, which could not have been known, is the cost of selection.
 """
 
 import dataclasses
@@ -45,7 +45,7 @@ YEAR = 12
 
 @dataclasses.dataclass(frozen=True)
 class Protocol:
-    """How the models learn, and how they are measured.
+    """Settings of training and measurement.
 
     Attributes
     ----------
@@ -67,7 +67,7 @@ class Protocol:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class RotationEvidence:
-    """What was found; every row of `skill` is of the same months and assets.
+    """Results of the forecasts; every row of `skill` has the same months and assets.
 
     Attributes
     ----------
@@ -95,7 +95,7 @@ class RotationEvidence:
 
 @dataclasses.dataclass(frozen=True)
 class Careful(Forecaster):
-    """A forecaster shown what the recipe shows it, its forecasts drawn in to the returns learnt.
+    """A forecaster with the recipe's columns, its forecasts clipped to the training returns.
 
     Columns known in fewer than `MOST` of the training rows are left out.
     """
@@ -117,17 +117,17 @@ class Careful(Forecaster):
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class CarefulForecast(Forecast):
-    """What a `Careful` forecaster learnt: columns used, least and greatest return by target."""
+    """Fitted `Careful` forecaster: columns used, least and greatest return by target."""
 
-    found: Forecast
+    forecast: Forecast
     columns: tuple[str, ...]
     lowest: pd.Series
     highest: pd.Series
 
     def predict(self, x: pd.DataFrame) -> pd.DataFrame:
         """Return forecasts (row x target)."""
-        told = self.found.predict(x[list(self.columns)])
-        return told.clip(self.lowest, self.highest, axis="columns")
+        forecasts = self.forecast.predict(x[list(self.columns)])
+        return forecasts.clip(self.lowest, self.highest, axis="columns")
 
 
 def tables_of(market: Market) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -147,7 +147,7 @@ def evidence(
     models: Mapping[str, Forecaster] = MODELS,
     progress: Progress | None = None,
 ) -> RotationEvidence:
-    """Forecast every month after the first ones, and measure models, choice and families.
+    """Forecast every month after the first ones; measure models, selection and families.
 
     Raises
     ------
@@ -157,23 +157,23 @@ def evidence(
     protocol = protocol or Protocol()
     x, y = tables_of(market)
     careful = {name: Careful(model) for name, model in models.items()}
-    told, rated = {}, {}
+    forecasts, rated = {}, {}
     for done, (name, model) in enumerate(careful.items()):
         every = YEAR if name in protocol.yearly else 1
         plan = Refits(protocol.first, every)
-        told[name] = walk({name: model}, x, y, plan, protocol.jobs).tables[name]
+        forecasts[name] = walk({name: model}, x, y, plan, protocol.jobs).tables[name]
         groups = families(list(map(str, x.columns)), FAMILIES)
         yearly = Refits(protocol.first, YEAR)
-        found = importance(model, x, y, groups, yearly, protocol.draws, protocol.seed)
-        rated[name] = found.table(seed=protocol.seed)
+        importances = importance(model, x, y, groups, yearly, protocol.draws, protocol.seed)
+        rated[name] = importances.table(seed=protocol.seed)
         if progress:
             progress(done + 1, len(careful))
-    taken, chosen = nested(told, y, protocol.least)
-    average, weights = combined(told, y, least=protocol.least)
+    taken, chosen = nested(forecasts, y, protocol.least)
+    average, weights = combined(forecasts, y, least=protocol.least)
     last = walk({LAST: Persistence()}, x, y, Refits(protocol.first)).tables
-    every_one = {**told, AVERAGE: average, NESTED: taken, **last}
+    every_one = {**forecasts, AVERAGE: average, NESTED: taken, **last}
     table = skill(every_one, y, Measure(seed=protocol.seed))
-    hindsight = str(table.loc[list(told), "r2_oos"].idxmax())
+    hindsight = str(table.loc[list(forecasts), "r2_oos"].idxmax())
     r2 = table["r2_oos"].to_dict()
     return RotationEvidence(
         skill=table,
@@ -191,7 +191,7 @@ def evidence(
 def nested(
     forecasts: Mapping[str, pd.DataFrame], realised: pd.DataFrame, least: int = YEAR
 ) -> tuple[pd.DataFrame, pd.Series]:
-    """Take in every row the model with the least mean squared error on the rows before it.
+    """Return, in every row, the forecast of the model with the least past mean squared error.
 
     Parameters
     ----------
@@ -215,9 +215,9 @@ def nested(
         same = forecasts[name].index.equals(first.index)
         if not same or not forecasts[name].columns.equals(first.columns):
             raise DataError(f"{name} and {names[0]} need the same rows and targets to choose from")
-    told = np.stack([forecasts[name].to_numpy(np.float64) for name in names])
+    predicted = np.stack([forecasts[name].to_numpy(np.float64) for name in names])
     truth = realised.reindex(index=first.index, columns=first.columns).to_numpy(np.float64)
-    squares = (told - truth) ** 2
+    squares = (predicted - truth) ** 2
     known = ~np.isnan(squares).any(axis=0)
     sums = np.where(known, squares, 0.0).sum(axis=2).cumsum(axis=1)
     months = known.any(axis=1).cumsum()
@@ -226,7 +226,7 @@ def nested(
     for row in range(1, len(first)):
         if months[row - 1] >= least:
             best = int(np.argmin(sums[:, row - 1]))
-            values[row] = told[best, row]
+            values[row] = predicted[best, row]
             chosen[first.index[row]] = names[best]
     table = pd.DataFrame(values, first.index, first.columns)
     return table, pd.Series(chosen, name="model", dtype=object)
@@ -259,6 +259,6 @@ def book(
 
 
 def _months(taken: pd.DataFrame, y: pd.DataFrame) -> pd.DatetimeIndex:
-    """Return the rows that nested selection forecast and that came true."""
+    """Return the rows with a nested forecast and a realised return."""
     came = taken.notna().any(axis=1) & y.reindex(taken.index).notna().any(axis=1)
     return pd.DatetimeIndex(taken.index[came])

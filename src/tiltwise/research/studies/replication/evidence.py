@@ -1,8 +1,8 @@
-"""What stands behind a replica: rivals, targets, what could be reached, where returns came from.
+"""Evaluation of a replica: baselines, published targets, tracking-error frontier, attribution.
 
-Every rival is run through the same simulator from the same session on. Whether the classifier adds
-anything is told by the rows "always include" (the same search over all assets) and "constrained
-regression" (all assets, no limit of holdings, no price of trades, no classifier).
+All strategies run under the same simulator from the same session on. The value of the classifier
+shows against "always include" (the same search over all assets) and "constrained regression" (all
+assets, no limit of holdings, no price of trades, no classifier).
 """
 
 import dataclasses
@@ -87,7 +87,7 @@ def replication_evidence(
     simulator: Simulator | None = None,
     sizes: Sequence[int] | None = None,
 ) -> ReplicationEvidence:
-    """Run a replica and its rivals, and measure all of them.
+    """Backtest a replica and its baselines, and measure all of them.
 
     Parameters
     ----------
@@ -104,7 +104,7 @@ def replication_evidence(
     def run(rule: Strategy) -> Backtest:
         return walk_forward(rule, known, start, simulator=simulator)
 
-    result, rules = run(strategy), rivals(strategy, known)
+    result, rules = run(strategy), baselines(strategy, known)
     runs = {"replica": result} | {name: run(rule) for name, rule in rules.items()}
     numbers = pd.DataFrame({name: replica_numbers(r) for name, r in runs.items()})
     reach = frontier(strategy, known, start, simulator, sizes)
@@ -126,23 +126,23 @@ def replication_evidence(
     )
 
 
-def rivals(strategy: SparseReplication, market: Market) -> dict[str, Strategy]:
-    """Return what a replica is measured against, by name; funds that are absent are left out."""
+def baselines(strategy: SparseReplication, market: Market) -> dict[str, Strategy]:
+    """Return the baselines of a replica by name; those with absent funds are left out."""
     own = strategy.universe
     always = dataclasses.replace(strategy, select="all")
-    found: dict[str, Strategy] = {f"equal weight {len(own)}": EqualWeight(own, decide_on=MONTHLY)}
+    rules: dict[str, Strategy] = {f"equal weight {len(own)}": EqualWeight(own, decide_on=MONTHLY)}
     if MARKET in market.assets:
-        found[MARKET] = BuyAndHold((MARKET,))
+        rules[MARKET] = BuyAndHold((MARKET,))
     if set(TECHNOLOGY) <= set(market.assets):
-        found["+".join(TECHNOLOGY)] = EqualWeight(TECHNOLOGY, decide_on=MONTHLY)
-    found[REGRESSION] = regression(strategy)
-    found["always include"] = always
-    found["highest momentum"] = dataclasses.replace(strategy, select="momentum")
-    return found
+        rules["+".join(TECHNOLOGY)] = EqualWeight(TECHNOLOGY, decide_on=MONTHLY)
+    rules[REGRESSION] = regression(strategy)
+    rules["always include"] = always
+    rules["highest momentum"] = dataclasses.replace(strategy, select="momentum")
+    return rules
 
 
 def regression(strategy: SparseReplication) -> SparseReplication:
-    """Return the same with all assets, and no limit but that nothing is sold short or borrowed."""
+    """Return the replica as constrained regression: all assets, long only, no borrowing."""
     free = dataclasses.replace(strategy, select="all", holdings=None, cap=1.0, floor=0.0)
     return dataclasses.replace(free, trade_price=0.0, tilt=0.0)
 
@@ -154,7 +154,7 @@ def frontier(
     simulator: Simulator | None = None,
     sizes: Sequence[int] | None = None,
 ) -> pd.DataFrame:
-    """Return the tracking error that the best subsets of each size reach, fitted and realised."""
+    """Return tracking error, fitted and realised, of the best subsets of each size."""
     n, least = len(strategy.universe), fewest(strategy.cap)
     if sizes is None:
         sizes = range(least, n + 1) if n <= ALL_SIZES else [k for k in SIZES if least <= k <= n]
@@ -195,22 +195,22 @@ def by_window(
 
 
 def _reached(result: Backtest) -> dict[str, float]:
-    """Return the tracking error fitted and realised, and what it took."""
-    found = replica_numbers(result)
-    kept = ("information_ratio", "turnover", "holdings")
-    told = {"in_window": _in_window(result), "realised": found["tracking_error"]}
-    return told | {name: found[name] for name in kept}
+    """Return fitted and realised tracking error with information ratio, turnover, holdings."""
+    numbers = replica_numbers(result)
+    names = ("information_ratio", "turnover", "holdings")
+    errors = {"in_window": _in_window(result), "realised": numbers["tracking_error"]}
+    return errors | {name: numbers[name] for name in names}
 
 
 def _in_window(result: Backtest) -> float:
-    """Return the mean tracking error a year on the rows that the books were fitted on."""
+    """Return the mean annual tracking error on the rows that the books were fitted on."""
     return float(np.nanmean(result.decisions.evidence["fitted_error"]))
 
 
 def listed(
     market: Market, assets: Sequence[str], funds: dict[str, Fund] | None = None
 ) -> pd.DataFrame:
-    """Return what is known of each asset, and since when it has prices.
+    """Return the known facts of each asset, and the first day of its prices.
 
     Returns
     -------
@@ -237,7 +237,7 @@ def listed(
 def _risk(
     result: Backtest, runs: dict[str, Backtest], market: Market, strategy: SparseReplication
 ) -> pd.DataFrame:
-    """Return the four indicators of the replica and of the benchmark."""
+    """Return the four momentum risk indicators of the replica and of the benchmark."""
     base, dates = result.benchmark_returns, result.returns.index
     assert base is not None
     if MARKET in market.assets:
@@ -246,22 +246,22 @@ def _risk(
         against = runs[f"equal weight {len(strategy.universe)}"].returns
     view = market.select(strategy.universe)
     implied = implied_weights(view, dates[0], strategy.window)
-    found = {
+    risks = {
         "replica": momentum_risk(result.returns, against, result.weights),
         str(market.benchmark): momentum_risk(base, against, implied, implied=True),
     }
-    return pd.DataFrame({name: dataclasses.asdict(risk) for name, risk in found.items()})
+    return pd.DataFrame({name: dataclasses.asdict(risk) for name, risk in risks.items()})
 
 
 def _notes(market: Market) -> tuple[str, ...]:
-    said = []
+    notes = []
     absent = [a for a in (MARKET, *TECHNOLOGY) if a not in market.assets]
     if absent:
-        said.append(f"rivals left out, since the data lack {', '.join(absent)}")
+        notes.append(f"rivals left out, since the data lack {', '.join(absent)}")
     if MARKET not in market.assets:
-        said.append("momentum risk is measured against equal weights, since there is no SPY")
-    said.append(
+        notes.append("momentum risk is measured against equal weights, since there is no SPY")
+    notes.append(
         "momentum risk counts turnover from one book decided to the next, without drift; turnover "
         "and concentration of the benchmark are those of its best tracker"
     )
-    return tuple(said)
+    return tuple(notes)

@@ -1,9 +1,8 @@
-"""The classifiers of a replica month by month, with checkpoints.
+"""Monthly classifiers of a replica, with checkpoints.
 
-The model of a month end rests on the labels that were over then. Every so many months what was
-found since the last checkpoint is written, so a run that was killed goes on from there; numbers
-are kept with all their bits, so it ends with the same files. A checkpoint belongs to the features,
-labels and settings it was made from, and another run does not take it.
+The model of a month end learns from labels that were complete by then. Interrupted runs resume from
+the last checkpoint; outputs are byte-identical, since numbers are stored in full precision. A
+checkpoint is keyed by features, labels and settings and is ignored by any other run.
 """
 
 import dataclasses
@@ -27,7 +26,7 @@ Month = Mapping[str, Any]
 
 @dataclasses.dataclass(frozen=True)
 class Bulk:
-    """How a long run saves time and space; the defaults are the source's bulk mode.
+    """Options of long runs; the defaults are the source's bulk mode.
 
     Attributes
     ----------
@@ -43,7 +42,7 @@ class Bulk:
     minimal_logging: bool = True
 
     def __post_init__(self) -> None:
-        """Refuse checkpoints that never come."""
+        """Reject an interval below one month."""
         if self.checkpoint_every_n_months < 1:
             raise DataError(
                 f"CHECKPOINT_EVERY_N_MONTHS={self.checkpoint_every_n_months}; give one or more"
@@ -52,7 +51,7 @@ class Bulk:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class MonthlyModels:
-    """What the classifiers told, by month end.
+    """Outputs of the classifiers, by month end.
 
     Attributes
     ----------
@@ -76,7 +75,7 @@ def monthly_models(
     checkpoints: "Checkpoints",
     log: Log,
 ) -> MonthlyModels:
-    """Fit the classifier of each month end and ask it about that month end.
+    """Fit the classifier of each month end and predict that month end.
 
     Parameters
     ----------
@@ -88,40 +87,40 @@ def monthly_models(
     """
     rows = features.reindex(labels.index)
     table = TrainingTable(rows, labels["label"], labels["weight"], labels["end"], ())
-    found = checkpoints.read()
+    months = checkpoints.read()
     block: dict[str, Month] = {}
     for t in dates:
         day = f"{t:%Y-%m-%d}"
-        if day in found:
+        if day in months:
             continue
         block[day] = _month(table, features.loc[[t]], market.asof(t), grid)
         log(f"{day}: {block[day]['learned']}")
-        found[day] = block[day]
+        months[day] = block[day]
         if len(block) == checkpoints.every:
             checkpoints.write(block)
             block = {}
-    return _tables({f"{t:%Y-%m-%d}": found[f"{t:%Y-%m-%d}"] for t in dates}, features, labels)
+    return _tables({f"{t:%Y-%m-%d}": months[f"{t:%Y-%m-%d}"] for t in dates}, features, labels)
 
 
 def _month(table: TrainingTable, newest: pd.DataFrame, past: Market, grid: str) -> Month:
-    """Return what the classifier of one month end says, as JSON values."""
+    """Return the outputs of one month end's classifier as JSON values."""
     over = table.ends <= past.now
     known = TrainingTable(
         table.features[over], table.labels[over], table.weights[over], table.ends[over], ()
     )
     try:
-        told = learn_from(known, past, grid) if over.any() else Inclusion()
+        inclusion = learn_from(known, past, grid) if over.any() else Inclusion()
     except DataError as reason:
-        told = Inclusion(told=f"{ALWAYS}: {reason}")
-    model = told.model
+        inclusion = Inclusion(told=f"{ALWAYS}: {reason}")
+    model = inclusion.model
     chance = [1.0] * len(newest) if model is None else model.probability(newest).tolist()
     return {
         "probability": dict(zip(newest.index.get_level_values("asset"), chance, strict=True)),
         "importance": {} if model is None else {k: float(v) for k, v in model.importance.items()},
-        "auc": None if math.isnan(told.auc) else told.auc,
+        "auc": None if math.isnan(inclusion.auc) else inclusion.auc,
         "rows": int(over.sum()),
         "base_rate": float(known.labels.mean()) if over.any() else None,
-        "learned": told.told,
+        "learned": inclusion.told,
     }
 
 
@@ -150,7 +149,7 @@ def _tables(
 
 @dataclasses.dataclass(frozen=True)
 class Checkpoints:
-    """Files of a folder, each with the months since the one before.
+    """Checkpoint files of a folder, each with the months since the previous one.
 
     Attributes
     ----------
@@ -164,30 +163,30 @@ class Checkpoints:
 
     @classmethod
     def of(cls, folder: Path, inputs: tuple[Path, ...], settings: str, every: int) -> "Checkpoints":
-        """Return the checkpoints of models that rest on files and settings."""
+        """Return the checkpoints keyed by input files and settings."""
         digest = hashlib.sha256(settings.encode())
         for path in inputs:
             digest.update(hashlib.sha256(path.read_bytes()).digest())
         return cls(folder, digest.hexdigest(), every)
 
     def read(self) -> dict[str, Month]:
-        """Return the months found so far by day; a file of another run or damaged counts not."""
-        found: dict[str, Month] = {}
+        """Return recorded months by day; files that are damaged or of other runs are ignored."""
+        months: dict[str, Month] = {}
         for path in sorted(self.folder.glob("*.json")) if self.folder.is_dir() else ():
             try:
-                kept = json.loads(path.read_text(encoding="utf-8"))
+                checkpoint = json.loads(path.read_text(encoding="utf-8"))
             except ValueError:
                 continue
-            if isinstance(kept, dict) and kept.get("made_from") == self.made_from:
-                found |= kept["months"]
-        return found
+            if isinstance(checkpoint, dict) and checkpoint.get("made_from") == self.made_from:
+                months |= checkpoint["months"]
+        return months
 
     def write(self, months: Mapping[str, Month]) -> Path:
-        """Write some months, whole or not at all, by the name of the last of them."""
+        """Write some months atomically to a file named after the last of them."""
         self.folder.mkdir(parents=True, exist_ok=True)
         path = self.folder / f"{max(months)}.json"
         part = path.with_name(path.name + ".part")
-        told = {"made_from": self.made_from, "months": months}
-        part.write_text(json.dumps(told, allow_nan=False), encoding="utf-8")
+        checkpoint = {"made_from": self.made_from, "months": months}
+        part.write_text(json.dumps(checkpoint, allow_nan=False), encoding="utf-8")
         part.replace(path)
         return path

@@ -1,4 +1,4 @@
-"""What a replica leaves behind, as tables that a page can be drawn from."""
+"""Result tables of a replica, for the page and the files."""
 
 import math
 from collections.abc import Mapping
@@ -24,7 +24,7 @@ TABLES = (
 
 
 def result_tables(
-    found: ReplicationEvidence,
+    study: ReplicationEvidence,
     market: Market,
     strategy: SparseReplication,
     predictions: pd.DataFrame,
@@ -36,11 +36,11 @@ def result_tables(
     ----------
     predictions, importance : as stored by the stage of the model.
     """
-    result = found.result
+    result = study.result
     known = predictions.dropna()
     curve = roc_curve(known["label"], known["probability"]) if len(known) else pd.DataFrame()
-    told = result.decisions.evidence
-    decisions = pd.DataFrame({n: told[n] for n in ("status", "fitted_error", "kkt", "holdings")})
+    seen = result.decisions.evidence
+    decisions = pd.DataFrame({n: seen[n] for n in ("status", "fitted_error", "kkt", "holdings")})
     tables = {
         "weights": result.weights,
         "held": result.held,
@@ -48,18 +48,18 @@ def result_tables(
         "monthly": monthly(result),
         "decisions": decisions.astype({"status": object}),
         "costs": result.costs.assign(turnover=result.turnover),
-        "metrics": found.numbers.rename_axis("number"),
-        "targets": found.targets,
-        "frontier": found.frontier.rename_axis("allowed").rename(index=int),
-        "windows": found.windows,
+        "metrics": study.numbers.rename_axis("number"),
+        "targets": study.targets,
+        "frontier": study.frontier.rename_axis("allowed").rename(index=int),
+        "windows": study.windows,
         "classifier": classifier(predictions, strategy),
-        "attribution": found.attribution.table,
-        "rolling": found.rolling,
-        "risk": found.risk.T.rename_axis("book"),
-        "listed": found.listed,
+        "attribution": study.attribution.table,
+        "rolling": study.rolling,
+        "risk": study.risk.T.rename_axis("book"),
+        "listed": study.listed,
         "roc": curve.rename_axis("step"),
-        "monitoring": watch(found, market, strategy, predictions, importance),
-        "notes": pd.DataFrame({"note": pd.Series(found.notes, dtype=object)}).rename_axis("number"),
+        "monitoring": watch(study, market, strategy, predictions, importance),
+        "notes": pd.DataFrame({"note": pd.Series(study.notes, dtype=object)}).rename_axis("number"),
     }
     return {name: _typed(table) for name, table in tables.items()}
 
@@ -89,21 +89,21 @@ def monthly(result: Backtest) -> pd.DataFrame:
 
 
 def watch(
-    found: ReplicationEvidence,
+    study: ReplicationEvidence,
     market: Market,
     strategy: SparseReplication,
     predictions: pd.DataFrame,
     importance: pd.DataFrame,
 ) -> pd.DataFrame:
     """Return the checks of `evaluate.monitor` of one replica."""
-    base, told = found.result.benchmark_returns, found.result.decisions.evidence
+    base, evidence = study.result.benchmark_returns, study.result.decisions.evidence
     assert base is not None
     view = market.select(strategy.universe)
     values = data_values(quality(view), view.prices)
     if strategy.select == "classifier":
         values |= model_values(predictions, importance, strategy.cut)
-    error, status = pd.Series(told["fitted_error"]), pd.Series(told["status"])
-    values |= book_values(found.result.returns, base, error, status)
+    error, status = pd.Series(evidence["fitted_error"]), pd.Series(evidence["status"])
+    values |= book_values(study.result.returns, base, error, status)
     return monitored(values)
 
 
@@ -125,7 +125,7 @@ def expected_returns(
 
 
 def classifier(predictions: pd.DataFrame, strategy: SparseReplication) -> pd.DataFrame:
-    """Return how well the predictions told the months that followed, beside always including.
+    """Return out-of-sample scores of the predictions against always including.
 
     Returns
     -------
@@ -134,14 +134,14 @@ def classifier(predictions: pd.DataFrame, strategy: SparseReplication) -> pd.Dat
     """
     known, rows = predictions.dropna(), {}
     if strategy.select == "classifier" and len(known):
-        told = scores(known["label"], known["probability"], strategy.cut)
-        rate, chance = told.base_rate, math.nan if told.reason else 0.5
+        skill = scores(known["label"], known["probability"], strategy.cut)
+        rate, chance = skill.base_rate, math.nan if skill.reason else 0.5
         rows = {
-            "AUC": (told.auc, chance, told.reason or told.band),
-            "accuracy": (told.accuracy, rate, f"{told.majority:.2f} of the commoner label"),
-            "precision": (told.precision, rate, f"{rate:.0%} of the labels are one"),
-            "recall": (told.recall, 1.0 if rate else math.nan, ""),
-            "F1": (told.f1, told.base_f1, f"{told.rows} labels of the months that followed"),
+            "AUC": (skill.auc, chance, skill.reason or skill.band),
+            "accuracy": (skill.accuracy, rate, f"{skill.majority:.2f} of the commoner label"),
+            "precision": (skill.precision, rate, f"{rate:.0%} of the labels are one"),
+            "recall": (skill.recall, 1.0 if rate else math.nan, ""),
+            "F1": (skill.f1, skill.base_f1, f"{skill.rows} labels of the months that followed"),
         }
     names = ["predictions", "always_include", "note"]
     table = pd.DataFrame(rows.values(), pd.Index(list(rows), name="score", dtype=object), names)
@@ -154,21 +154,21 @@ def chances(predictions: pd.DataFrame) -> pd.DataFrame:
     return table.pivot_table(index="date", columns="asset", values="probability")
 
 
-def evidence_text(found: ReplicationEvidence, tables: Mapping[str, pd.DataFrame]) -> str:
-    """Return the tables of evidence and the checks as text."""
+def evidence_text(study: ReplicationEvidence, tables: Mapping[str, pd.DataFrame]) -> str:
+    """Return the evaluation tables and the monitoring checks as text."""
     checks = tables["monitoring"]
     lines = [
         f"alert: {name} is {row['value']:.3g}, at rest from {row['low']:g} to {row['high']:g}"
         for name, row in checks[checks["status"] == "alert"].iterrows()
     ]
-    told = tables["classifier"]
-    skill = shown_tables({"predictions, out of sample": told}) if len(told) else ""
+    table = tables["classifier"]
+    skill = shown_tables({"predictions, out of sample": table}) if len(table) else ""
     none = f"monitoring: none of {len(checks)} checks gives an alert"
-    return "\n\n".join(filter(None, (str(found), skill, "\n".join(lines or [none]))))
+    return "\n\n".join(filter(None, (str(study), skill, "\n".join(lines or [none]))))
 
 
 def _typed(table: pd.DataFrame) -> pd.DataFrame:
-    """Return a table of which each column has one kind, its dates without a frequency."""
+    """Return a table with one type per column and a date index without frequency."""
     out = table.infer_objects()
     for column in out:
         if out[column].dtype == object and not all(isinstance(value, str) for value in out[column]):

@@ -1,4 +1,4 @@
-"""A replica in five stages, each from the files of the one before.
+"""A replica in five stages, each reading the files of the one before.
 
 ::
 
@@ -8,8 +8,8 @@
     model      both          -> predictions importance scores, checkpoints/
     portfolio  predictions   -> weights held returns metrics and the tables of evidence
 
-Every table is kept as CSV, JSON and Parquet. What the stages find is what the recipe finds in one
-walk: the same functions on the same rows.
+Every table is stored as CSV, JSON and Parquet. The stages give the same numbers as the recipe in
+one walk: the same functions run on the same rows.
 """
 
 import dataclasses
@@ -47,12 +47,12 @@ OPTIONAL = ("opens", "macro", "rates")
 
 
 def _silent(_: str) -> None:
-    """Say nothing."""
+    """Ignore a line of log."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Work:
-    """One replica and the folder of its files.
+    """A replica and the folder of its files.
 
     Attributes
     ----------
@@ -69,7 +69,7 @@ class Work:
     log: Log = _silent
 
     def read(self, name: str) -> pd.DataFrame:
-        """Return a table of an earlier stage, or say which stage writes it."""
+        """Return a table of an earlier stage; raises naming the stage that writes it."""
         stage = next((s for s, names in WRITTEN.items() if name in names), STAGES[0])
         return read_table(self.folder, name, maker=f"tiltwise replicate --stage {stage}")
 
@@ -82,12 +82,12 @@ class Work:
         return opened(self.folder)
 
     def dates(self, market: Market) -> pd.DatetimeIndex:
-        """Return the month ends that decide."""
+        """Return the decision month ends."""
         due = MONTHLY.sessions(market.calendar, pd.Timestamp(self.start), market.now)
-        found = market.dates[market.dates.isin(due)]
-        if not len(found):
+        dates = market.dates[market.dates.isin(due)]
+        if not len(dates):
             raise MissingData(f"no month end from {self.start} to {market.now.date()}")
-        return found
+        return dates
 
 
 WRITTEN = {
@@ -99,9 +99,9 @@ WRITTEN = {
 
 
 def stage_data(
-    market: Market, folder: Path, universe: tuple[str, ...], told: dict[str, Any]
+    market: Market, folder: Path, universe: tuple[str, ...], origin: dict[str, Any]
 ) -> None:
-    """Write the closes of the universe, of its rivals and of the benchmark, and what is told.
+    """Write the closes of the universe, its baselines and the benchmark, and `origin`.
 
     Raises
     ------
@@ -120,7 +120,7 @@ def stage_data(
             frame = frame.to_frame("rate")
         write_table(folder, name, frame.rename_axis("row" if name == "macro" else "date"))
     about = {
-        **told,
+        **origin,
         "universe": list(universe),
         "tables": [n for n in ("prices", *OPTIONAL) if given[n] is not None],
         **{name: given[name] for name in ("benchmark", "net_of_fees", "calendar")},
@@ -132,7 +132,7 @@ def stage_data(
 
 
 def about(folder: Path) -> dict[str, Any]:
-    """Return what the first stage told of itself.
+    """Return the description that the first stage wrote.
 
     Raises
     ------
@@ -141,26 +141,26 @@ def about(folder: Path) -> dict[str, Any]:
     """
     path = folder / ABOUT
     try:
-        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        origin: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         by = "tiltwise replicate --stage data"
         raise MissingData(f"{path} is missing: it is written by {by}") from error
     except ValueError as error:
         raise DataError(f"{path}: not readable ({error}); make it anew") from error
-    return found
+    return origin
 
 
 def opened(folder: Path) -> Market:
     """Return the market that the first stage wrote."""
-    told = about(folder)
+    origin = about(folder)
     given: dict[str, Any] = {
         name: read_table(folder, name, maker="tiltwise replicate --stage data")
-        for name in told["tables"]
+        for name in origin["tables"]
     }
     if "rates" in given:
         given["rates"] = given["rates"]["rate"]
-    kept = {name: told[name] for name in ("benchmark", "net_of_fees", "calendar")}
-    return Market.from_frames(**given, **kept)
+    settings = {name: origin[name] for name in ("benchmark", "net_of_fees", "calendar")}
+    return Market.from_frames(**given, **settings)
 
 
 def stage_features(work: Work) -> None:
@@ -173,18 +173,18 @@ def stage_features(work: Work) -> None:
 
 
 def stage_labels(work: Work) -> None:
-    """Write which assets the best tracker of each following month held."""
+    """Write the labels: assets that the best tracker of each following month held."""
     known, rule = _known(work), LabelRule(work.strategy.cap, work.strategy.floor)
     table = training_table(known, known.now, tracking_labels, rule)
     for note in table.notes:
         work.log(f"labels: {note}")
-    kept = {"label": table.labels, "weight": table.weights, "end": table.ends}
+    columns = {"label": table.labels, "weight": table.weights, "end": table.ends}
     ends = pd.DatetimeIndex(table.ends).as_unit("ns")
-    work.write("labels", pd.DataFrame({**kept, "end": ends}, table.labels.index))
+    work.write("labels", pd.DataFrame({**columns, "end": ends}, table.labels.index))
 
 
 def stage_model(work: Work) -> None:
-    """Write what the classifier of each month end tells of it."""
+    """Write predictions, importance and scores of each month end's classifier."""
     features, labels, known = work.read("features"), work.read("labels"), _known(work)
     files = tuple(work.folder / f"{name}.parquet" for name in ("features", "labels"))
     settings = f"{work.strategy.grid} {work.start}"
@@ -192,40 +192,40 @@ def stage_model(work: Work) -> None:
     checkpoints = Checkpoints.of(work.folder / "checkpoints", files, settings, every)
     log = (lambda _: None) if work.bulk.minimal_logging else work.log
     dates, grid = work.dates(known), work.strategy.grid
-    found = monthly_models(features, labels, known, dates, grid, checkpoints, log)
+    models = monthly_models(features, labels, known, dates, grid, checkpoints, log)
     for name in WRITTEN["model"]:
-        work.write(name, getattr(found, name))
-    told = found.scores["learned"][~found.importance.any(axis=1)]
-    if len(told):
-        work.log(f"model: {len(told)} of {len(dates)} months without a classifier: {told.iloc[-1]}")
+        work.write(name, getattr(models, name))
+    why = models.scores["learned"][~models.importance.any(axis=1)]
+    if len(why):
+        work.log(f"model: {len(why)} of {len(dates)} months without a classifier: {why.iloc[-1]}")
 
 
 def stage_portfolio(work: Work) -> ReplicationEvidence:
-    """Hold what the stored predictions lead to, and measure it beside its rivals."""
+    """Backtest the stored predictions and measure them against the baselines."""
     market = work.market()
-    told = Told(predictions=work.read("predictions"), scores=work.read("scores"))
+    stored = StoredPredictions(predictions=work.read("predictions"), scores=work.read("scores"))
     fields = {f.name: getattr(work.strategy, f.name) for f in dataclasses.fields(work.strategy)}
-    strategy = AsTold(**fields, known=told)
+    strategy = AsTold(**fields, known=stored)
     first = work.dates(_known(work))[0]  # no month end before the benchmark's listing was predicted
     return replication_evidence(strategy, market, first, simulator=work.simulator)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Told(Inclusion):
-    """What was predicted earlier: at each session the row of that session, and no other."""
+class StoredPredictions(Inclusion):
+    """Stored predictions: at each session the row of that session only."""
 
     predictions: pd.DataFrame = dataclasses.field(default_factory=pd.DataFrame)
     scores: pd.DataFrame = dataclasses.field(default_factory=pd.DataFrame)
 
     @property
     def digest(self) -> str:
-        """Of the probabilities."""
+        """SHA-256 of the probabilities."""
         cells = self.predictions["probability"]
         text = "".join(map(str, cells.index)).encode() + cells.to_numpy().tobytes()
         return hashlib.sha256(text).hexdigest()
 
-    def at(self, t: pd.Timestamp) -> "Told":
-        """Return the same with the score of a fit."""
+    def at(self, t: pd.Timestamp) -> "StoredPredictions":
+        """Return the same with the score of one month's fit."""
         if t not in self.scores.index:
             return self
         row = self.scores.index.get_loc(t)
@@ -234,29 +234,29 @@ class Told(Inclusion):
 
     def probability(self, past: Market) -> pd.Series:
         """Return the probabilities of the newest session."""
-        found: pd.Series = self.predictions["probability"].loc[past.now]
-        return found.reindex(list(past.assets))
+        row: pd.Series = self.predictions["probability"].loc[past.now]
+        return row.reindex(list(past.assets))
 
 
 @dataclasses.dataclass(frozen=True)
 class AsTold(SparseReplication):
-    """The recipe with predictions that were made and stored before."""
+    """The recipe with stored predictions in place of fits."""
 
-    known: Told | None = dataclasses.field(default=None, compare=False, repr=False)
+    known: StoredPredictions | None = dataclasses.field(default=None, compare=False, repr=False)
 
     def fit(self, past: Market) -> Inclusion:
-        """Return what is stored for the month."""
+        """Return the stored predictions of the month."""
         if self.select == "classifier" and self.known is not None:
             return self.known.at(past.now)
         return super().fit(past)
 
     def describe(self) -> dict[str, Any]:
-        """Return the fields of the recipe, and a digest of what is stored."""
+        """Return the fields of the recipe and a digest of the stored predictions."""
         digest = "" if self.known is None else self.known.digest
         return {**self.plain().describe(), "strategy": self.name, "known": digest}
 
     def plain(self) -> SparseReplication:
-        """Return the recipe that decides alike in one walk."""
+        """Return the recipe that makes the same decisions in one walk."""
         names = [field.name for field in dataclasses.fields(SparseReplication)]
         return SparseReplication(**{name: getattr(self, name) for name in names})
 

@@ -17,7 +17,7 @@ SHARES = frozenset(
 
 
 def shown_tables(tables: Mapping[str, pd.DataFrame], notes: Sequence[str] = ()) -> str:
-    """Return titled tables one after another, and the notes below."""
+    """Return titled tables as text, followed by the notes."""
     parts = [f"{title}\n{_printed(table).to_string()}" for title, table in tables.items()]
     return "\n\n".join([*parts, *notes])
 
