@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from tiltwise.claims.engine import card as cards
-from tiltwise.claims.engine.data import study
+from tiltwise.claims.engine.data import card_data
 from tiltwise.claims.systems.regime_allocation import helix_allocation as source
 from tiltwise.claims.systems.regime_allocation import system
 from tiltwise.features.macro.daily import SERIES, records
@@ -60,7 +60,7 @@ def test_the_corrected_search_arrives(target, scale):
 @pytest.fixture(scope="module")
 def cut(shared):
     macro = pd.read_parquet(shared / "macro_fred_daily.parquet")[list(SERIES)]
-    return study(
+    return card_data(
         CARD,
         Market.open(
             shared / "prices_factor_etf_daily.parquet", benchmark="SPY", macro=records(macro)
@@ -85,7 +85,7 @@ def test_the_stored_results_of_helix(cut, period, total, sharpe):
 
 
 @pytest.mark.shared_data
-def test_the_study_is_the_sources_own(cut):
+def test_the_data_are_the_sources_own(cut):
     assert (cut.substitutes, cut.shortfall) == ("", "")
     assert cut.market.dates[0] == pd.Timestamp("2013-07-18")
     assert system.first_decision(cut) == pd.Timestamp("2016-07-29")

@@ -6,7 +6,7 @@ from tiltwise.backtest.costs import Costs
 from tiltwise.backtest.simulator import Simulator
 from tiltwise.claims.engine import card as cards
 from tiltwise.claims.engine.account import AsWritten
-from tiltwise.claims.engine.data import study
+from tiltwise.claims.engine.data import card_data
 from tiltwise.claims.engine.measure import in_its_words, run_as_written
 from tiltwise.claims.engine.variants import variants
 from tiltwise.cli import console, inputs, report, run
@@ -37,7 +37,7 @@ def execute(asked: run.Asked, variant: str, simulator: Simulator | None, quiet: 
     with console.progress(f"{asked.recipe}, {variant}, on {label}", quiet):
         result: Any = known[variant](asked.market, simulator, **_fields(asked.settings))
         table = summary(result, seed=asked.seed)
-    market = study(card, asked.market).market
+    market = card_data(card, asked.market).market
     beside = None
     with console.progress("what stands behind it", quiet) as bar:
         if isinstance(result, AsWritten):

@@ -62,6 +62,6 @@ def test_an_unknown_system_lists_the_known():
         cards.read("alchemy")
 
 
-def test_a_bench_starts_empty():
+def test_a_card_run_starts_empty():
     fields = {field.name for field in dataclasses.fields(CardRun)}
     assert "done" in fields

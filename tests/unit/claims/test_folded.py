@@ -10,7 +10,7 @@ import claims_demo
 from tiltwise.backtest.walk_forward import propose, walk_forward
 from tiltwise.calendar import WEEKLY, Schedule
 from tiltwise.claims.engine import card as cards
-from tiltwise.claims.engine.data import study
+from tiltwise.claims.engine.data import card_data
 from tiltwise.claims.systems.residual_momentum import system
 from tiltwise.claims.systems.residual_momentum.calendar_folds_strategy import RATIOS, FoldedMomentum
 from tiltwise.errors import StrategyError
@@ -23,7 +23,7 @@ KALMAN = {"residual": "kalman", "signal": "momentum", "delta": 1e-2, "noise": 1e
 
 @pytest.fixture(scope="module")
 def cut():
-    return study(CARD, claims_demo.market())
+    return card_data(CARD, claims_demo.market())
 
 
 def test_its_trials_count_with_the_recipe_s(cut):

@@ -13,7 +13,7 @@ from tiltwise.backtest.simulator import Simulator
 from tiltwise.backtest.walk_forward import walk_forward
 from tiltwise.claims.engine import card as cards
 from tiltwise.claims.engine.card_run import ONE_PATH
-from tiltwise.claims.engine.data import study
+from tiltwise.claims.engine.data import card_data
 from tiltwise.claims.engine.runner import run_card
 from tiltwise.claims.engine.variants import variants
 from tiltwise.claims.systems.regime_allocation import as_written as source
@@ -42,7 +42,7 @@ def small():
 
 @pytest.fixture(scope="module")
 def cut(small):
-    return study(CARD, small)
+    return card_data(CARD, small)
 
 
 def rows(seed=0, count=300, width=4):

@@ -34,9 +34,9 @@ class CardRun:
     """
 
     card: Card
-    study: CardData
+    data: CardData
     system: Any
-    lab: Measurement
+    measurement: Measurement
     told: Callable[[], None]
     done: dict[Key, Evaluated] = dataclasses.field(default_factory=dict)
     parts: dict[Key, Evaluated] = dataclasses.field(default_factory=dict)
@@ -59,22 +59,22 @@ class CardRun:
     def one_path(self, fixes: Collection[str]) -> bool:
         """Whether periods are cut from one path, not run each by itself: on stand-ins always."""
         told = bool(self.system.in_simulator(fixes)) or ONE_PATH in fixes
-        return told or bool(self.study.substitutes)
+        return told or bool(self.data.substitutes)
 
     def _evaluate(self, variant: str, cell: Cell, fixes: tuple[str, ...]) -> Evaluated:
         if self.system.in_simulator(fixes):
-            return self.lab.backtest(self.system.backtest(self.study, variant, cell, fixes))
-        account = self.system.as_written(self.study, variant, cell, fixes)
+            return self.measurement.backtest(self.system.backtest(self.data, variant, cell, fixes))
+        account = self.system.as_written(self.data, variant, cell, fixes)
         if account is None:
             return nothing(self.run(variant, cell, self.fixes(variant)))
-        return self.lab.as_written(account, self.study.whole_until)
+        return self.measurement.as_written(account, self.data.whole_until)
 
     def under(self, variant: str, cell: Cell, using: Simulator) -> Evaluated:
         """Return the corrected configuration under another simulator."""
         fixes = tuple(f for f in self.fixes(variant) if self.system.applies(f, cell))
-        result = self.system.backtest(self.study, variant, cell, fixes, using)
+        result = self.system.backtest(self.data, variant, cell, fixes, using)
         self.told()
-        return self.lab.backtest(result)
+        return self.measurement.backtest(result)
 
     def fixes(self, variant: str) -> tuple[str, ...]:
         """Return all fixes of a variant, in order."""
@@ -100,7 +100,7 @@ class CardRun:
 
     def estimate(self, claim: Claim, metric: str, fixed: Collection[str] = ()) -> Estimate:
         """Return a claimed metric after some fixes."""
-        found = self.system.property_of(self.study, metric, fixed)
+        found = self.system.property_of(self.data, metric, fixed)
         if found is not None:
             return Estimate(found)
         own = getattr(self.system, "estimate_of", None)
@@ -110,8 +110,10 @@ class CardRun:
         if metric == "sharpe_gap":
             return gap(self.path(claim, fixed), self.other(claim, fixed))
         if metric in BASES:
-            return information_ratio(self.path(claim, fixed), self._base(claim, metric), self.lab)
-        return self.lab.estimate(self.path(claim, fixed), metric)
+            return information_ratio(
+                self.path(claim, fixed), self._base(claim, metric), self.measurement
+            )
+        return self.measurement.estimate(self.path(claim, fixed), metric)
 
     def value(self, claim: Claim, metric: str) -> float:
         """Return a claimed metric as written: a number of the path needs no interval."""
@@ -123,7 +125,7 @@ class CardRun:
         own = self.path(claim).complete
         if not own:
             return math.nan
-        found = self.system.property_of(self.study.complete(), metric, ())
+        found = self.system.property_of(self.data.complete(), metric, ())
         if found is not None:
             return float(found)
         if metric == "sharpe_gap":
@@ -144,5 +146,5 @@ class CardRun:
         """Return the book that an active return is measured against, with the claim's fills."""
         if metric not in self.bases:
             using = self.system.simulator(self.fixes(claim.variant))
-            self.bases[metric] = base(self.study, metric, using)
+            self.bases[metric] = base(self.data, metric, using)
         return self.bases[metric]

@@ -64,11 +64,11 @@ class CardData:
         return cut[0] if cut else self.folds[-1].stop
 
     def complete(self) -> "CardData":
-        """Return the study without the fold that the data cut."""
+        """Return the same data without the fold that their end cuts."""
         return dataclasses.replace(self, folds=tuple(f for f in self.folds if f.complete))
 
 
-def study(card: Card, market: Market, *, mean: bool = False) -> CardData:
+def card_data(card: Card, market: Market, *, mean: bool = False) -> CardData:
     """Return the card's assets and period from a market.
 
     Parameters

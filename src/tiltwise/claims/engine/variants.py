@@ -7,7 +7,7 @@ from tiltwise.backtest.result import Backtest
 from tiltwise.backtest.simulator import Simulator
 from tiltwise.claims.engine.account import AsWritten
 from tiltwise.claims.engine.card import Card, read
-from tiltwise.claims.engine.data import study
+from tiltwise.claims.engine.data import card_data
 from tiltwise.claims.systems.dynamic_loadings import system as dynamic_loadings
 from tiltwise.claims.systems.regime_allocation import system as regime_allocation
 from tiltwise.claims.systems.residual_momentum import system as residual_momentum
@@ -49,7 +49,7 @@ def _runner(card: Card, name: str) -> Runner:
     ) -> Backtest | AsWritten:
         cell = _cell(card, name, fields)
         base, fixes = system.recipe_of(card, name, cell)
-        cut = study(card, market)
+        cut = card_data(card, market)
         if system.in_simulator(fixes):
             found: Backtest = system.backtest(cut, base, cell, fixes, simulator)
             return found

@@ -92,14 +92,14 @@ def in_simulator(fixed: Collection[str]) -> bool:
     return True
 
 
-def as_written(study: CardData, variant: str, cell: Cell, fixed: Collection[str] = ()) -> AsWritten:
+def as_written(data: CardData, variant: str, cell: Cell, fixed: Collection[str] = ()) -> AsWritten:
     """Refuse: see `in_simulator`."""
     raise StrategyError("the thread has no back-test of its own to run")
 
 
-def strategy(study: CardData, cell: Cell) -> Strategy:
+def strategy(data: CardData, cell: Cell) -> Strategy:
     """Return the strategy under the overlays of a configuration."""
-    found: Strategy = Remembered(universe=study.traded)
+    found: Strategy = Remembered(universe=data.traded)
     if cell["overlay"] in ("kelly", "both"):
         found = FractionalKelly(found)
     return TurnoverLimit(found) if cell["overlay"] in ("turnover", "both") else found
@@ -111,7 +111,7 @@ def simulator(fixed: Collection[str]) -> Simulator:
 
 
 def backtest(
-    study: CardData,
+    data: CardData,
     variant: str,
     cell: Cell,
     fixed: Collection[str],
@@ -119,12 +119,12 @@ def backtest(
     jobs: int | None = None,
 ) -> Backtest:
     """Run a configuration after some fixes, over all test years."""
-    start = study.test_dates[0]
+    start = data.test_dates[0]
     chosen = using or simulator(fixed)
-    return walk_forward(strategy(study, cell), study.market, start, simulator=chosen, jobs=jobs)
+    return walk_forward(strategy(data, cell), data.market, start, simulator=chosen, jobs=jobs)
 
 
-def property_of(study: CardData, metric: str, fixed: Collection[str]) -> float | None:
+def property_of(data: CardData, metric: str, fixed: Collection[str]) -> float | None:
     """Return a number that no path of money has; None where `metric` is not one.
 
     As written it comes from the thread's rule, after any fix from the modules of this package.
@@ -133,35 +133,35 @@ def property_of(study: CardData, metric: str, fixed: Collection[str]) -> float |
     if numbers is None:
         return None
     written, corrected = numbers
-    return corrected(study) if fixed else written(study)
+    return corrected(data) if fixed else written(data)
 
 
-def training(study: CardData) -> pd.DataFrame:
+def training(data: CardData) -> pd.DataFrame:
     """Return simple returns of the first training window."""
-    rows, _ = study.folds[0].rows(pd.DatetimeIndex(study.returns.index))
-    return pd.DataFrame(np.expm1(study.returns.iloc[rows][list(study.traded)]))
+    rows, _ = data.folds[0].rows(pd.DatetimeIndex(data.returns.index))
+    return pd.DataFrame(np.expm1(data.returns.iloc[rows][list(data.traded)]))
 
 
-def _slsqp(study: CardData) -> float:
+def _slsqp(data: CardData) -> float:
     """Return the sum of the thread's weights; NaN without SciPy."""
     try:
-        weights, _ = source.max_sharpe(training(study).iloc[:, :FEW].to_numpy())
+        weights, _ = source.max_sharpe(training(data).iloc[:, :FEW].to_numpy())
     except MissingData:
         return float("nan")
     return round(float(weights.sum()), DIGITS)
 
 
-def _quadratic(study: CardData) -> float:
+def _quadratic(data: CardData) -> float:
     """Return the sum of the weights under the recipe's cap."""
-    window = training(study).iloc[:, :FEW]
+    window = training(data).iloc[:, :FEW]
     limits = Limits(upper=DynamicLoadings.cap)
     weights = max_sharpe(window.mean(), window.cov(), limits=limits).weights
     return round(float(weights.to_numpy().sum()), DIGITS)
 
 
-def _kept(study: CardData) -> tuple[float, float]:
+def _kept(data: CardData) -> tuple[float, float]:
     """Return growth and volatility of quarter Kelly over full Kelly, on the training moments."""
-    window = training(study)
+    window = training(data)
     mean, covariance = window.mean(), window.cov()
     part, full = (kelly(mean, covariance, fraction=f, gross=None).weights for f in (FRACTION, 1.0))
     risk = [math.sqrt(float(w @ covariance.to_numpy() @ w)) for w in (part, full)]
@@ -169,8 +169,8 @@ def _kept(study: CardData) -> tuple[float, float]:
     return earned[0] / earned[1], risk[0] / risk[1]
 
 
-def _windows(study: CardData) -> list[tuple[int, int]]:
-    splits = Expanding(source.WINDOWS, source.EMBARGO).split(len(study.returns))
+def _windows(data: CardData) -> list[tuple[int, int]]:
+    splits = Expanding(source.WINDOWS, source.EMBARGO).split(len(data.returns))
     return [(int(train[-1]) + 1, int(test[0])) for train, test in splits]
 
 

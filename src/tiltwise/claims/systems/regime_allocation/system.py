@@ -95,33 +95,33 @@ def in_simulator(fixed: Collection[str]) -> bool:
     return not IN_SIMULATOR.isdisjoint(fixed)
 
 
-def _universe(study: CardData) -> tuple[str, ...]:
-    return (*study.traded, study.reference)
+def _universe(data: CardData) -> tuple[str, ...]:
+    return (*data.traded, data.reference)
 
 
-def _factor(study: CardData, name: str) -> str:
+def _factor(data: CardData, name: str) -> str:
     """Return the fund, or the asset that stands in for it."""
-    if name in study.traded:
+    if name in data.traded:
         return name
     place = read("regime_allocation").universe.index(name)
-    return study.traded[place % len(study.traded)]
+    return data.traded[place % len(data.traded)]
 
 
-def helix(study: CardData, fixed: Collection[str] = ()) -> HelixAllocation:
+def helix(data: CardData, fixed: Collection[str] = ()) -> HelixAllocation:
     """Return the source's strategy without the defects that are fixed."""
     flags: dict[str, Any] = {flag: fix not in fixed for fix, flag in FLAGS.items()}
-    return HelixAllocation(universe=_universe(study), market=study.reference, **flags)
+    return HelixAllocation(universe=_universe(data), market=data.reference, **flags)
 
 
-def strategy(study: CardData, variant: str, cell: Cell, fixed: Collection[str]) -> Strategy:
+def strategy(data: CardData, variant: str, cell: Cell, fixed: Collection[str]) -> Strategy:
     """Return the strategy of a variant after some fixes."""
     if variant == "factors" or "factor" in cell:
-        factor = _factor(study, cell["factor"]) if "factor" in cell else None
-        return Tilt(universe=_universe(study), warmup=WARMUP, factor=factor)
+        factor = _factor(data, cell["factor"]) if "factor" in cell else None
+        return Tilt(universe=_universe(data), warmup=WARMUP, factor=factor)
     if variant == "paper" or "target" in fixed:
         target = float(cell.get("target") or TARGET)
-        return Allocation(universe=_universe(study), warmup=WARMUP, target=target)
-    return helix(study, fixed)
+        return Allocation(universe=_universe(data), warmup=WARMUP, target=target)
+    return helix(data, fixed)
 
 
 def simulator(fixed: Collection[str]) -> Simulator:
@@ -130,14 +130,14 @@ def simulator(fixed: Collection[str]) -> Simulator:
     return Simulator("close", 2 if later else 1, COSTS)
 
 
-def first_decision(study: CardData) -> pd.Timestamp:
+def first_decision(data: CardData) -> pd.Timestamp:
     """Return the session on which the corrected strategy can first decide."""
-    recipe = RegimeAllocation(universe=_universe(study), warmup=WARMUP)
-    return max(study.test_dates[0], first_start(recipe, study.market))
+    recipe = RegimeAllocation(universe=_universe(data), warmup=WARMUP)
+    return max(data.test_dates[0], first_start(recipe, data.market))
 
 
 def backtest(
-    study: CardData,
+    data: CardData,
     variant: str,
     cell: Cell,
     fixed: Collection[str],
@@ -145,7 +145,7 @@ def backtest(
     jobs: int | None = None,
 ) -> Backtest:
     """Run a variant after some fixes through the simulator, over all test years or a period."""
-    chosen, start, stop = strategy(study, variant, cell, fixed), first_decision(study), None
+    chosen, start, stop = strategy(data, variant, cell, fixed), first_decision(data), None
     if cell.get(PERIOD):
         first, stop = ends(cell[PERIOD])
         start = max(start, first)
@@ -153,9 +153,9 @@ def backtest(
     key = (chosen.key, str(start), str(stop), str(using.describe()))
 
     def run() -> Backtest:
-        return filled(_decisions(chosen, study.market, start, stop, jobs), study.market, using)
+        return filled(_decisions(chosen, data.market, start, stop, jobs), data.market, using)
 
-    found: Backtest = study.market.cached(("backtest", *key), run)
+    found: Backtest = data.market.cached(("backtest", *key), run)
     return found
 
 
@@ -182,43 +182,41 @@ def _decisions(
 
 
 def as_written(
-    study: CardData, variant: str, cell: Cell, fixed: Collection[str] = ()
+    data: CardData, variant: str, cell: Cell, fixed: Collection[str] = ()
 ) -> AsWritten | None:
     """Return the source's own account; None where it has none on these data."""
     if variant == "paper":
         return None
     try:
-        result = _decided(study, cell, fixed)
+        result = _decided(data, cell, fixed)
     except MissingData:
         return None
-    returns = pd.DataFrame(np.expm1(study.returns))
+    returns = pd.DataFrame(np.expm1(data.returns))
     if variant == "factors":
-        found = source.tilt_account(
-            result, returns, _factor(study, cell["factor"]), study.reference
-        )
+        found = source.tilt_account(result, returns, _factor(data, cell["factor"]), data.reference)
     else:
-        found = source.account(result, returns, _dead(study, cell, result, fixed))
-    market = returns[study.reference].loc[found.net.index]
+        found = source.account(result, returns, _dead(data, cell, result, fixed))
+    market = returns[data.reference].loc[found.net.index]
     told = Source(
         fields={
             "strategy": RegimeAllocation.__name__,
             "as_written": variant,
             "fixed": list(fixed),
-            "reference": study.reference,
+            "reference": data.reference,
             **cell,
         },
         account={"account": f"as written, {variant}", "cost": source.COST},
         recipe=RegimeAllocation,
-        market_id=study.market.id,
-        assets=_universe(study),
+        market_id=data.market.id,
+        assets=_universe(data),
     )
     return dataclasses.replace(found, strategy=told, benchmark_returns=market)
 
 
-def _decided(study: CardData, cell: Cell, fixed: Collection[str]) -> Backtest:
+def _decided(data: CardData, cell: Cell, fixed: Collection[str]) -> Backtest:
     """Return decisions from the session before a period on, known from 504 days before it."""
-    chosen, market, stop = helix(study, fixed), study.market, None
-    start = first_decision(study)
+    chosen, market, stop = helix(data, fixed), data.market, None
+    start = first_decision(data)
     if cell.get(PERIOD):
         first, stop = ends(cell[PERIOD])
         market = market.asof(stop, since=first - source.FETCHED)
@@ -229,18 +227,16 @@ def _decided(study: CardData, cell: Cell, fixed: Collection[str]) -> Backtest:
     return _decisions(chosen, market, start, stop)
 
 
-def _dead(
-    study: CardData, cell: Cell, result: Backtest, fixed: Collection[str]
-) -> pd.DatetimeIndex:
+def _dead(data: CardData, cell: Cell, result: Backtest, fixed: Collection[str]) -> pd.DatetimeIndex:
     """Return the sessions that the source counts before its first trade."""
-    dates = study.market.dates
+    dates = data.market.dates
     if "dead" in fixed or not cell.get(PERIOD):
         return dates[:0]
     begin = int(dates.searchsorted(ends(cell[PERIOD])[0] - source.FETCHED)) + source.WARMUP
     return dates[begin : int(dates.searchsorted(result.weights.index[0])) + 1]
 
 
-def property_of(study: CardData, metric: str, fixed: Collection[str]) -> float | None:
+def property_of(data: CardData, metric: str, fixed: Collection[str]) -> float | None:
     """Return a number that no path of money has; None where `metric` is not one."""
     if metric == "blended_fee":
         return allocating.true_fee() if "limits" in fixed else allocating.blended_fee()

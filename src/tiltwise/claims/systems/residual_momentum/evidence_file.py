@@ -25,7 +25,7 @@ COMPARED = ("fixed", "rolling", "kalman")
 
 def assemble(
     card: Card,
-    study: CardData,
+    data: CardData,
     run: Sequence[Experiment],
     found: Mapping[str, Any],
     results: pd.DataFrame,
@@ -35,13 +35,13 @@ def assemble(
 
     Parameters
     ----------
-    card, study, run : what is claimed, the data, and all strategies that were run.
+    card, data, run : what is claimed, the data, and all strategies that were run.
     found : the files of the earlier steps by name.
     results, folds : the tables of the experiments.
     """
-    about, dates = found["about"], study.test_dates
-    own = study.returns[list(study.traded)]
-    fits = residuals.fold_fits(own, study.folds)
+    about, dates = found["about"], data.test_dates
+    own = data.returns[list(data.traded)]
+    fits = residuals.fold_fits(own, data.folds)
     answers, lags = _answers(own, fits, run, found)
     ratios = noise_grid.ratios(fits)
     return {
@@ -51,25 +51,25 @@ def assemble(
         **{k: about[k] for k in ("data", "data_id", "rows", "dropped_rows", "left_out")},
         "first": about["first"],
         "last": about["last"],
-        "assets": list(study.traded),
-        "reference": study.reference,
-        "substitutes": study.substitutes,
-        "shortfall": study.shortfall,
+        "assets": list(data.traded),
+        "reference": data.reference,
+        "substitutes": data.substitutes,
+        "shortfall": data.shortfall,
         "period": [f"{dates[0]:%Y-%m-%d}", f"{dates[-1]:%Y-%m-%d}"],
-        "years": study.years,
+        "years": data.years,
         "folds": folds.to_dict("records"),
         "answers": [_plain(a) for a in answers],
         "lags": [{"lag": n, **_plain(m)} for n, m in lags],
         "ratios": [_plain(r) for r in ratios],
         "sensitivity": _sensitivity(run, ratios),
-        "best": [_best(run, v, study.years) for v in ("first", "head", LIKELY)],
+        "best": [_best(run, v, data.years) for v in ("first", "head", LIKELY)],
         "shapes": {k: v for k, v in found["shapes"].items() if k in ("fixed", "rolling")},
         "scree": found["scree"],
         "quantiles": {
             name: normality.quantiles(normality.pooled(found[name]), residuals.SHOWN)
             for name in ("fixed", "rolling")
         },
-        "growth": _growth(card, run, study),
+        "growth": _growth(card, run, data),
         "results": results.to_dict("records"),
     }
 
@@ -156,7 +156,7 @@ def _best(run: Sequence[Experiment], variant: str, years: float) -> dict[str, An
     }
 
 
-def _growth(card: Card, run: Sequence[Experiment], study: CardData) -> dict[str, pd.Series]:
+def _growth(card: Card, run: Sequence[Experiment], data: CardData) -> dict[str, pd.Series]:
     """Return the growth of one unit of the source's table, corrected too, and of the market."""
     paths = {}
     for claim in (c for c in card.claims if c.variant == "first" and "sharpe" in c.claimed):
@@ -164,8 +164,8 @@ def _growth(card: Card, run: Sequence[Experiment], study: CardData) -> dict[str,
             cells = [e for e in run if e.variant == variant and _same(claim.cell, e.cell)]
             best = max(cells, key=lambda e: e.found.points["sharpe"])
             paths[f"{claim.text}, {word}"] = best.result.returns
-    market = np.expm1(study.returns[study.reference]).loc[study.test_dates]
-    paths[study.reference] = market
+    market = np.expm1(data.returns[data.reference]).loc[data.test_dates]
+    paths[data.reference] = market
     return {name: (1.0 + returns).cumprod() for name, returns in paths.items()}
 
 

@@ -87,24 +87,24 @@ def _fixes(fixes: Sequence[str], cell: Cell) -> tuple[str, ...]:
 
 
 def run(
-    card: Card, study: CardData, lab: Measurement, progress: Progress | None = None
+    card: Card, data: CardData, measurement: Measurement, progress: Progress | None = None
 ) -> tuple[Experiment, ...]:
     """Run every strategy and record each in the ledger."""
     wanted, done = plans(card), []
     for plan in wanted:
-        done.append(_run(plan, study, lab))
+        done.append(_run(plan, data, measurement))
         if progress:
             progress(len(done), len(wanted))
     return tuple(done)
 
 
-def _run(plan: Plan, study: CardData, lab: Measurement) -> Experiment:
+def _run(plan: Plan, data: CardData, measurement: Measurement) -> Experiment:
     label, _ = system.label(plan.cell)
     if system.in_simulator(plan.fixes):
-        traded = system.backtest(study, plan.base, plan.cell, plan.fixes)
-        return Experiment(plan.variant, label, plan.cell, traded, lab.backtest(traded))
-    account = system.as_written(study, plan.base, plan.cell, plan.fixes)
-    found = lab.as_written(account, study.whole_until)
+        traded = system.backtest(data, plan.base, plan.cell, plan.fixes)
+        return Experiment(plan.variant, label, plan.cell, traded, measurement.backtest(traded))
+    account = system.as_written(data, plan.base, plan.cell, plan.fixes)
+    found = measurement.as_written(account, data.whole_until)
     return Experiment(plan.variant, label, plan.cell, account, found)
 
 

@@ -21,7 +21,7 @@ import pandas as pd
 from tiltwise.backtest.progress import Progress
 from tiltwise.claims.engine import artefacts
 from tiltwise.claims.engine.card import Card, read
-from tiltwise.claims.engine.data import study
+from tiltwise.claims.engine.data import card_data
 from tiltwise.claims.engine.folds import Fold, calendar_folds
 from tiltwise.claims.engine.measure import Measurement
 from tiltwise.claims.systems.residual_momentum import (
@@ -193,14 +193,14 @@ def export_experiments(
     market = Market.from_frames(
         prices=found["prices"], benchmark=about["reference"], calendar=about["calendar"]
     )
-    cut = study(card, market)
+    cut = card_data(card, market)
     if len(cut.test_dates) < FEWEST:
         raise MissingData(
             f"{folder / RETURNS}: {len(cut.test_dates)} sessions of test after {card.train_years} "
             f"years of training, {FEWEST} needed: {maker(STEPS[0], folder)} with a longer period"
         )
-    lab = Measurement(ledger, about["data"], jobs)
-    run = experiments.run(card, cut, lab, progress)
+    measurement = Measurement(ledger, about["data"], jobs)
+    run = experiments.run(card, cut, measurement, progress)
     dates = pd.DatetimeIndex(cut.returns.index)
     tables = {
         FOLDS: experiments.fold_table(cut.folds, dates),

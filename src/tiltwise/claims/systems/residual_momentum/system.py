@@ -68,37 +68,37 @@ def in_simulator(fixed: Collection[str]) -> bool:
     return "book" in fixed
 
 
-def as_written(study: CardData, variant: str, cell: Cell, fixed: Collection[str] = ()) -> AsWritten:
+def as_written(data: CardData, variant: str, cell: Cell, fixed: Collection[str] = ()) -> AsWritten:
     """Return the source's own account, with those of its fixes that need no simulator."""
     if variant == "head":
-        found = source.head(study, cell, hold="hold" in fixed, calendar="calendar" in fixed)
+        found = source.head(data, cell, hold="hold" in fixed, calendar="calendar" in fixed)
     else:
-        found = source.first(study, cell, simple="simple" in fixed)
-    market = np.expm1(study.returns[study.reference]).loc[found.net.index]
-    told = _described(study, variant, cell, fixed)
+        found = source.first(data, cell, simple="simple" in fixed)
+    market = np.expm1(data.returns[data.reference]).loc[found.net.index]
+    told = _described(data, variant, cell, fixed)
     return dataclasses.replace(found, strategy=told, benchmark_returns=market)
 
 
-def _described(study: CardData, variant: str, cell: Cell, fixed: Collection[str]) -> Source:
+def _described(data: CardData, variant: str, cell: Cell, fixed: Collection[str]) -> Source:
     """Return what tells this account from others in the ledger."""
-    whole = (*study.traded, study.reference)
+    whole = (*data.traded, data.reference)
     return Source(
         fields={
             "strategy": ResidualMomentum.__name__,
             "as_written": variant,
             "fixed": list(fixed),
-            "folds": len(study.folds),
-            "reference": study.reference,
+            "folds": len(data.folds),
+            "reference": data.reference,
             **cell,
         },
         account={"account": f"as written, {variant}", "cost": source.COST},
         recipe=ResidualMomentum,
-        market_id=study.market.id,
-        assets=whole if variant == "first" else study.traded,
+        market_id=data.market.id,
+        assets=whole if variant == "first" else data.traded,
     )
 
 
-def strategy(study: CardData, variant: str, cell: Cell, fixed: Collection[str]) -> FoldedMomentum:
+def strategy(data: CardData, variant: str, cell: Cell, fixed: Collection[str]) -> FoldedMomentum:
     """Return the strategy of a variant after some fixes."""
     fields: dict[str, Any] = {"residual": cell["residual"], "signal": cell["signal"]}
     if "delta" in cell:
@@ -107,7 +107,7 @@ def strategy(study: CardData, variant: str, cell: Cell, fixed: Collection[str]) 
         fields["adaptation"] = None
         fields.pop("noise", None)
     if "sectors" not in fixed:
-        fields |= {"universe": (*study.traded, study.reference), "market": study.reference}
+        fields |= {"universe": (*data.traded, data.reference), "market": data.reference}
         fields["ranked"] = variant != "head"
     if "legs" not in fixed:
         fields["legs"] = "projected" if variant == "head" else "percentile"
@@ -115,7 +115,7 @@ def strategy(study: CardData, variant: str, cell: Cell, fixed: Collection[str]) 
         fields |= {"decide_on": WEEKLY, "score": "standardised", "quantile": source.BOTTOM}
     else:
         fields["decide_on"] = DAILY
-    return FoldedMomentum.on(study, **fields)
+    return FoldedMomentum.on(data, **fields)
 
 
 def simulator(fixed: Collection[str]) -> Simulator:
@@ -125,7 +125,7 @@ def simulator(fixed: Collection[str]) -> Simulator:
 
 
 def backtest(
-    study: CardData,
+    data: CardData,
     variant: str,
     cell: Cell,
     fixed: Collection[str],
@@ -133,14 +133,14 @@ def backtest(
     jobs: int | None = None,
 ) -> Backtest:
     """Run a variant after some fixes through the simulator, over all test years."""
-    chosen = strategy(study, variant, cell, fixed)
-    start = study.test_dates[0]
-    return walk_forward(chosen, study.market, start, simulator=using or simulator(fixed), jobs=jobs)
+    chosen = strategy(data, variant, cell, fixed)
+    start = data.test_dates[0]
+    return walk_forward(chosen, data.market, start, simulator=using or simulator(fixed), jobs=jobs)
 
 
-def property_of(study: CardData, metric: str, fixed: Collection[str]) -> float | None:
+def property_of(data: CardData, metric: str, fixed: Collection[str]) -> float | None:
     """Return a number that no path of money has; None where `metric` is not one."""
     if metric != "explained":
         return None
-    assets = list(study.traded) if "sectors" in fixed else [*study.traded, study.reference]
-    return source.explained(study, assets)
+    assets = list(data.traded) if "sectors" in fixed else [*data.traded, data.reference]
+    return source.explained(data, assets)

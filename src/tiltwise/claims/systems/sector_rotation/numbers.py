@@ -45,7 +45,7 @@ ERRORS = ("mae", "error_share")
 NAIVE = ("persistence", "mean", "zero")
 
 
-def property_of(study: CardData, metric: str, fixed: Collection[str]) -> float | None:
+def property_of(data: CardData, metric: str, fixed: Collection[str]) -> float | None:
     """Return a number that no path of money has; None where `metric` is not one.
 
     It is of the source's example: twelve equal positions, one of them levered five times.
@@ -61,26 +61,26 @@ def property_of(study: CardData, metric: str, fixed: Collection[str]) -> float |
 
 
 def estimate_of(
-    bench: CardRun, claim: Claim, metric: str, fixed: Collection[str] = ()
+    card_run: CardRun, claim: Claim, metric: str, fixed: Collection[str] = ()
 ) -> Estimate | None:
     """Return a number of months or of forecasts after some fixes; None where it is neither."""
     model = str(claim.cell.get("model"))
     if metric in ERRORS:
         if not there(model):
             return Estimate(math.nan)
-        found = errors(bench.study, model, tuple(fixed), str(claim.cell.get(PERIOD, VALIDATION)))
+        found = errors(card_run.data, model, tuple(fixed), str(claim.cell.get(PERIOD, VALIDATION)))
         base = "mean" if "measures" in fixed else "persistence"
         return Estimate(found[model] if metric == "mae" else found[model] / found[base])
     if metric not in months.KNOWN:
         return None
     if not there(model):
         return Estimate(math.nan)
-    beside = bench.run(claim.variant, {**claim.cell, "model": MARKET}, fixed)
-    return in_months(bench, bench.path(claim, fixed), metric, fixed, beside)
+    beside = card_run.run(claim.variant, {**claim.cell, "model": MARKET}, fixed)
+    return in_months(card_run, card_run.path(claim, fixed), metric, fixed, beside)
 
 
 def in_months(
-    bench: CardRun,
+    card_run: CardRun,
     found: Evaluated,
     metric: str,
     fixed: Collection[str],
@@ -94,13 +94,13 @@ def in_months(
     DataError
         They are not: a path must be compared with the market on identical months.
     """
-    market = bench.study.market
+    market = card_run.data.market
     own = months.monthly(found.returns, market.calendar)
     if beside is not None:
         other = months.monthly(beside.returns, market.calendar)
         if not own.index.equals(other.index):
             raise DataError(
-                f"{len(own)} months of the strategy and {len(other)} of {bench.study.reference} "
+                f"{len(own)} months of the strategy and {len(other)} of {card_run.data.reference} "
                 "are not the same: compare them on identical months"
             )
     if "measures" not in fixed:
@@ -110,12 +110,12 @@ def in_months(
 
 
 def errors(
-    study: CardData, model: str, fixed: Collection[str], period: str = VALIDATION
+    data: CardData, model: str, fixed: Collection[str], period: str = VALIDATION
 ) -> dict[str, float]:
     """Return the mean absolute error of one month's forecast, of a model and of the naive ones."""
-    told = {} if model in NAIVE else {model: forecasts(study, model, fixed)}
-    past = month_returns(assets(study, fixed))
-    return mean_errors(past, told, period, first_row(study))
+    told = {} if model in NAIVE else {model: forecasts(data, model, fixed)}
+    past = month_returns(assets(data, fixed))
+    return mean_errors(past, told, period, first_row(data))
 
 
 def mean_errors(
@@ -147,28 +147,28 @@ def mean_errors(
 
 
 def beside_of(
-    bench: CardRun, claim: Claim, rules: Mapping[str, Evaluated], metric: str
+    card_run: CardRun, claim: Claim, rules: Mapping[str, Evaluated], metric: str
 ) -> dict[str, float] | None:
     """Return what stands beside a corrected number: simple rules, or forecasts without features."""
-    fixed = bench.fixes(claim.variant)
+    fixed = card_run.fixes(claim.variant)
     if metric in months.KNOWN:
-        every = {n: in_months(bench, e, metric, fixed, bounded=False) for n, e in rules.items()}
+        every = {n: in_months(card_run, e, metric, fixed, bounded=False) for n, e in rules.items()}
         return {name: found.value for name, found in every.items()}
     model = str(claim.cell["model"])
     if metric != "mae" or not there(model):
         return None
-    found = errors(bench.study, model, fixed, str(claim.cell.get(PERIOD, VALIDATION)))
+    found = errors(card_run.data, model, fixed, str(claim.cell.get(PERIOD, VALIDATION)))
     return {LABELS[name]: found[name] for name in ("mean", "zero", "persistence")}
 
 
-def notes(bench: CardRun) -> list[str]:
+def notes(card_run: CardRun) -> list[str]:
     """Return the sizes of the split, and the errors of all forecasts in one line."""
-    study, fixed = bench.study, bench.fixes("notebook")
-    learnt, rest = next(source.SPLIT.split(len(month_returns(study.market)) - 1))
+    data, fixed = card_run.data, card_run.fixes("notebook")
+    learnt, rest = next(source.SPLIT.split(len(month_returns(data.market)) - 1))
     names = [m for m in ("ridge", "tree", "network") if there(m)]
     found: dict[str, float] = {}
     for model in names:
-        found |= errors(study, model, fixed)
+        found |= errors(data, model, fixed)
     listed = ", ".join(
         f"{LABELS[name].lower()} {100.0 * value:.2f} %" for name, value in found.items()
     )
@@ -182,10 +182,10 @@ def notes(bench: CardRun) -> list[str]:
             "sector rotation: scikit-learn is not installed, so tree and network have no numbers; "
             "Sharpe ratios beside their claims are those of the expanding mean"
         )
-    if cap(study) == 1.0:
+    if cap(data) == 1.0:
         said.append("sector rotation: without a cash rate nothing is borrowed")
-    if study.market.vintages is None:
-        until = "" if study.market.macro is None else " up to the walk"
+    if data.market.vintages is None:
+        until = "" if data.market.macro is None else " up to the walk"
         said.append(
             f"sector rotation: no macro vintages were given; features{until} are those of prices"
         )

@@ -92,40 +92,40 @@ def simulator(fixed: Collection[str]) -> Simulator:
 
 
 def as_written(
-    study: CardData, variant: str, cell: Cell, fixed: Collection[str] = ()
+    data: CardData, variant: str, cell: Cell, fixed: Collection[str] = ()
 ) -> AsWritten | None:
     """Return the source's own account; None where its model cannot be run here."""
     if not there(cell["model"]):
         return None
-    held = exposures(study, cell["model"], fixed)
-    prices = study.market.prices.assign(**{study.reference: _reference(study)})
-    rates = study.market.rates
+    held = exposures(data, cell["model"], fixed)
+    prices = data.market.prices.assign(**{data.reference: _reference(data)})
+    rates = data.market.rates
     spread = (COSTS.financing_spread_bps_year or 0.0) / 1e4
     found: AsWritten = source.account(held, prices, None if rates is None else rates + spread)
     if cell.get(PERIOD):
         found = _cut(found, str(cell[PERIOD]))
         if len(found.net) < 2:
             return None
-    base = _reference(study).pct_change(fill_method=None).loc[found.net.index]
+    base = _reference(data).pct_change(fill_method=None).loc[found.net.index]
     recipe = BuyAndHold if cell["model"] == MARKET else SectorRotation
     told = Source(
         fields={
             "strategy": recipe.__name__,
             "as_written": variant,
             "fixed": list(fixed),
-            "reference": study.reference,
+            "reference": data.reference,
             **cell,
         },
         account={"account": "as written, positions of month ends", "cost": 0.0},
         recipe=recipe,
-        market_id=study.market.id,
-        assets=study.traded,  # without the fund of the market, so that trials count together
+        market_id=data.market.id,
+        assets=data.traded,  # without the fund of the market, so that trials count together
     )
     return dataclasses.replace(found, strategy=told, benchmark_returns=base)
 
 
-def _reference(study: CardData) -> pd.Series:
-    prices = study.market.benchmark_prices
+def _reference(data: CardData) -> pd.Series:
+    prices = data.market.benchmark_prices
     assert prices is not None
     return prices
 
@@ -138,7 +138,7 @@ def _cut(found: AsWritten, period: str) -> AsWritten:
 
 
 def backtest(
-    study: CardData,
+    data: CardData,
     variant: str,
     cell: Cell,
     fixed: Collection[str],
@@ -147,5 +147,5 @@ def backtest(
 ) -> Backtest:
     """Run a configuration after all fixes, from the month end before the tests on."""
     start, stop = ends(str(cell[PERIOD])) if cell.get(PERIOD) else (None, None)
-    found = walk(study, str(cell["model"]), start, stop, jobs)
-    return found if using in (None, simulator(fixed)) else filled(found, study.market, using)
+    found = walk(data, str(cell["model"]), start, stop, jobs)
+    return found if using in (None, simulator(fixed)) else filled(found, data.market, using)

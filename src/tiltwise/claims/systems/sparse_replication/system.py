@@ -76,15 +76,15 @@ def in_simulator(fixed: Collection[str]) -> bool:
     return "simulator" in fixed
 
 
-def strategy(study: CardData, cell: Cell, fixed: Collection[str]) -> Strategy:
+def strategy(data: CardData, cell: Cell, fixed: Collection[str]) -> Strategy:
     """Return what decides after some fixes."""
     if "objective" not in fixed:
-        return source.ReplicaAsWritten(study.traded, "forecasts" not in fixed)
+        return source.ReplicaAsWritten(data.traded, "forecasts" not in fixed)
     select = cell.get("select") or ("classifier" if "classifier" in fixed else "all")
     return SparseReplication(
-        universe=study.traded,
+        universe=data.traded,
         select=select,
-        holdings=min(HOLDINGS, len(study.traded)),
+        holdings=min(HOLDINGS, len(data.traded)),
         window=SparseReplication.window if "window" in fixed else source.MONTHS_13,
         grid="middle",
         refit=QUARTERLY,
@@ -97,7 +97,7 @@ def simulator(fixed: Collection[str]) -> Simulator:
 
 
 def backtest(
-    study: CardData,
+    data: CardData,
     variant: str,
     cell: Cell,
     fixed: Collection[str],
@@ -105,7 +105,7 @@ def backtest(
     jobs: int | None = None,
 ) -> Backtest:
     """Run a configuration after some fixes over all test years, or the years of its period."""
-    chosen, start, stop = strategy(study, cell, fixed), study.test_dates[0], None
+    chosen, start, stop = strategy(data, cell, fixed), data.test_dates[0], None
     if cell.get(PERIOD):
         first, stop = ends(cell[PERIOD])
         start = max(start, first)
@@ -113,26 +113,26 @@ def backtest(
     key = ("replica", chosen.key, str(start), str(stop), str(using.describe()))
 
     def run() -> Backtest:
-        return walk_forward(chosen, study.market, start, stop, simulator=using, jobs=jobs)
+        return walk_forward(chosen, data.market, start, stop, simulator=using, jobs=jobs)
 
-    found: Backtest = study.market.cached(key, run)
+    found: Backtest = data.market.cached(key, run)
     return found
 
 
 def as_written(
-    study: CardData, variant: str, cell: Cell, fixed: Collection[str] = ()
+    data: CardData, variant: str, cell: Cell, fixed: Collection[str] = ()
 ) -> AsWritten | None:
     """Return the source's own account; None where the data hold nothing of its period."""
-    dates = study.test_dates
+    dates = data.test_dates
     if cell.get(PERIOD):
         dates = rows(dates, str(cell[PERIOD]))
     if len(dates) < 2:
         return None
-    weights = backtest(study, "targets", {}, ()).weights
-    due = MONTHLY.sessions(study.market.calendar, weights.index[0], study.market.now)
-    prices = study.market.benchmark_prices
+    weights = backtest(data, "targets", {}, ()).weights
+    due = MONTHLY.sessions(data.market.calendar, weights.index[0], data.market.now)
+    prices = data.market.benchmark_prices
     assert prices is not None
-    returns, base = study.market.returns(), prices.pct_change(fill_method=None)
+    returns, base = data.market.returns(), prices.pct_change(fill_method=None)
     same = "next_month" not in fixed
     decided = weights[weights.index.isin(due)]
     found = source.account(decided, returns.loc[dates], base.loc[dates], same)
@@ -141,42 +141,42 @@ def as_written(
             "strategy": SparseReplication.__name__,
             "as_written": variant,
             "fixed": list(fixed),
-            "reference": study.reference,
+            "reference": data.reference,
             **cell,
         },
         account={"account": "as written, weights set anew every day", "cost": source.COST},
         recipe=SparseReplication,
-        market_id=study.market.id,
-        assets=study.traded,
+        market_id=data.market.id,
+        assets=data.traded,
     )
     return dataclasses.replace(found, strategy=told)
 
 
-def property_of(study: CardData, metric: str, fixed: Collection[str]) -> float | None:
+def property_of(data: CardData, metric: str, fixed: Collection[str]) -> float | None:
     """Return a number that no path of money has; None where `metric` is not one."""
     if metric in OF_CLASSIFIER:
         honest = "classifier" in fixed
         key = ("held out", honest)
-        found = study.market.cached(key, lambda: source.held_out(study.market, honest))
+        found = data.market.cached(key, lambda: source.held_out(data.market, honest))
         return float(found[metric])
     if metric not in OF_PATH:
         return None
-    found = _path(study, tuple(fixed))
-    return _measured(found, metric, span(study))
+    found = _path(data, tuple(fixed))
+    return _measured(found, metric, span(data))
 
 
-def span(study: CardData) -> pd.DatetimeIndex:
+def span(data: CardData) -> pd.DatetimeIndex:
     """Return the sessions of the report, or all test sessions where there is not a year of it."""
-    inside = rows(study.test_dates, REPORT)
-    return inside if len(inside) >= LEAST else study.test_dates
+    inside = rows(data.test_dates, REPORT)
+    return inside if len(inside) >= LEAST else data.test_dates
 
 
-def _path(study: CardData, fixed: tuple[str, ...]) -> AsWritten | Backtest:
+def _path(data: CardData, fixed: tuple[str, ...]) -> AsWritten | Backtest:
     if in_simulator(fixed):
-        return backtest(study, "targets", {}, fixed)
-    found = as_written(study, "targets", {}, fixed)
+        return backtest(data, "targets", {}, fixed)
+    found = as_written(data, "targets", {}, fixed)
     if found is None:
-        raise DataError(f"{study.test_dates[0].date()} is the only test session")
+        raise DataError(f"{data.test_dates[0].date()} is the only test session")
     return found
 
 
