@@ -79,7 +79,7 @@ def cut(shared):
 )
 def test_the_stored_results_of_helix(cut, period, total, sharpe):
     """4.27, H.13: close to the source's on prices adjusted on another day."""
-    found = system.as_written(cut, "helix", {"period": period}).numbers()
+    found = system.SYSTEM.as_written(cut, "helix", {"period": period}).numbers()
     assert found["total_return"] == pytest.approx(total, abs=0.01)
     assert found["sharpe"] == pytest.approx(sharpe, abs=0.03)
 
@@ -88,4 +88,4 @@ def test_the_stored_results_of_helix(cut, period, total, sharpe):
 def test_the_data_are_the_sources_own(cut):
     assert (cut.substitutes, cut.shortfall) == ("", "")
     assert cut.market.dates[0] == pd.Timestamp("2013-07-18")
-    assert system.first_decision(cut) == pd.Timestamp("2016-07-29")
+    assert system.SYSTEM.first(cut) == pd.Timestamp("2016-07-29")

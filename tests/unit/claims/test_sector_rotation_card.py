@@ -12,7 +12,6 @@ import pytest
 import claims_demo
 from tiltwise import Costs, Market, Simulator, propose, walk_forward
 from tiltwise.claims.engine import card as cards
-from tiltwise.claims.engine import months
 from tiltwise.claims.engine.card_run import CardRun
 from tiltwise.claims.engine.data import card_data
 from tiltwise.claims.engine.measure import Measurement
@@ -20,7 +19,8 @@ from tiltwise.claims.engine.records import Evaluated
 from tiltwise.claims.engine.runner import run_card
 from tiltwise.claims.systems.sector_rotation import as_written as source
 from tiltwise.claims.systems.sector_rotation import books as rotation_books
-from tiltwise.claims.systems.sector_rotation import numbers, system
+from tiltwise.claims.systems.sector_rotation import months, numbers
+from tiltwise.claims.systems.sector_rotation.system import SYSTEM
 from tiltwise.cli import inputs
 from tiltwise.errors import DataError, StrategyError
 from tiltwise.evaluate.metrics import METRICS
@@ -53,7 +53,7 @@ def vanguard(shared):
 
 
 def card_run_of(cut, folder):
-    return CardRun(CARD, cut, system, Measurement(Ledger(folder), "test", 1), lambda: None)
+    return CardRun(CARD, cut, SYSTEM, Measurement(Ledger(folder), "test", 1), lambda: None)
 
 
 def claim_of(name):
@@ -112,11 +112,11 @@ def test_the_fixes_follow_the_published_number_in_order(result):
 
 def test_the_market_is_changed_by_three_fixes_only():
     cell = {"model": "market"}
-    assert [f for f in FIXES if system.applies(f, cell)] == ["measures", "walk", "simulator"]
-    assert not system.applies("scaled", {"model": "tree"})
-    assert not system.applies("folds", {"model": "persistence"})
+    assert [f for f in FIXES if SYSTEM.applies(f, cell)] == ["measures", "walk", "simulator"]
+    assert not SYSTEM.applies("scaled", {"model": "tree"})
+    assert not SYSTEM.applies("folds", {"model": "persistence"})
     with pytest.raises(StrategyError, match="model='oracle'"):
-        system.recipe_of(CARD, "corrected", {"model": "oracle"})
+        SYSTEM.recipe_of(CARD, "corrected", {"model": "oracle"})
 
 
 def test_growth_of_100_follows_from_the_growth_a_year():
@@ -203,7 +203,7 @@ def test_the_notebook_on_the_share_classes(vanguard, tmp_path):
 
     def written(name):
         claim = claim_of(name)
-        return {m: system.estimate_of(card_run, claim, m).value for m in claim.claimed}
+        return {m: SYSTEM.estimate_of(card_run, claim, m).value for m in claim.claimed}
 
     fund, ridge = written("market_2021"), written("ridge_all")
     assert fund["cagr"] == pytest.approx(0.124, abs=0.005)
@@ -227,7 +227,7 @@ def test_forecasts_of_all_months_are_those_of_the_recipe(model):
     assert rotation_books.strategy(cut, model) == chosen
     told = rotation_books.forecasts(cut, model, FIXES)
     pd.testing.assert_index_equal(told.index, ends[35:], check_names=False)
-    books = system.backtest(cut, "notebook", {"model": model}, FIXES).decisions.weights
+    books = SYSTEM.backtest(cut, "notebook", {"model": model}, FIXES).decisions.weights
     for end in ends[[35, 44, 50]]:
         answer = propose(chosen, cut.market, end, NOTHING)
         np.testing.assert_array_equal(told.loc[end], answer.evidence["forecast"])
@@ -240,7 +240,7 @@ def test_persistence_tells_last_month_and_holds_its_book():
     past = month_returns(cut.market)
     told = rotation_books.forecasts(cut, "persistence", FIXES)
     np.testing.assert_allclose(told, past.iloc[35:], rtol=1e-12)
-    found = system.backtest(cut, "notebook", {"model": "persistence"}, FIXES)
+    found = SYSTEM.backtest(cut, "notebook", {"model": "persistence"}, FIXES)
     book = Rotation(cap=1.0).exposures(past.iloc[[40]]).iloc[0]
     np.testing.assert_allclose(found.decisions.weights.iloc[5], book, rtol=1e-12)
     assert found.strategy.describe()["strategy"] == "SectorRotation"  # counted with its trials
@@ -261,10 +261,10 @@ def test_other_fills_and_costs_take_the_same_decisions():
     """3.39: what is decided once is filled under any simulator, as if it had been asked again."""
     cut = card_data(CARD, claims_demo.market())
     for model in ("ridge", "market"):
-        usual = system.backtest(cut, "notebook", {"model": model}, FIXES)
-        assert system.backtest(cut, "notebook", {"model": model}, FIXES) is usual
+        usual = SYSTEM.backtest(cut, "notebook", {"model": model}, FIXES)
+        assert SYSTEM.backtest(cut, "notebook", {"model": model}, FIXES) is usual
         using = Simulator("close", 3, Costs(half_spread_bps=20.0))
-        dear = system.backtest(cut, "notebook", {"model": model}, FIXES, using)
+        dear = SYSTEM.backtest(cut, "notebook", {"model": model}, FIXES, using)
         chosen = rotation_books.strategy(cut, model)
         again = walk_forward(chosen, cut.market, usual.decisions.dates[0], simulator=using)
         np.testing.assert_array_equal(dear.returns, again.returns)

@@ -13,7 +13,7 @@ from tiltwise.claims.engine import card as cards
 from tiltwise.claims.engine.data import card_data
 from tiltwise.claims.engine.runner import run_card
 from tiltwise.claims.systems.sparse_replication import as_written as source
-from tiltwise.claims.systems.sparse_replication import system
+from tiltwise.claims.systems.sparse_replication.system import SYSTEM
 from tiltwise.errors import StrategyError
 from tiltwise.ledger import Ledger
 from tiltwise.portfolio.replication.sparse import AS_WRITTEN
@@ -137,6 +137,6 @@ def test_a_fund_that_is_listed_later_keeps_its_place():
 
 def test_a_cell_that_names_nothing_is_refused():
     with pytest.raises(StrategyError, match="select='best'"):
-        system.recipe_of(CARD, "corrected", {"select": "best"})
-    assert not system.applies("classifier", {"select": "all"})
-    assert system.property_of(card_data(CARD, claims_demo.market()), "sharpe", ()) is None
+        SYSTEM.recipe_of(CARD, "corrected", {"select": "best"})
+    assert not SYSTEM.applies("classifier", {"select": "all"})
+    assert SYSTEM.property_of(card_data(CARD, claims_demo.market()), "sharpe", ()) is None

@@ -138,7 +138,7 @@ def test_without_scipy_it_is_not_testable(monkeypatch):
     monkeypatch.setitem(sys.modules, "scipy.optimize", None)
     with pytest.raises(MissingData, match="tiltwise\\[research\\]"):
         source.max_sharpe(np.ones((10, 3)))
-    assert math.isnan(system.property_of(cut, "weight_sum", ()))
+    assert math.isnan(system.SYSTEM.property_of(cut, "weight_sum", ()))
 
 
 def test_the_golden_windows():

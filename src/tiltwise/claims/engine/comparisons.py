@@ -1,4 +1,4 @@
-"""What stands beside the claims: simple rules, folds, growth, other costs and delays."""
+"""Comparisons of the claims: simple rules, folds, growth, other costs and delays."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,6 +11,7 @@ from tiltwise.backtest.simulator import Simulator
 from tiltwise.backtest.walk_forward import walk_forward
 from tiltwise.claims.engine.card import NO_DATA, Card, Claim
 from tiltwise.claims.engine.card_run import CardRun
+from tiltwise.claims.engine.folds import Fold
 from tiltwise.claims.engine.periods import PERIOD, covers
 from tiltwise.claims.engine.records import Evaluated, FoldRow, Measured
 from tiltwise.recipes.benchmarks import BuyAndHold, EqualWeight, InverseVolatility, Trend
@@ -41,7 +42,7 @@ def rules(card_run: CardRun) -> dict[str, Strategy]:
 
 def baseline(card_run: CardRun, rule: Strategy) -> Evaluated:
     """Return a simple rule over all test years, with the usual fills and costs."""
-    card_run.told()
+    card_run.on_path()
     start = card_run.data.test_dates[0]
     return card_run.measurement.backtest(walk_forward(rule, card_run.data.market, start))
 
@@ -72,7 +73,7 @@ def covering(card_run: CardRun) -> list[Claim]:
     return [c for c in money(card_run.card) if covers(str(c.cell.get(PERIOD, "")), dates)]
 
 
-def _total(returns: pd.Series, fold: Any) -> float:
+def _total(returns: pd.Series, fold: Fold) -> float:
     """Return the total return of the sessions of a test year."""
     values = returns[(returns.index >= fold.test) & (returns.index < fold.stop)].to_numpy()
     return float(np.prod(1.0 + values) - 1.0)
@@ -98,52 +99,51 @@ def growth(card_run: CardRun, baselines: Mapping[str, Evaluated]) -> dict[str, p
 
 def sweeps(card_run: CardRun) -> tuple[dict[str, Any], ...]:
     """Return the corrected Sharpe ratio of each claim under other costs and delays."""
-    made = []
+    rows = []
     settings = [("cost", c, Simulator(costs=Costs(half_spread_bps=c))) for c in SWEPT_COSTS]
     settings += [("delay", float(d), Simulator("close", d)) for d in SWEPT_DELAYS]
     for claim in covering(card_run):
         cell = card_run.cell(claim.variant, claim.cell)
         for kind, setting, using in settings:
-            found = card_run.measurement.estimate(
+            sharpe = card_run.measurement.estimate(
                 card_run.under(claim.variant, cell, using), "sharpe"
             )
-            made.append({"claim": claim.id, "kind": kind, "setting": setting, "sharpe": found})
-    return tuple(made)
+            rows.append({"claim": claim.id, "kind": kind, "setting": setting, "sharpe": sharpe})
+    return tuple(rows)
 
 
 def measured(card_run: CardRun) -> tuple[Measured, ...]:
-    """Return what each configuration earned and traded, where the source gives no data."""
+    """Return returns and turnover of each configuration, where the source gives no data."""
     if card_run.card.data != NO_DATA:
         return ()
-    found = []
+    rows = []
     for variant in dict.fromkeys(c.variant for c in card_run.card.claims):
         for cell in card_run.system.corrected_grid():
             run = card_run.run(variant, cell, card_run.fixes(variant))
             gross, net = (card_run.measurement.estimate(run, m) for m in ("gross_sharpe", "sharpe"))
             name, _ = card_run.system.label(cell)
-            found.append(Measured(name, gross, net, run.points["one_way"]))
-    return tuple(found)
+            rows.append(Measured(name, gross, net, run.points["one_way"]))
+    return tuple(rows)
 
 
 def notes(card_run: CardRun) -> tuple[str, ...]:
     """Return what a reader must know of the data."""
-    cut = card_run.data
-    found = list(cut.notes)
+    data = card_run.data
+    lines = list(data.notes)
     if card_run.card.data == NO_DATA:
-        found.append(
+        lines.append(
             f"{card_run.card.title}: {card_run.card.unknown}; what was measured instead is shown"
         )
-    if cut.substitutes:
-        found.append(f"substitutes: {cut.substitutes}; no money claimed can be reproduced on them")
-    elif cut.shortfall:
-        found.append(cut.shortfall)
-    if not cut.folds[-1].complete:
-        found.append(
-            f"fold {len(cut.folds)} is cut by the data at {cut.test_dates[-1]:%Y-%m-%d}; the rule "
-            f"of the source yields {sum(f.complete for f in cut.folds)} complete folds here"
+    if data.substitutes:
+        lines.append(f"substitutes: {data.substitutes}; no money claimed can be reproduced on them")
+    elif data.shortfall:
+        lines.append(data.shortfall)
+    if not data.folds[-1].complete:
+        lines.append(
+            f"fold {len(data.folds)} is cut by the data at {data.test_dates[-1]:%Y-%m-%d}; the "
+            f"rule of the source yields {sum(f.complete for f in data.folds)} complete folds here"
         )
-    own = getattr(card_run.system, "notes", None)
-    found += own(card_run) if own else []
-    if cut.market.rates is None:
-        found.append("no cash rate was given: cash and collateral earn nothing")
-    return tuple(found)
+    lines += card_run.system.notes(card_run)
+    if data.market.rates is None:
+        lines.append("no cash rate was given: cash and collateral earn nothing")
+    return tuple(lines)

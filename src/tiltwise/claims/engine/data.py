@@ -28,7 +28,7 @@ class CardData:
     substitutes : what stands in for the source's assets; empty where nothing does.
     shortfall : why the period is not the source's; empty where it is.
     notes : remarks on the data.
-    kept : whole walks over the market; the cache of the market keeps the newest steps only, of
+    walks : whole walks over the market; the cache of the market keeps the newest steps only, of
         which one walk has hundreds.
     """
 
@@ -39,7 +39,7 @@ class CardData:
     substitutes: str
     shortfall: str
     notes: tuple[str, ...]
-    kept: Cache = dataclasses.field(default_factory=Cache, repr=False)
+    walks: Cache = dataclasses.field(default_factory=Cache, repr=False)
 
     @property
     def traded(self) -> tuple[str, ...]:

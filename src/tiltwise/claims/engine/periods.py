@@ -2,11 +2,10 @@
 
 import dataclasses
 import math
-from collections.abc import Mapping
-from typing import Any
 
 import pandas as pd
 
+from tiltwise.claims.engine.card import Cell
 from tiltwise.claims.engine.measure import PATH_NUMBERS
 from tiltwise.claims.engine.records import Evaluated
 from tiltwise.evaluate.metrics import METRICS
@@ -34,7 +33,7 @@ def covers(period: str, dates: pd.DatetimeIndex) -> bool:
     return not period or len(rows(dates, period)) == len(dates)
 
 
-def within(found: Evaluated, cell: Mapping[str, Any]) -> Evaluated:
+def within(found: Evaluated, cell: Cell) -> Evaluated:
     """Return a path on the sessions of a configuration's period; itself where it has none.
 
     Numbers that are no function of the returns keep the value of the whole path; where fewer than
@@ -70,7 +69,7 @@ def nothing(found: Evaluated) -> Evaluated:
     return within(found, {PERIOD: "1900-01-01/1900-01-01"})
 
 
-def out_of_data(cell: Mapping[str, Any], dates: pd.DatetimeIndex) -> str:
+def out_of_data(cell: Cell, dates: pd.DatetimeIndex) -> str:
     """Say why a period cannot be tested on these dates; nothing where it can."""
     period = cell.get(PERIOD)
     if not period:

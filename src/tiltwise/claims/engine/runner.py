@@ -1,4 +1,4 @@
-"""Run a claim card: as written, fix by fix, corrected; every path recorded, every verdict computed.
+"""Run of a claim card: as written, fix by fix, corrected; all paths recorded, verdicts computed.
 
 The order: the source's grids as it wrote them, the steps of each claim, the corrected cells, the
 baselines. Only then are trials counted, so that a deflated Sharpe ratio knows of everything that
@@ -8,7 +8,7 @@ was tried.
 import functools
 import math
 from collections.abc import Callable, Mapping
-from typing import Any, Literal
+from typing import Literal
 
 from tiltwise.backtest.progress import Progress
 from tiltwise.claims.engine import comparisons
@@ -19,19 +19,19 @@ from tiltwise.claims.engine.measure import Measurement
 from tiltwise.claims.engine.periods import out_of_data, within
 from tiltwise.claims.engine.records import (
     CardResult,
-    Cell,
     Estimate,
     Evaluated,
     Grid,
+    GridCell,
     Row,
     Step,
     Waterfall,
 )
-from tiltwise.claims.engine.variants import SYSTEMS
-from tiltwise.claims.engine.verdict import judge, untestable
+from tiltwise.claims.engine.verdict import Verdict, judge, untestable
+from tiltwise.claims.system import load
 from tiltwise.evaluate.significance.overfitting import noise_ceiling
 from tiltwise.evaluate.significance.selection import Selection, selection
-from tiltwise.ledger import Ledger
+from tiltwise.ledger import Ledger, Run
 from tiltwise.market.market import Market
 
 Profile = Literal["sample", "full"]
@@ -65,22 +65,22 @@ def run_card(
     MissingData
         The data hold not one fold of the source's walk-forward.
     """
-    cut, system = card_data(card, market), SYSTEMS[card.system]
+    cut, system = card_data(card, market), load(card.system)
     expected = sum(len(system.grid(v)) for v in {c.variant for c in card.claims})
     expected += sum(len(card.variants[c.variant].fixes) + 1 for c in card.claims) + 24
-    told = _counter(progress, expected)
-    card_run = CardRun(card, cut, system, Measurement(ledger, data, jobs), told)
+    on_path = _counter(progress, expected)
+    card_run = CardRun(card, cut, system, Measurement(ledger, data, jobs), on_path)
     written = {v: _grid(card_run, v) for v in dict.fromkeys(c.variant for c in card.claims)}
-    falls = tuple(_waterfall(card_run, claim) for claim in card.claims if claim.fall)
+    waterfalls = tuple(_waterfall(card_run, claim) for claim in card.claims if claim.fall)
     corrected = _corrected_grids(card_run)
     baselines = {
         name: comparisons.baseline(card_run, rule)
         for name, rule in comparisons.rules(card_run).items()
     }
     sweeps = comparisons.sweeps(card_run) if profile == "full" else ()
-    counted = functools.cache(lambda run: selection(run, ledger))
-    rows = [row for c in card.claims for row in _rows(card_run, c, baselines, counted)]
-    families = {e.run.family for e in (*card_run.done.values(), *baselines.values())}
+    selected = functools.cache(lambda run: selection(run, ledger))
+    rows = [row for c in card.claims for row in _rows(card_run, c, baselines, selected)]
+    families = {e.run.family for e in (*card_run.paths.values(), *baselines.values())}
     dates = cut.test_dates
     return CardResult(
         system=card.system,
@@ -93,12 +93,12 @@ def run_card(
         period=(f"{dates[0]:%Y-%m-%d}", f"{dates[-1]:%Y-%m-%d}"),
         years=cut.years,
         rows=tuple(rows),
-        waterfalls=falls,
+        waterfalls=waterfalls,
         grids=(*written.values(), *corrected),
         folds=comparisons.by_fold(card_run),
         baselines={
-            name: {m: card_run.measurement.estimate(found, m) for m in found.points}
-            for name, found in baselines.items()
+            name: {m: card_run.measurement.estimate(path, m) for m in path.points}
+            for name, path in baselines.items()
         },
         growth=comparisons.growth(card_run, baselines),
         trials={family: ledger.count(family) for family in sorted(families)},
@@ -111,13 +111,13 @@ def run_card(
 def _counter(progress: Progress | None, expected: int) -> Callable[[], None]:
     done = 0
 
-    def told() -> None:
+    def on_path() -> None:
         nonlocal done
         done += 1
         if progress:
             progress(done, max(done, expected))
 
-    return told
+    return on_path
 
 
 def _grid(card_run: CardRun, variant: str) -> Grid:
@@ -133,7 +133,7 @@ def _grid(card_run: CardRun, variant: str) -> Grid:
         claims = tuple(claim for claim, wanted in named.items() if wanted == cell)
         points = card_run.run(variant, cell).points
         if math.isfinite(points["sharpe"]):  # else the data hold nothing of it
-            cells.append(Cell(label, signal, points, claims))
+            cells.append(GridCell(label, signal, points, claims))
     ceiling = noise_ceiling(max(len(cells), 1), card_run.data.years)
     return Grid(variant, card_run.card.variants[variant].title, tuple(cells), ceiling)
 
@@ -146,7 +146,7 @@ def _corrected_grids(card_run: CardRun) -> tuple[Grid, ...]:
         cells = []
         for cell in card_run.system.corrected_grid():
             label, signal = card_run.system.label(cell)
-            cells.append(Cell(label, signal, card_run.run(variant, cell, fixes).points, ()))
+            cells.append(GridCell(label, signal, card_run.run(variant, cell, fixes).points, ()))
         title = f"{card_run.card.variants[variant].title}, corrected"
         ceiling = noise_ceiling(len(cells), card_run.data.years)
         grids.append(Grid(f"{variant}-corrected", title, tuple(cells), ceiling))
@@ -175,25 +175,28 @@ def _waterfall(card_run: CardRun, claim: Claim) -> Waterfall:
     for n, fix in enumerate(fixes, start=1):
         if card_run.system.applies(fix, cell):
             numbers = {m: card_run.estimate(claim, m, fixes[:n]) for m in metrics}
-            told = card_run.card.fixes[fix]
-            steps.append(Step(fix, told.label, told.text, numbers))
+            entry = card_run.card.fixes[fix]
+            steps.append(Step(fix, entry.label, entry.text, numbers))
     return Waterfall(claim.id, claim.text, claim.variant, tuple(steps))
 
 
 def _rows(
-    card_run: CardRun, claim: Claim, baselines: Mapping[str, Evaluated], counted: Any
+    card_run: CardRun,
+    claim: Claim,
+    baselines: Mapping[str, Evaluated],
+    selected: Callable[[Run], Selection],
 ) -> list[Row]:
     """Return each number of a claim with its verdict."""
     fixes = card_run.fixes(claim.variant)
     path = card_run.path(claim, fixes)
-    chosen: Selection = counted(path.run)
-    beside_it = {name: within(e, claim.cell) for name, e in baselines.items()}
-    found = []
+    trials = selected(path.run)
+    rules = {name: within(e, claim.cell) for name, e in baselines.items()}
+    rows = []
     for number in claim.numbers:
         written = card_run.value(claim, number.metric)
         corrected = card_run.estimate(claim, number.metric, fixes)
-        verdict = _verdict(card_run, claim, number, written, corrected, chosen.dsr)
-        found.append(
+        verdict = _verdict(card_run, claim, number, written, corrected, trials.dsr)
+        rows.append(
             Row(
                 system=card_run.card.system,
                 claim=number.id,
@@ -208,23 +211,23 @@ def _rows(
                 corrected=corrected.value,
                 low=corrected.low,
                 high=corrected.high,
-                dsr=chosen.dsr if number.metric in DEFLATED else math.nan,
-                trials=chosen.trials,
+                dsr=trials.dsr if number.metric in DEFLATED else math.nan,
+                trials=trials.trials,
                 gross_sharpe=path.points.get("gross_sharpe", math.nan),
                 net_sharpe=path.points.get("sharpe", math.nan),
-                baselines=card_run.simple(claim, beside_it, number.metric),
+                baselines=card_run.simple(claim, rules, number.metric),
                 reproduced=verdict.reproduced,
                 survives=verdict.survives,
                 verdict=verdict.text,
                 reason=verdict.reason,
             )
         )
-    return found
+    return rows
 
 
 def _verdict(
     card_run: CardRun, claim: Claim, number: Number, written: float, corrected: Estimate, dsr: float
-) -> Any:
+) -> Verdict:
     if claim.unknown:
         return untestable(claim.unknown, "not testable")
     short = "" if claim.exact else out_of_data(claim.cell, card_run.data.test_dates)

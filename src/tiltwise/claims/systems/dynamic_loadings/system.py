@@ -12,12 +12,10 @@ import numpy as np
 import pandas as pd
 
 from tiltwise.backtest.costs import Costs
-from tiltwise.backtest.result import Backtest
 from tiltwise.backtest.simulator import Simulator
-from tiltwise.backtest.walk_forward import walk_forward
-from tiltwise.claims.engine.account import AsWritten
-from tiltwise.claims.engine.card import Card
+from tiltwise.claims.engine.card import Card, Cell
 from tiltwise.claims.engine.data import CardData
+from tiltwise.claims.system import System
 from tiltwise.claims.systems.dynamic_loadings import as_written as source
 from tiltwise.errors import MissingData, StrategyError
 from tiltwise.market.market import Market
@@ -30,15 +28,12 @@ from tiltwise.portfolio.optimise import max_sharpe
 from tiltwise.recipes.dynamic_loadings import DynamicLoadings
 from tiltwise.strategy import Decisions, Strategy
 
-Cell = Mapping[str, Any]
-
 OVERLAYS = {
     "none": "No overlay",
     "kelly": "Quarter Kelly",
     "turnover": "8 % turnover",
     "both": "Quarter Kelly, 8 % turnover",
 }
-FREE: tuple[str, ...] = ()
 FEW = 9  #: assets that the thread's bounds cannot fill
 DIGITS = 9  #: of a sum of weights; those after them differ from run to run
 
@@ -60,80 +55,55 @@ class Remembered(DynamicLoadings):
         return found
 
 
-def grid(variant: str) -> list[dict[str, Any]]:
-    """Return every configuration that is run."""
-    return [{"overlay": name} for name in OVERLAYS]
+class DynamicLoadingsSystem(System):
+    """The thread's strategy under its overlays; every path is the simulator's."""
+
+    name = "dynamic_loadings"
+
+    def grid(self, variant: str) -> list[dict[str, Any]]:
+        """Return every configuration that is run."""
+        return [{"overlay": name} for name in OVERLAYS]
+
+    def corrected_grid(self) -> list[dict[str, Any]]:
+        """Return the same: no fix makes two of them alike."""
+        return self.grid("corrected")
+
+    def label(self, cell: Cell) -> tuple[str, str]:
+        """Return the name of a configuration, and its signal."""
+        return OVERLAYS[cell["overlay"]], "expected Sharpe ratio"
+
+    def recipe_of(self, card: Card, variant: str, cell: Cell) -> tuple[str, tuple[str, ...]]:
+        """Return the as-written variant behind a variant, and the fixes that lead to it."""
+        if cell["overlay"] not in OVERLAYS:
+            raise StrategyError(f"overlay={cell['overlay']!r} is not one of {', '.join(OVERLAYS)}")
+        return "thread", () if variant == "thread" else card.variants["thread"].fixes
+
+    def strategy(
+        self, data: CardData, variant: str, cell: Cell, fixed: Collection[str]
+    ) -> Strategy:
+        """Return the strategy under the overlays of a configuration."""
+        found: Strategy = Remembered(universe=data.traded)
+        if cell["overlay"] in ("kelly", "both"):
+            found = FractionalKelly(found)
+        return TurnoverLimit(found) if cell["overlay"] in ("turnover", "both") else found
+
+    def simulator(self, fixed: Collection[str]) -> Simulator:
+        """Return fills and costs after some fixes."""
+        return Simulator() if fixed else Simulator("close", 1, Costs(half_spread_bps=0.0))
+
+    def property_of(self, data: CardData, metric: str, fixed: Collection[str]) -> float | None:
+        """Return a number that no path of money has; None where `metric` is not one.
+
+        As written it comes from the thread's rule, after any fix from the modules of this package.
+        """
+        numbers = PROPERTIES.get(metric)
+        if numbers is None:
+            return None
+        written, corrected = numbers
+        return corrected(data) if fixed else written(data)
 
 
-def corrected_grid() -> list[dict[str, Any]]:
-    """Return the same: no fix makes two of them alike."""
-    return grid("corrected")
-
-
-def label(cell: Cell) -> tuple[str, str]:
-    """Return the name of a configuration, and its signal."""
-    return OVERLAYS[cell["overlay"]], "expected Sharpe ratio"
-
-
-def applies(fix: str, cell: Cell) -> bool:
-    """Whether a fix can change a configuration: each can."""
-    return True
-
-
-def recipe_of(card: Card, variant: str, cell: Cell) -> tuple[str, tuple[str, ...]]:
-    """Return the as-written variant behind a variant, and the fixes that lead to it."""
-    if cell["overlay"] not in OVERLAYS:
-        raise StrategyError(f"overlay={cell['overlay']!r} is not one of {', '.join(OVERLAYS)}")
-    return "thread", () if variant == "thread" else card.variants["thread"].fixes
-
-
-def in_simulator(fixed: Collection[str]) -> bool:
-    """Whether the money is the simulator's: the thread has no account of its own."""
-    return True
-
-
-def as_written(data: CardData, variant: str, cell: Cell, fixed: Collection[str] = ()) -> AsWritten:
-    """Refuse: see `in_simulator`."""
-    raise StrategyError("the thread has no back-test of its own to run")
-
-
-def strategy(data: CardData, cell: Cell) -> Strategy:
-    """Return the strategy under the overlays of a configuration."""
-    found: Strategy = Remembered(universe=data.traded)
-    if cell["overlay"] in ("kelly", "both"):
-        found = FractionalKelly(found)
-    return TurnoverLimit(found) if cell["overlay"] in ("turnover", "both") else found
-
-
-def simulator(fixed: Collection[str]) -> Simulator:
-    """Return fills and costs after some fixes."""
-    return Simulator() if fixed else Simulator("close", 1, Costs(half_spread_bps=0.0))
-
-
-def backtest(
-    data: CardData,
-    variant: str,
-    cell: Cell,
-    fixed: Collection[str],
-    using: Simulator | None = None,
-    jobs: int | None = None,
-) -> Backtest:
-    """Run a configuration after some fixes, over all test years."""
-    start = data.test_dates[0]
-    chosen = using or simulator(fixed)
-    return walk_forward(strategy(data, cell), data.market, start, simulator=chosen, jobs=jobs)
-
-
-def property_of(data: CardData, metric: str, fixed: Collection[str]) -> float | None:
-    """Return a number that no path of money has; None where `metric` is not one.
-
-    As written it comes from the thread's rule, after any fix from the modules of this package.
-    """
-    numbers = PROPERTIES.get(metric)
-    if numbers is None:
-        return None
-    written, corrected = numbers
-    return corrected(data) if fixed else written(data)
+SYSTEM = DynamicLoadingsSystem()
 
 
 def training(data: CardData) -> pd.DataFrame:

@@ -13,7 +13,7 @@ Everything starts anew in each fold. Source: see the claim card; the numbers it 
 `tests/golden/test_residual_momentum_source.py`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -22,12 +22,11 @@ from numpy.typing import NDArray
 
 from tiltwise.calendar import WEEKLY
 from tiltwise.claims.engine.account import AsWritten, account
+from tiltwise.claims.engine.card import Cell
 from tiltwise.claims.engine.data import CardData
 from tiltwise.kernels import pca
 from tiltwise.kernels.arrays import Floats
 from tiltwise.kernels.kalman import filter
-
-Cell = Mapping[str, Any]
 
 FACTORS, ROLLING = 3, 60
 COST = 0.0002  # the source calls it COST_BPS and holds a decimal

@@ -2,7 +2,7 @@
 
 import dataclasses
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,19 +12,17 @@ from tiltwise.backtest.progress import Progress
 from tiltwise.backtest.result import Backtest
 from tiltwise.calendar import SESSIONS_PER_YEAR
 from tiltwise.claims.engine.account import AsWritten
-from tiltwise.claims.engine.card import Card
+from tiltwise.claims.engine.card import Card, Cell
 from tiltwise.claims.engine.data import CardData
 from tiltwise.claims.engine.folds import Fold
 from tiltwise.claims.engine.measure import Measurement
 from tiltwise.claims.engine.records import Evaluated
-from tiltwise.claims.systems.residual_momentum import system
 from tiltwise.claims.systems.residual_momentum.noise_grid import DELTAS, NOISES, ratio_of
+from tiltwise.claims.systems.residual_momentum.system import README, SIGNALS, SYSTEM
 from tiltwise.evaluate.metrics import METRICS
 from tiltwise.evaluate.returns import path
 from tiltwise.evaluate.significance.inference import sharpe_interval
 from tiltwise.evaluate.traded_path import book
-
-Cell = Mapping[str, Any]
 
 FOLD_METRICS = ("total_return", "sharpe", "gross_sharpe", "max_drawdown", "var_95", "cvar_95")
 SET, LIKELY, WEEKLY = "corrected-set", "corrected", "corrected-weekly"
@@ -66,24 +64,24 @@ class Plan:
 
 def plans(card: Card) -> list[Plan]:
     """Return all strategies: both grids as written, as the text says, and corrected."""
-    found = [Plan(v, v, (), cell) for v in ("first", "head") for cell in system.grid(v)]
+    found = [Plan(v, v, (), cell) for v in ("first", "head") for cell in SYSTEM.grid(v)]
     own = card.variants["readme"].cell
     noises = {name: own[name] for name in ("delta", "noise")}
-    said = [c for c in system.grid("first") if "delta" not in c or noises.items() <= c.items()]
-    found += [Plan("readme", "first", system.README, cell) for cell in said]
+    said = [c for c in SYSTEM.grid("first") if "delta" not in c or noises.items() <= c.items()]
+    found += [Plan("readme", "first", README, cell) for cell in said]
     for variant, base in ((LIKELY, "first"), (WEEKLY, "head")):
         fixes = card.variants[base].fixes
-        found += [Plan(variant, base, _fixes(fixes, c), c) for c in system.corrected_grid()]
+        found += [Plan(variant, base, _fixes(fixes, c), c) for c in SYSTEM.corrected_grid()]
     kept = tuple(f for f in card.variants["first"].fixes if f != "ratio")
     found += [
         Plan(SET, "first", kept, {"residual": "kalman", "signal": s, "delta": d, "noise": v})
-        for s, d, v in itertools.product(system.SIGNALS, DELTAS, NOISES)
+        for s, d, v in itertools.product(SIGNALS, DELTAS, NOISES)
     ]
     return found
 
 
 def _fixes(fixes: Sequence[str], cell: Cell) -> tuple[str, ...]:
-    return tuple(f for f in fixes if system.applies(f, cell))
+    return tuple(f for f in fixes if SYSTEM.applies(f, cell))
 
 
 def run(
@@ -99,11 +97,11 @@ def run(
 
 
 def _run(plan: Plan, data: CardData, measurement: Measurement) -> Experiment:
-    label, _ = system.label(plan.cell)
-    if system.in_simulator(plan.fixes):
-        traded = system.backtest(data, plan.base, plan.cell, plan.fixes)
+    label, _ = SYSTEM.label(plan.cell)
+    if SYSTEM.in_simulator(plan.fixes):
+        traded = SYSTEM.backtest(data, plan.base, plan.cell, plan.fixes)
         return Experiment(plan.variant, label, plan.cell, traded, measurement.backtest(traded))
-    account = system.as_written(data, plan.base, plan.cell, plan.fixes)
+    account = SYSTEM.as_written(data, plan.base, plan.cell, plan.fixes)
     found = measurement.as_written(account, data.whole_until)
     return Experiment(plan.variant, label, plan.cell, account, found)
 

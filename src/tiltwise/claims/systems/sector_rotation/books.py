@@ -101,29 +101,18 @@ def strategy(data: CardData, model: str) -> Strategy:
 
 
 def walk(
-    data: CardData,
-    model: str,
-    start: pd.Timestamp | None = None,
-    stop: pd.Timestamp | None = None,
-    jobs: int | None = None,
+    data: CardData, chosen: Strategy, start: pd.Timestamp, stop: pd.Timestamp | None = None
 ) -> Backtest:
-    """Return what the strategy decides month by month, worked out once.
-
-    Parameters
-    ----------
-    start, stop : a part of the walk; all of it begins on the month end before the tests.
-    jobs : threads.
-    """
-    chosen, market = strategy(data, model), data.market
-    since = max(first_decision(data), start or market.dates[0])
+    """Run a strategy from one session to another, once for each period."""
+    market = data.market
     until = None if stop is None or stop >= market.now else stop
 
     def run() -> Backtest:
         using = Simulator(costs=COSTS)
-        return walk_forward(chosen, market, since, until, simulator=using, jobs=jobs)
+        return walk_forward(chosen, market, start, until, simulator=using)
 
-    found: Backtest = data.kept.get((chosen.key, since, until), run)
-    return found
+    result: Backtest = data.walks.get((chosen.key, start, until), run)
+    return result
 
 
 def forecasts(data: CardData, model: str, fixed: Collection[str]) -> pd.DataFrame:
@@ -137,9 +126,10 @@ def forecasts(data: CardData, model: str, fixed: Collection[str]) -> pd.DataFram
         The model needs scikit-learn, which is not installed; the walk has the mean then.
     """
     if "walk" in fixed:
-        told = walk(data, model).decisions.evidence["forecast"]
-        assert isinstance(told, pd.DataFrame)
-        return told
+        walked = walk(data, strategy(data, model), first_decision(data))
+        table = walked.decisions.evidence["forecast"]
+        assert isinstance(table, pd.DataFrame)
+        return table
     given = tuple(f for f in fixed if f in OF_MODELS | {"benchmark"})
 
     def run() -> pd.DataFrame:

@@ -10,14 +10,13 @@ from collections.abc import Collection, Mapping
 import numpy as np
 import pandas as pd
 
-from tiltwise.claims.engine import months
 from tiltwise.claims.engine.card import Claim
 from tiltwise.claims.engine.card_run import CardRun
 from tiltwise.claims.engine.data import CardData
 from tiltwise.claims.engine.periods import PERIOD, rows
 from tiltwise.claims.engine.records import Estimate, Evaluated
 from tiltwise.claims.systems.sector_rotation import as_written as source
-from tiltwise.claims.systems.sector_rotation import weights
+from tiltwise.claims.systems.sector_rotation import months, weights
 from tiltwise.claims.systems.sector_rotation.books import (
     MARKET,
     assets,
@@ -45,10 +44,10 @@ ERRORS = ("mae", "error_share")
 NAIVE = ("persistence", "mean", "zero")
 
 
-def property_of(data: CardData, metric: str, fixed: Collection[str]) -> float | None:
-    """Return a number that no path of money has; None where `metric` is not one.
+def of_example(metric: str, fixed: Collection[str]) -> float | None:
+    """Return a number of the source's example; None where `metric` is not one.
 
-    It is of the source's example: twelve equal positions, one of them levered five times.
+    The example holds twelve equal positions, one of them levered five times.
     """
     if metric not in ("exposure", "gain"):
         return None
@@ -146,7 +145,7 @@ def mean_errors(
     return found
 
 
-def beside_of(
+def comparisons_of(
     card_run: CardRun, claim: Claim, rules: Mapping[str, Evaluated], metric: str
 ) -> dict[str, float] | None:
     """Return what stands beside a corrected number: simple rules, or forecasts without features."""
