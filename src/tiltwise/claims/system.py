@@ -17,7 +17,7 @@ from tiltwise.backtest.walk_forward import walk_forward
 from tiltwise.claims.engine.account import AsWritten
 from tiltwise.claims.engine.card import SYSTEMS, Card, Cell, Claim, read
 from tiltwise.claims.engine.data import CardData
-from tiltwise.claims.engine.periods import PERIOD, ends
+from tiltwise.claims.engine.periods import PERIOD, Span, ends
 from tiltwise.claims.engine.records import Estimate, Evaluated
 from tiltwise.errors import StrategyError
 from tiltwise.strategy import Strategy
@@ -113,26 +113,20 @@ class System(abc.ABC):
 
         `using` replaces the simulator of the system.
         """
-        chosen, start, stop = self.strategy(data, variant, cell, fixed), self.first(data), None
+        chosen = self.strategy(data, variant, cell, fixed)
+        span: Span = (self.first(data), None)
         if cell.get(PERIOD):
-            first, stop = ends(str(cell[PERIOD]))
-            start = max(start, first)
-        return self.walk(data, chosen, start, stop, using or self.simulator(fixed))
+            first, last = ends(str(cell[PERIOD]))
+            span = max(span[0], first), last
+        return self.walk(data, chosen, span, using or self.simulator(fixed))
 
     def first(self, data: CardData) -> pd.Timestamp:
         """Return the first session on which a path decides."""
         return pd.Timestamp(data.test_dates[0])
 
-    def walk(
-        self,
-        data: CardData,
-        chosen: Strategy,
-        start: pd.Timestamp,
-        stop: pd.Timestamp | None,
-        using: Simulator,
-    ) -> Backtest:
+    def walk(self, data: CardData, chosen: Strategy, span: Span, using: Simulator) -> Backtest:
         """Run a strategy from one session to another; a system may keep what it has run."""
-        return walk_forward(chosen, data.market, start, stop, simulator=using)
+        return walk_forward(chosen, data.market, *span, simulator=using)
 
     def property_of(self, data: CardData, metric: str, fixed: Collection[str]) -> float | None:
         """Return a number that no path of money has; None where `metric` is not one."""

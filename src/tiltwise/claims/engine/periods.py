@@ -14,6 +14,8 @@ from tiltwise.evaluate.returns import path
 PERIOD = "period"  #: field of a configuration that is one period of a longer path
 FEWEST = 20  #: sessions below which a period has no numbers
 SLACK = pd.Timedelta(days=7)
+Span = tuple[pd.Timestamp, pd.Timestamp | None]
+"""First day of a path and its last, None for the end of the data."""
 
 
 def ends(period: str) -> tuple[pd.Timestamp, pd.Timestamp]:

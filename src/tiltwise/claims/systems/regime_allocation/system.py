@@ -14,7 +14,7 @@ from tiltwise.backtest.walk_forward import first_start, walk_forward
 from tiltwise.claims.engine.account import AsWritten, Source
 from tiltwise.claims.engine.card import Card, Cell, read
 from tiltwise.claims.engine.data import CardData
-from tiltwise.claims.engine.periods import PERIOD, ends
+from tiltwise.claims.engine.periods import PERIOD, Span, ends
 from tiltwise.claims.engine.refill import refilled
 from tiltwise.claims.system import System
 from tiltwise.claims.systems.regime_allocation import as_written as source
@@ -148,33 +148,23 @@ class RegimeAllocationSystem(System):
         recipe = RegimeAllocation(universe=_universe(data), warmup=WARMUP)
         return max(data.test_dates[0], first_start(recipe, data.market))
 
-    def walk(
-        self,
-        data: CardData,
-        chosen: Strategy,
-        start: pd.Timestamp,
-        stop: pd.Timestamp | None,
-        using: Simulator,
-    ) -> Backtest:
+    def walk(self, data: CardData, chosen: Strategy, span: Span, using: Simulator) -> Backtest:
         """Run a strategy; its decisions are made once and filled anew by each simulator."""
-        key = ("backtest", chosen.key, str(start), str(stop), str(using.describe()))
+        key = ("backtest", chosen.key, *map(str, span), str(using.describe()))
 
         def run() -> Backtest:
-            decided = self._decisions(chosen, data.market, start, stop)
-            return refilled(decided, data.market, using)
+            return refilled(self._decisions(chosen, data.market, span), data.market, using)
 
         result: Backtest = data.market.cached(key, run)
         return result
 
-    def _decisions(
-        self, chosen: Strategy, market: Market, start: pd.Timestamp, stop: pd.Timestamp | None
-    ) -> Backtest:
+    def _decisions(self, chosen: Strategy, market: Market, span: Span) -> Backtest:
         """Return the decisions from a session on, made once whatever becomes of them."""
 
         def run() -> Backtest:
-            return walk_forward(chosen, market, start, stop, simulator=self.simulator(()))
+            return walk_forward(chosen, market, *span, simulator=self.simulator(()))
 
-        result: Backtest = market.cached(("decided", chosen.key, str(start), str(stop)), run)
+        result: Backtest = market.cached(("decided", chosen.key, *map(str, span)), run)
         return result
 
     def _decided(self, data: CardData, cell: Cell, fixed: Collection[str]) -> Backtest:
@@ -188,7 +178,7 @@ class RegimeAllocationSystem(System):
                 raise MissingData(f"no session from {first.date()} on")
             before = market.dates[max(int(market.dates.searchsorted(first)) - 1, 0)]
             start = max(before, first_start(chosen, market))
-        return self._decisions(chosen, market, start, stop)
+        return self._decisions(chosen, market, (start, stop))
 
     def property_of(self, data: CardData, metric: str, fixed: Collection[str]) -> float | None:
         """Return a number that no path of money has; None where `metric` is not one."""

@@ -16,7 +16,7 @@ from tiltwise.claims.engine.account import AsWritten, Source
 from tiltwise.claims.engine.card import Card, Cell, Claim
 from tiltwise.claims.engine.card_run import CardRun
 from tiltwise.claims.engine.data import CardData
-from tiltwise.claims.engine.periods import PERIOD, ends, rows
+from tiltwise.claims.engine.periods import PERIOD, Span, ends, rows
 from tiltwise.claims.engine.records import Estimate, Evaluated
 from tiltwise.claims.engine.refill import refilled
 from tiltwise.claims.system import System
@@ -115,16 +115,9 @@ class SectorRotationSystem(System):
         """Return the last month end before the tests."""
         return books.first_decision(data)
 
-    def walk(
-        self,
-        data: CardData,
-        chosen: Strategy,
-        start: pd.Timestamp,
-        stop: pd.Timestamp | None,
-        using: Simulator,
-    ) -> Backtest:
+    def walk(self, data: CardData, chosen: Strategy, span: Span, using: Simulator) -> Backtest:
         """Run a strategy; its decisions are made once and filled anew by other simulators."""
-        result = books.walk(data, chosen, start, stop)
+        result = books.walk(data, chosen, *span)
         usual = using == Simulator(costs=COSTS)
         return result if usual else refilled(result, data.market, using)
 

@@ -18,7 +18,7 @@ from tiltwise.calendar import MONTHLY, QUARTERLY, SESSIONS_PER_YEAR
 from tiltwise.claims.engine.account import AsWritten, Source
 from tiltwise.claims.engine.card import Card, Cell
 from tiltwise.claims.engine.data import CardData
-from tiltwise.claims.engine.periods import PERIOD, ends, rows
+from tiltwise.claims.engine.periods import PERIOD, Span, ends, rows
 from tiltwise.claims.system import System
 from tiltwise.claims.systems.sparse_replication import as_written as source
 from tiltwise.errors import DataError, StrategyError
@@ -94,17 +94,10 @@ class SparseReplicationSystem(System):
         """Whether the money is the simulator's, not the source's own account."""
         return "simulator" in fixed
 
-    def walk(
-        self,
-        data: CardData,
-        chosen: Strategy,
-        start: pd.Timestamp,
-        stop: pd.Timestamp | None,
-        using: Simulator,
-    ) -> Backtest:
+    def walk(self, data: CardData, chosen: Strategy, span: Span, using: Simulator) -> Backtest:
         """Run a strategy once: every variant as written begins with the same walk."""
-        key = ("replica", chosen.key, str(start), str(stop), str(using.describe()))
-        run = functools.partial(super().walk, data, chosen, start, stop, using)
+        key = ("replica", chosen.key, *map(str, span), str(using.describe()))
+        run = functools.partial(super().walk, data, chosen, span, using)
         result: Backtest = data.market.cached(key, run)
         return result
 
