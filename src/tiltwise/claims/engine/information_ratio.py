@@ -36,12 +36,12 @@ def base(data: CardData, metric: str, using: Simulator) -> pd.Series:
     return returns
 
 
-def information_ratio(found: Evaluated, other: pd.Series, measurement: Measurement) -> Estimate:
+def information_ratio(evaluated: Evaluated, other: pd.Series, measurement: Measurement) -> Estimate:
     """Return mean over deviation of the active return, a year, with its interval.
 
     A path that does not move against the other has none.
     """
-    both = pd.concat([found.returns, other], axis=1, join="inner")
+    both = pd.concat([evaluated.returns, other], axis=1, join="inner")
     active = both.iloc[:, 0] - both.iloc[:, 1]
     if len(active) < FEWEST or not np.ptp(active.to_numpy()) > 0.0:
         return Estimate(float("nan"))

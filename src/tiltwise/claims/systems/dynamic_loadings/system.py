@@ -82,10 +82,10 @@ class DynamicLoadingsSystem(System):
         self, data: CardData, variant: str, cell: Cell, fixed: Collection[str]
     ) -> Strategy:
         """Return the strategy under the overlays of a configuration."""
-        found: Strategy = Remembered(universe=data.traded)
+        chosen: Strategy = Remembered(universe=data.traded)
         if cell["overlay"] in ("kelly", "both"):
-            found = FractionalKelly(found)
-        return TurnoverLimit(found) if cell["overlay"] in ("turnover", "both") else found
+            chosen = FractionalKelly(chosen)
+        return TurnoverLimit(chosen) if cell["overlay"] in ("turnover", "both") else chosen
 
     def simulator(self, fixed: Collection[str]) -> Simulator:
         """Return fills and costs after some fixes."""
@@ -144,8 +144,8 @@ def _windows(data: CardData) -> list[tuple[int, int]]:
     return [(int(train[-1]) + 1, int(test[0])) for train, test in splits]
 
 
-def _embargo(found: list[tuple[int, int]]) -> float:
-    return float(min(start - end for end, start in found))
+def _embargo(windows: list[tuple[int, int]]) -> float:
+    return float(min(start - end for end, start in windows))
 
 
 PROPERTIES: Mapping[str, tuple[Callable[[CardData], float], Callable[[CardData], float]]] = {

@@ -122,13 +122,13 @@ class RegimeAllocationSystem(System):
             return None
         returns = pd.DataFrame(np.expm1(data.returns))
         if variant == "factors":
-            found = source.tilt_account(
+            account = source.tilt_account(
                 result, returns, _factor(data, cell["factor"]), data.reference
             )
         else:
-            found = source.account(result, returns, _dead(data, cell, result, fixed))
-        market = returns[data.reference].loc[found.net.index]
-        told = Source(
+            account = source.account(result, returns, _dead(data, cell, result, fixed))
+        market = returns[data.reference].loc[account.net.index]
+        described = Source(
             fields={
                 "strategy": RegimeAllocation.__name__,
                 "as_written": variant,
@@ -141,7 +141,7 @@ class RegimeAllocationSystem(System):
             market_id=data.market.id,
             assets=_universe(data),
         )
-        return dataclasses.replace(found, strategy=told, benchmark_returns=market)
+        return dataclasses.replace(account, strategy=described, benchmark_returns=market)
 
     def first(self, data: CardData) -> pd.Timestamp:
         """Return the session on which the corrected strategy can first decide."""
@@ -189,12 +189,12 @@ class RegimeAllocationSystem(System):
         sigma, views = EXAMPLE
         if "target" not in fixed:
             scale = allocating.searched_scale(sigma, views, 0, TARGET)
-            found = allocating.clipped(allocating.tilted(sigma, views, 0, scale))
-            return allocating.tracking_error(found, sigma)
+            weights = allocating.clipped(allocating.tilted(sigma, views, 0, scale))
+            return allocating.tracking_error(weights, sigma)
         names = pd.Index(["market", "first", "second"])
         prior = Prior(pd.DataFrame(sigma, names, names), pd.Series(1.0 / len(names), names))
-        wanted = Views.relative(pd.Series(views, names).iloc[1:], "market", names)
-        return float(at_tracking_error(prior, wanted, TARGET).detail["tracking_error"])
+        relative = Views.relative(pd.Series(views, names).iloc[1:], "market", names)
+        return float(at_tracking_error(prior, relative, TARGET).detail["tracking_error"])
 
 
 SYSTEM = RegimeAllocationSystem()

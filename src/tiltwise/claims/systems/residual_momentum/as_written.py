@@ -75,9 +75,9 @@ def head(data: CardData, cell: Cell, *, hold: bool = False, calendar: bool = Fal
         years.
     """
     targets = []
-    for fold, found in zip(data.folds, residuals(data, cell, warm=calendar), strict=True):
-        scores = standardised(found[list(data.traded)].to_numpy(), cell["signal"])
-        dates = pd.DatetimeIndex(found.index)
+    for fold, left in zip(data.folds, residuals(data, cell, warm=calendar), strict=True):
+        scores = standardised(left[list(data.traded)].to_numpy(), cell["signal"])
+        dates = pd.DatetimeIndex(left.index)
         due = _weekly(data, dates) if calendar else dates.day_of_week == FRIDAY
         known = data.returns.loc[dates, [*data.traded, data.reference]].to_numpy()
         books = projected_books(scores, known, np.flatnonzero(due), cell["signal"])
@@ -92,7 +92,7 @@ def residuals(data: CardData, cell: Cell, *, warm: bool = False) -> list[pd.Data
 
     `warm` begins each fold with its training years instead of with its test year.
     """
-    answer = []
+    tables = []
     values, dates = data.returns.to_numpy(), pd.DatetimeIndex(data.returns.index)
     rolling = None
     if cell["residual"] == "rolling":
@@ -101,13 +101,13 @@ def residuals(data: CardData, cell: Cell, *, warm: bool = False) -> list[pd.Data
         train, test = fold.rows(dates)
         seen = slice(train.start, test.stop)
         if rolling is not None:
-            found = rolling[seen]
+            left = rolling[seen]
         else:
-            found = _fold_residuals(values[train], values[seen], cell)
+            left = _fold_residuals(values[train], values[seen], cell)
         first = 0 if warm else test.start - train.start
-        table = pd.DataFrame(found, index=dates[seen], columns=data.returns.columns)
-        answer.append(table.iloc[first:])
-    return answer
+        table = pd.DataFrame(left, index=dates[seen], columns=data.returns.columns)
+        tables.append(table.iloc[first:])
+    return tables
 
 
 def _fold_residuals(train: Floats, seen: Floats, cell: Cell) -> Floats:

@@ -97,12 +97,12 @@ class ResidualMomentumSystem(System):
     ) -> AsWritten:
         """Return the source's own account, with those of its fixes that need no simulator."""
         if variant == "head":
-            found = source.head(data, cell, hold="hold" in fixed, calendar="calendar" in fixed)
+            account = source.head(data, cell, hold="hold" in fixed, calendar="calendar" in fixed)
         else:
-            found = source.first(data, cell, simple="simple" in fixed)
-        market = np.expm1(data.returns[data.reference]).loc[found.net.index]
-        told = _described(data, variant, cell, fixed)
-        return dataclasses.replace(found, strategy=told, benchmark_returns=market)
+            account = source.first(data, cell, simple="simple" in fixed)
+        market = np.expm1(data.returns[data.reference]).loc[account.net.index]
+        described = _described(data, variant, cell, fixed)
+        return dataclasses.replace(account, strategy=described, benchmark_returns=market)
 
     def property_of(self, data: CardData, metric: str, fixed: Collection[str]) -> float | None:
         """Return a number that no path of money has; None where `metric` is not one."""

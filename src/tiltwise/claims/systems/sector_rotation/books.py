@@ -95,9 +95,9 @@ def strategy(data: CardData, model: str) -> Strategy:
         return BuyAndHold(universe=(data.reference,))
     if model == PERSISTENCE:
         return LastMonth(universe=data.traded, cap=cap(data))
-    told = model if there(model) else "mean"
+    learner = model if there(model) else "mean"
     rows = int(data.market.dates.searchsorted(first_decision(data))) + 1
-    return SectorRotation(universe=data.traded, model=told, cap=cap(data)).shorter(rows)
+    return SectorRotation(universe=data.traded, model=learner, cap=cap(data)).shorter(rows)
 
 
 def walk(
@@ -130,7 +130,7 @@ def forecasts(data: CardData, model: str, fixed: Collection[str]) -> pd.DataFram
         table = walked.decisions.evidence["forecast"]
         assert isinstance(table, pd.DataFrame)
         return table
-    given = tuple(f for f in fixed if f in OF_MODELS | {"benchmark"})
+    features = tuple(f for f in fixed if f in OF_MODELS | {"benchmark"})
 
     def run() -> pd.DataFrame:
         returns = month_returns(assets(data, fixed))
@@ -140,8 +140,8 @@ def forecasts(data: CardData, model: str, fixed: Collection[str]) -> pd.DataFram
         x = _features(data.market, fixed).loc[y.index]
         return source.OneSplit(model, "scaled" in fixed, "folds" in fixed).forecasts(x, y)
 
-    found: pd.DataFrame = data.market.cached(("sector_rotation", model, given), run)
-    return found
+    forecast: pd.DataFrame = data.market.cached(("sector_rotation", model, features), run)
+    return forecast
 
 
 def _features(market: Market, fixed: Collection[str]) -> pd.DataFrame:
@@ -161,7 +161,7 @@ def exposures(data: CardData, model: str, fixed: Collection[str]) -> pd.DataFram
         rows = month_returns(data.market).index[1:]
         whole = pd.DataFrame(1.0, rows, [data.reference])
         return whole.iloc[first_row(data) - 1 :] if "walk" in fixed else whole
-    told = forecasts(data, model, fixed)
+    table = forecasts(data, model, fixed)
     if "leverage" not in fixed:
-        return source.positions(told, source.TEXT if "settings" in fixed else source.NOTEBOOK)
-    return Rotation(cap=cap(data)).exposures(told)
+        return source.positions(table, source.TEXT if "settings" in fixed else source.NOTEBOOK)
+    return Rotation(cap=cap(data)).exposures(table)

@@ -67,23 +67,23 @@ def estimate_of(
     if metric in ERRORS:
         if not there(model):
             return Estimate(math.nan)
-        found = errors(card_run.data, model, tuple(fixed), str(claim.cell.get(PERIOD, VALIDATION)))
+        mae = errors(card_run.data, model, tuple(fixed), str(claim.cell.get(PERIOD, VALIDATION)))
         base = "mean" if "measures" in fixed else "persistence"
-        return Estimate(found[model] if metric == "mae" else found[model] / found[base])
+        return Estimate(mae[model] if metric == "mae" else mae[model] / mae[base])
     if metric not in months.KNOWN:
         return None
     if not there(model):
         return Estimate(math.nan)
-    beside = card_run.run(claim.variant, {**claim.cell, "model": MARKET}, fixed)
-    return in_months(card_run, card_run.path(claim, fixed), metric, fixed, beside)
+    market = card_run.run(claim.variant, {**claim.cell, "model": MARKET}, fixed)
+    return in_months(card_run, card_run.path(claim, fixed), metric, fixed, market)
 
 
 def in_months(
     card_run: CardRun,
-    found: Evaluated,
+    evaluated: Evaluated,
     metric: str,
     fixed: Collection[str],
-    beside: Evaluated | None = None,
+    reference: Evaluated | None = None,
     bounded: bool = True,
 ) -> Estimate:
     """Return a number of the months of a path, which must be those of the fund beside it.
@@ -94,9 +94,9 @@ def in_months(
         They are not: a path must be compared with the market on identical months.
     """
     market = card_run.data.market
-    own = months.monthly(found.returns, market.calendar)
-    if beside is not None:
-        other = months.monthly(beside.returns, market.calendar)
+    own = months.monthly(evaluated.returns, market.calendar)
+    if reference is not None:
+        other = months.monthly(reference.returns, market.calendar)
         if not own.index.equals(other.index):
             raise DataError(
                 f"{len(own)} months of the strategy and {len(other)} of {card_run.data.reference} "
@@ -112,20 +112,20 @@ def errors(
     data: CardData, model: str, fixed: Collection[str], period: str = VALIDATION
 ) -> dict[str, float]:
     """Return the mean absolute error of one month's forecast, of a model and of the naive ones."""
-    told = {} if model in NAIVE else {model: forecasts(data, model, fixed)}
+    tables = {} if model in NAIVE else {model: forecasts(data, model, fixed)}
     past = month_returns(assets(data, fixed))
-    return mean_errors(past, told, period, first_row(data))
+    return mean_errors(past, tables, period, first_row(data))
 
 
 def mean_errors(
-    past: pd.DataFrame, told: Mapping[str, pd.DataFrame], period: str, least: int = 0
+    past: pd.DataFrame, tables: Mapping[str, pd.DataFrame], period: str, least: int = 0
 ) -> dict[str, float]:
     """Return mean absolute errors over months and assets, by name of the forecast.
 
     Parameters
     ----------
     past : return of the month that a row ends (month end x asset).
-    told : by name, forecasts of the month after a row; persistence, the expanding mean and zero
+    tables : by name, forecasts of the month after a row; persistence, the expanding mean and zero
         are added.
     period : months that end in it count; where there are none, all from row `least` on.
     """
@@ -134,15 +134,15 @@ def mean_errors(
     inside = due.isin(rows(due, period))
     if not inside.any():
         inside = np.arange(len(due)) >= least
-    for table in told.values():  # all are measured on the months that all forecast
+    for table in tables.values():  # all are measured on the months that all forecast
         inside &= truth.index.isin(table.index)
-    asked = truth.loc[inside]
+    actual = truth.loc[inside]
     naive = {"persistence": past, "mean": expanding_mean(truth), "zero": truth * 0.0}
-    found = {}
-    for name, table in {**naive, **told}.items():
-        gap = table.reindex(asked.index)[list(asked)].to_numpy(np.float64) - asked.to_numpy()
-        found[name] = float(np.abs(gap).mean())
-    return found
+    means = {}
+    for name, table in {**naive, **tables}.items():
+        gap = table.reindex(actual.index)[list(actual)].to_numpy(np.float64) - actual.to_numpy()
+        means[name] = float(np.abs(gap).mean())
+    return means
 
 
 def comparisons_of(
@@ -152,40 +152,40 @@ def comparisons_of(
     fixed = card_run.fixes(claim.variant)
     if metric in months.KNOWN:
         every = {n: in_months(card_run, e, metric, fixed, bounded=False) for n, e in rules.items()}
-        return {name: found.value for name, found in every.items()}
+        return {name: e.value for name, e in every.items()}
     model = str(claim.cell["model"])
     if metric != "mae" or not there(model):
         return None
-    found = errors(card_run.data, model, fixed, str(claim.cell.get(PERIOD, VALIDATION)))
-    return {LABELS[name]: found[name] for name in ("mean", "zero", "persistence")}
+    mae = errors(card_run.data, model, fixed, str(claim.cell.get(PERIOD, VALIDATION)))
+    return {LABELS[name]: mae[name] for name in ("mean", "zero", "persistence")}
 
 
 def notes(card_run: CardRun) -> list[str]:
     """Return the sizes of the split, and the errors of all forecasts in one line."""
     data, fixed = card_run.data, card_run.fixes("notebook")
-    learnt, rest = next(source.SPLIT.split(len(month_returns(data.market)) - 1))
+    train, rest = next(source.SPLIT.split(len(month_returns(data.market)) - 1))
     names = [m for m in ("ridge", "tree", "network") if there(m)]
-    found: dict[str, float] = {}
+    mae: dict[str, float] = {}
     for model in names:
-        found |= errors(data, model, fixed)
+        mae |= errors(data, model, fixed)
     listed = ", ".join(
-        f"{LABELS[name].lower()} {100.0 * value:.2f} %" for name, value in found.items()
+        f"{LABELS[name].lower()} {100.0 * value:.2f} %" for name, value in mae.items()
     )
-    said = [
-        f"sector rotation, one split: {len(learnt)} months learnt from, {len(rest)} after them "
+    lines = [
+        f"sector rotation, one split: {len(train)} months learnt from, {len(rest)} after them "
         "(published: 196 and 49)",
         f"sector rotation, mean absolute error of a month's forecast, corrected: {listed}",
     ]
     if not there("tree"):
-        said.append(
+        lines.append(
             "sector rotation: scikit-learn is not installed, so tree and network have no numbers; "
             "Sharpe ratios beside their claims are those of the expanding mean"
         )
     if cap(data) == 1.0:
-        said.append("sector rotation: without a cash rate nothing is borrowed")
+        lines.append("sector rotation: without a cash rate nothing is borrowed")
     if data.market.vintages is None:
         until = "" if data.market.macro is None else " up to the walk"
-        said.append(
+        lines.append(
             f"sector rotation: no macro vintages were given; features{until} are those of prices"
         )
-    return said
+    return lines

@@ -89,14 +89,14 @@ class SectorRotationSystem(System):
         prices = data.market.prices.assign(**{data.reference: _reference(data)})
         rates = data.market.rates
         spread = (COSTS.financing_spread_bps_year or 0.0) / 1e4
-        found: AsWritten = source.account(held, prices, None if rates is None else rates + spread)
+        account: AsWritten = source.account(held, prices, None if rates is None else rates + spread)
         if cell.get(PERIOD):
-            found = _cut(found, str(cell[PERIOD]))
-            if len(found.net) < 2:
+            account = _cut(account, str(cell[PERIOD]))
+            if len(account.net) < 2:
                 return None
-        base = _reference(data).pct_change(fill_method=None).loc[found.net.index]
+        base = _reference(data).pct_change(fill_method=None).loc[account.net.index]
         recipe = BuyAndHold if cell["model"] == MARKET else SectorRotation
-        told = Source(
+        described = Source(
             fields={
                 "strategy": recipe.__name__,
                 "as_written": variant,
@@ -109,7 +109,7 @@ class SectorRotationSystem(System):
             market_id=data.market.id,
             assets=data.traded,  # without the fund of the market, so that trials count together
         )
-        return dataclasses.replace(found, strategy=told, benchmark_returns=base)
+        return dataclasses.replace(account, strategy=described, benchmark_returns=base)
 
     def first(self, data: CardData) -> pd.Timestamp:
         """Return the last month end before the tests."""
@@ -151,8 +151,10 @@ def _reference(data: CardData) -> pd.Series:
     return prices
 
 
-def _cut(found: AsWritten, period: str) -> AsWritten:
+def _cut(account: AsWritten, period: str) -> AsWritten:
     """Return the sessions of a period."""
-    dates = rows(pd.DatetimeIndex(found.net.index), period)
+    dates = rows(pd.DatetimeIndex(account.net.index), period)
     names = ("net", "gross", "held", "turnover", "charged", "weights")
-    return dataclasses.replace(found, **{name: getattr(found, name).loc[dates] for name in names})
+    return dataclasses.replace(
+        account, **{name: getattr(account, name).loc[dates] for name in names}
+    )

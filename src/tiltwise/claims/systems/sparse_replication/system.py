@@ -117,8 +117,8 @@ class SparseReplicationSystem(System):
         returns, base = data.market.returns(), prices.pct_change(fill_method=None)
         same = "next_month" not in fixed
         decided = weights[weights.index.isin(due)]
-        found = source.account(decided, returns.loc[dates], base.loc[dates], same)
-        told = Source(
+        account = source.account(decided, returns.loc[dates], base.loc[dates], same)
+        described = Source(
             fields={
                 "strategy": SparseReplication.__name__,
                 "as_written": variant,
@@ -131,27 +131,26 @@ class SparseReplicationSystem(System):
             market_id=data.market.id,
             assets=data.traded,
         )
-        return dataclasses.replace(found, strategy=told)
+        return dataclasses.replace(account, strategy=described)
 
     def property_of(self, data: CardData, metric: str, fixed: Collection[str]) -> float | None:
         """Return a number that no path of money has; None where `metric` is not one."""
         if metric in OF_CLASSIFIER:
             honest = "classifier" in fixed
             key = ("held out", honest)
-            found = data.market.cached(key, lambda: source.held_out(data.market, honest))
-            return float(found[metric])
+            scores = data.market.cached(key, lambda: source.held_out(data.market, honest))
+            return float(scores[metric])
         if metric not in OF_PATH:
             return None
-        found = self._path(data, tuple(fixed))
-        return _measured(found, metric, span(data))
+        return _measured(self._path(data, tuple(fixed)), metric, span(data))
 
     def _path(self, data: CardData, fixed: tuple[str, ...]) -> AsWritten | Backtest:
         if self.in_simulator(fixed):
             return self.backtest(data, "targets", {}, fixed)
-        found = self.as_written(data, "targets", {}, fixed)
-        if found is None:
+        account = self.as_written(data, "targets", {}, fixed)
+        if account is None:
             raise DataError(f"{data.test_dates[0].date()} is the only test session")
-        return found
+        return account
 
 
 SYSTEM = SparseReplicationSystem()
@@ -163,15 +162,15 @@ def span(data: CardData) -> pd.DatetimeIndex:
     return inside if len(inside) >= LEAST else data.test_dates
 
 
-def _measured(found: AsWritten | Backtest, metric: str, dates: pd.DatetimeIndex) -> float:
+def _measured(path: AsWritten | Backtest, metric: str, dates: pd.DatetimeIndex) -> float:
     """Return a number of a path on some sessions."""
-    dates = dates[dates.isin(found.returns.index)]
-    returns, base = found.returns.loc[dates], found.benchmark_returns
+    dates = dates[dates.isin(path.returns.index)]
+    returns, base = path.returns.loc[dates], path.benchmark_returns
     assert base is not None
     if metric == "annual_return":
         return float(returns.mean()) * SESSIONS_PER_YEAR
     if metric == "held_assets":
-        return float(found.held.loc[dates].ne(0.0).sum(axis=1).mean())
+        return float(path.held.loc[dates].ne(0.0).sum(axis=1).mean())
     if metric == "turnover_year":
-        return float(found.turnover.reindex(dates, fill_value=0.0).mean()) * SESSIONS_PER_YEAR / 2.0
+        return float(path.turnover.reindex(dates, fill_value=0.0).mean()) * SESSIONS_PER_YEAR / 2.0
     return METRICS[metric](returns, SESSIONS_PER_YEAR, benchmark=base.loc[dates])
