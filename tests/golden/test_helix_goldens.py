@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from tiltwise.claims.engine import card as cards
-from tiltwise.claims.engine.data import study
+from tiltwise.claims.engine.data import card_data
 from tiltwise.claims.systems.regime_allocation import helix_allocation as source
 from tiltwise.claims.systems.regime_allocation import system
 from tiltwise.features.macro.daily import SERIES, records
@@ -60,7 +60,7 @@ def test_the_corrected_search_arrives(target, scale):
 @pytest.fixture(scope="module")
 def cut(shared):
     macro = pd.read_parquet(shared / "macro_fred_daily.parquet")[list(SERIES)]
-    return study(
+    return card_data(
         CARD,
         Market.open(
             shared / "prices_factor_etf_daily.parquet", benchmark="SPY", macro=records(macro)
@@ -79,13 +79,13 @@ def cut(shared):
 )
 def test_the_stored_results_of_helix(cut, period, total, sharpe):
     """4.27, H.13: close to the source's on prices adjusted on another day."""
-    found = system.as_written(cut, "helix", {"period": period}).numbers()
+    found = system.SYSTEM.as_written(cut, "helix", {"period": period}).numbers()
     assert found["total_return"] == pytest.approx(total, abs=0.01)
     assert found["sharpe"] == pytest.approx(sharpe, abs=0.03)
 
 
 @pytest.mark.shared_data
-def test_the_study_is_the_sources_own(cut):
+def test_the_data_are_the_sources_own(cut):
     assert (cut.substitutes, cut.shortfall) == ("", "")
     assert cut.market.dates[0] == pd.Timestamp("2013-07-18")
-    assert system.first_decision(cut) == pd.Timestamp("2016-07-29")
+    assert system.SYSTEM.first(cut) == pd.Timestamp("2016-07-29")

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from tiltwise.claims.engine import card as cards
-from tiltwise.claims.engine.data import study
+from tiltwise.claims.engine.data import card_data
 from tiltwise.claims.engine.runner import run_card
 from tiltwise.claims.systems.residual_momentum import as_written as source
 from tiltwise.evaluate.metrics import cvar_95, var_95
@@ -36,7 +36,7 @@ def market(shared):
 
 @pytest.fixture(scope="module")
 def ten(market):
-    return study(CARD, market)
+    return card_data(CARD, market)
 
 
 def rounded(account):
@@ -90,7 +90,7 @@ def test_one_name_long_and_none_short(ten):
 
 
 def test_the_mean_of_the_sectors_in_place_of_spy(market):
-    mean = study(CARD, market, mean=True)
+    mean = card_data(CARD, market, mean=True)
     assert rounded(source.first(mean, FIXED))[:2] == (-0.13, -24.1)
     assert rounded(source.first(mean, FIXED_BACK))[1:] == (-76.7, -79.0)
 

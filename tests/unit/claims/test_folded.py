@@ -10,9 +10,9 @@ import claims_demo
 from tiltwise.backtest.walk_forward import propose, walk_forward
 from tiltwise.calendar import WEEKLY, Schedule
 from tiltwise.claims.engine import card as cards
-from tiltwise.claims.engine.data import study
-from tiltwise.claims.systems.residual_momentum import system
+from tiltwise.claims.engine.data import card_data
 from tiltwise.claims.systems.residual_momentum.calendar_folds_strategy import RATIOS, FoldedMomentum
+from tiltwise.claims.systems.residual_momentum.system import SYSTEM
 from tiltwise.errors import StrategyError
 from tiltwise.kernels.kalman import filter
 from tiltwise.recipes.residual_momentum import ResidualMomentum
@@ -23,7 +23,7 @@ KALMAN = {"residual": "kalman", "signal": "momentum", "delta": 1e-2, "noise": 1e
 
 @pytest.fixture(scope="module")
 def cut():
-    return study(CARD, claims_demo.market())
+    return card_data(CARD, claims_demo.market())
 
 
 def test_its_trials_count_with_the_recipe_s(cut):
@@ -65,7 +65,7 @@ def test_the_ratio_is_the_likeliest_of_the_training_window_alone(cut):
 def test_each_fix_changes_one_thing(cut, variant):
     fixes = CARD.variants[variant].fixes
     fields = [
-        {**system.strategy(cut, variant, KALMAN, fixes[:n]).describe(), **_money(fixes[:n])}
+        {**SYSTEM.strategy(cut, variant, KALMAN, fixes[:n]).describe(), **_money(fixes[:n])}
         for n in range(fixes.index("book") + 1, len(fixes) + 1)
     ]
     for before, after, fix in zip(fields[:-1], fields[1:], fixes[1 - len(fields) :], strict=True):
@@ -83,12 +83,12 @@ CHANGES = {
 
 
 def _money(fixed):
-    told = system.simulator(fixed)
+    told = SYSTEM.simulator(fixed)
     return {"fill": told.fill, "delay": told.delay, "costs": dataclasses.asdict(told.costs)}
 
 
 def test_the_market_fund_of_the_later_revision_is_never_held(cut):
-    chosen = system.strategy(cut, "head", KALMAN, ("hold", "calendar", "book"))
+    chosen = SYSTEM.strategy(cut, "head", KALMAN, ("hold", "calendar", "book"))
     result = walk_forward(chosen, cut.market, cut.test_dates[0])
     assert chosen.decide_on == WEEKLY
     assert not result.weights["SPY"].any()
@@ -96,14 +96,14 @@ def test_the_market_fund_of_the_later_revision_is_never_held(cut):
 
 
 def test_the_first_code_in_the_simulator_holds_one_name(cut):
-    result = system.backtest(cut, "first", KALMAN, ("simple", "book"))
+    result = SYSTEM.backtest(cut, "first", KALMAN, ("simple", "book"))
     assert (result.weights.to_numpy() == 1.0).sum(axis=1).tolist() == [1] * len(result.weights)
     assert (result.fill, result.delay) == ("close", 1)
 
 
 def test_both_legs_are_filled_once_put_right(cut):
     """0.23."""
-    weights = system.backtest(cut, "first", KALMAN, CARD.variants["first"].fixes).weights
+    weights = SYSTEM.backtest(cut, "first", KALMAN, CARD.variants["first"].fixes).weights
     assert ((weights > 0).sum(axis=1) == 1).all()
     assert ((weights < 0).sum(axis=1) == 1).all()
     np.testing.assert_allclose(weights.sum(axis=1), 0.0, atol=1e-12)

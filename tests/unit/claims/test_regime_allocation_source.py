@@ -12,8 +12,8 @@ from tiltwise.backtest.costs import Costs
 from tiltwise.backtest.simulator import Simulator
 from tiltwise.backtest.walk_forward import walk_forward
 from tiltwise.claims.engine import card as cards
-from tiltwise.claims.engine.card_run import ONE_PATH
-from tiltwise.claims.engine.data import study
+from tiltwise.claims.engine.data import card_data
+from tiltwise.claims.engine.refill import refilled
 from tiltwise.claims.engine.runner import run_card
 from tiltwise.claims.engine.variants import variants
 from tiltwise.claims.systems.regime_allocation import as_written as source
@@ -42,7 +42,7 @@ def small():
 
 @pytest.fixture(scope="module")
 def cut(small):
-    return study(CARD, small)
+    return card_data(CARD, small)
 
 
 def rows(seed=0, count=300, width=4):
@@ -232,7 +232,7 @@ def test_decisions_use_nothing_later(cut):
 
 def test_the_account_adds_up(cut):
     """Spec 6.4, 15: nothing drifts, the first trade is free, later ones pay for targets."""
-    result = system._decided(cut, {"period": "2017-01-01/2017-06-30"}, ())
+    result = system.SYSTEM._decided(cut, {"period": "2017-01-01/2017-06-30"}, ())
     returns = np.expm1(cut.returns)
     found = source.account(result, returns, pd.DatetimeIndex([]))
     first, second = found.net.index[:2]
@@ -249,7 +249,7 @@ def test_the_account_adds_up(cut):
 def test_dead_days_count(cut):
     """B26: they leave the return as it is and thin the Sharpe ratio."""
     cell = {"period": "2017-01-01/2017-06-30"}
-    whole, live = (system.as_written(cut, "helix", cell, f) for f in ((), ("dead",)))
+    whole, live = (system.SYSTEM.as_written(cut, "helix", cell, f) for f in ((), ("dead",)))
     dead = len(whole.net) - len(live.net)
     assert 80 < dead < 110
     assert (whole.net.iloc[:dead] == 0.0).all()
@@ -262,7 +262,7 @@ def test_with_all_fixes_but_the_target_only_the_target_is_left(cut):
     fixes = CARD.variants["helix"].fixes
     before = system.helix(cut, fixes[:-1])
     assert not any(getattr(before, flag) for flag in system.FLAGS.values())
-    last = system.strategy(cut, "helix", {}, fixes)
+    last = system.SYSTEM.strategy(cut, "helix", {}, fixes)
     assert isinstance(last, RegimeAllocation)
     assert (last.target, last.warmup, last.lookback) == (0.02, 756, 3024)
     recipe = RegimeAllocation(universe=last.universe, warmup=756)
@@ -292,7 +292,7 @@ def test_the_same_decisions_under_other_fills(cut):
     chosen = system.helix(cut, ())
     using = Simulator("close", 3, Costs(half_spread_bps=9.0))
     once = walk_forward(chosen, cut.market, "2017-03-01", "2017-05-31")
-    again = system.filled(once, cut.market, using)
+    again = refilled(once, cut.market, using)
     whole = walk_forward(chosen, cut.market, "2017-03-01", "2017-05-31", using)
     pd.testing.assert_series_equal(again.returns, whole.returns, check_exact=True)
     assert (again.delay, again.market_id) == (3, whole.market_id)
@@ -330,7 +330,7 @@ def test_the_card_has_fourteen_periods_and_what_the_paper_prints():
     assert CARD.claims[0].claimed == {"total_return": 2.09, "sharpe": 0.72}
     paper = [c for c in CARD.claims if c.variant == "paper"]
     assert all(c.unknown for c in paper)
-    assert ONE_PATH in CARD.fixes
+    assert system.ONE_PATH in CARD.fixes
 
 
 def test_only_arithmetic_is_testable_on_short_data(result):
@@ -359,7 +359,7 @@ def test_a_period_that_the_data_lack_has_no_number(result):
 def test_a_period_is_cut_from_the_whole_path(result, cut):
     rows = {row.claim: row for row in result.rows}
     fixes = CARD.variants["helix"].fixes
-    whole = system.backtest(cut, "helix", {}, fixes).returns
+    whole = system.SYSTEM.backtest(cut, "helix", {}, fixes).returns
     part = whole.loc["2017-01-01":]
     found = rows["period_2017_2025.total_return"].corrected
     assert found == pytest.approx(float((1 + part).prod() - 1))

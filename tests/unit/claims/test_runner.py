@@ -6,7 +6,7 @@ import pytest
 
 import claims_demo
 from tiltwise.claims.engine import card as cards
-from tiltwise.claims.engine.data import MEAN, study
+from tiltwise.claims.engine.data import MEAN, card_data
 from tiltwise.claims.engine.runner import run_card
 from tiltwise.errors import MissingData
 from tiltwise.evaluate.significance.overfitting import noise_ceiling
@@ -121,10 +121,10 @@ def test_records_are_plain(result):
 
 def test_other_assets_are_substitutes():
     names = tuple("ABCDEFGHIJK")
-    cut = study(CARD, claims_demo.market("2016-01-29", names))
+    cut = card_data(CARD, claims_demo.market("2016-01-29", names))
     assert cut.substitutes == "11 other assets for 9 funds"
     prices = claims_demo.prices("2016-01-29", names).drop(columns="SPY")
-    mean = study(CARD, Market.from_frames(prices=prices))
+    mean = card_data(CARD, Market.from_frames(prices=prices))
     assert mean.reference == MEAN
     assert mean.substitutes == "11 other assets for 9 funds, MEAN for SPY"
     mean_return = mean.returns.iloc[:, :-1].mean(axis=1)
@@ -133,4 +133,4 @@ def test_other_assets_are_substitutes():
 
 def test_too_little_data_says_so():
     with pytest.raises(MissingData, match="no fold of 3 years"):
-        study(CARD, claims_demo.market("2014-06-30"))
+        card_data(CARD, claims_demo.market("2014-06-30"))

@@ -12,15 +12,15 @@ import pytest
 import claims_demo
 from tiltwise import Costs, Market, Simulator, propose, walk_forward
 from tiltwise.claims.engine import card as cards
-from tiltwise.claims.engine import months
 from tiltwise.claims.engine.card_run import CardRun
-from tiltwise.claims.engine.data import study
+from tiltwise.claims.engine.data import card_data
 from tiltwise.claims.engine.measure import Measurement
 from tiltwise.claims.engine.records import Evaluated
 from tiltwise.claims.engine.runner import run_card
 from tiltwise.claims.systems.sector_rotation import as_written as source
 from tiltwise.claims.systems.sector_rotation import books as rotation_books
-from tiltwise.claims.systems.sector_rotation import numbers, system
+from tiltwise.claims.systems.sector_rotation import months, numbers
+from tiltwise.claims.systems.sector_rotation.system import SYSTEM
 from tiltwise.cli import inputs
 from tiltwise.errors import DataError, StrategyError
 from tiltwise.evaluate.metrics import METRICS
@@ -52,8 +52,8 @@ def vanguard(shared):
     )
 
 
-def bench_of(cut, folder):
-    return CardRun(CARD, cut, system, Measurement(Ledger(folder), "test", 1), lambda: None)
+def card_run_of(cut, folder):
+    return CardRun(CARD, cut, SYSTEM, Measurement(Ledger(folder), "test", 1), lambda: None)
 
 
 def claim_of(name):
@@ -112,11 +112,11 @@ def test_the_fixes_follow_the_published_number_in_order(result):
 
 def test_the_market_is_changed_by_three_fixes_only():
     cell = {"model": "market"}
-    assert [f for f in FIXES if system.applies(f, cell)] == ["measures", "walk", "simulator"]
-    assert not system.applies("scaled", {"model": "tree"})
-    assert not system.applies("folds", {"model": "persistence"})
+    assert [f for f in FIXES if SYSTEM.applies(f, cell)] == ["measures", "walk", "simulator"]
+    assert not SYSTEM.applies("scaled", {"model": "tree"})
+    assert not SYSTEM.applies("folds", {"model": "persistence"})
     with pytest.raises(StrategyError, match="model='oracle'"):
-        system.recipe_of(CARD, "corrected", {"model": "oracle"})
+        SYSTEM.recipe_of(CARD, "corrected", {"model": "oracle"})
 
 
 def test_growth_of_100_follows_from_the_growth_a_year():
@@ -163,12 +163,12 @@ def test_months_are_whole_and_compound_to_the_path():
 
 def test_the_market_is_compared_on_identical_months(tmp_path):
     """3.29: months of the strategy and of the fund are the same at every step, or an error."""
-    cut = study(CARD, claims_demo.market())
-    bench, claim = bench_of(cut, tmp_path), claim_of("ridge_all")
+    cut = card_data(CARD, claims_demo.market())
+    card_run, claim = card_run_of(cut, tmp_path), claim_of("ridge_all")
     for stop in range(len(FIXES) + 1):
         fixed = FIXES[:stop]
         paths = [
-            bench.run("notebook", {**claim.cell, "model": model}, fixed)
+            card_run.run("notebook", {**claim.cell, "model": model}, fixed)
             for model in ("ridge", "market")
         ]
         ends = [months.monthly(p.returns, cut.market.calendar).index for p in paths]
@@ -176,7 +176,7 @@ def test_the_market_is_compared_on_identical_months(tmp_path):
         assert paths[0].returns.index.equals(paths[1].returns.index)
     other: Evaluated = dataclasses.replace(paths[1], returns=paths[1].returns.iloc[40:])
     with pytest.raises(DataError, match="identical months"):
-        numbers.in_months(bench, paths[0], "cagr", FIXES, other)
+        numbers.in_months(card_run, paths[0], "cagr", FIXES, other)
 
 
 @pytest.mark.shared_data
@@ -190,20 +190,20 @@ def test_naive_forecasts_on_the_share_classes(vanguard):
     ):
         found = numbers.mean_errors(past, {}, period)
         assert [round(100 * found[n], 2) for n in names] == known
-        own = numbers.errors(study(CARD, vanguard), "mean", (), period)
+        own = numbers.errors(card_data(CARD, vanguard), "mean", (), period)
         assert [own[n] for n in names] == pytest.approx([found[n] for n in names], rel=1e-3)
 
 
 @pytest.mark.shared_data
 def test_the_notebook_on_the_share_classes(vanguard, tmp_path):
     """3.27, 3.29: its SPY and its full-sample regression come out close to its table."""
-    cut = study(CARD, vanguard)
+    cut = card_data(CARD, vanguard)
     assert cut.substitutes == "traded share classes for 8 of 11 funds"
-    bench = bench_of(cut, tmp_path)
+    card_run = card_run_of(cut, tmp_path)
 
     def written(name):
         claim = claim_of(name)
-        return {m: system.estimate_of(bench, claim, m).value for m in claim.claimed}
+        return {m: SYSTEM.estimate_of(card_run, claim, m).value for m in claim.claimed}
 
     fund, ridge = written("market_2021"), written("ridge_all")
     assert fund["cagr"] == pytest.approx(0.124, abs=0.005)
@@ -220,14 +220,14 @@ def test_the_notebook_on_the_share_classes(vanguard, tmp_path):
 @pytest.mark.parametrize("model", ["ridge", "network", "mean"])
 def test_forecasts_of_all_months_are_those_of_the_recipe(model):
     """From the walk on the card has the recipe's forecasts, and in the end its books."""
-    cut = study(CARD, claims_demo.market())
+    cut = card_data(CARD, claims_demo.market())
     ends = month_returns(cut.market).index
     rows = int(cut.market.dates.searchsorted(ends[35])) + 1
     chosen = SectorRotation(universe=cut.traded, model=model, cap=1.0).shorter(rows)
     assert rotation_books.strategy(cut, model) == chosen
     told = rotation_books.forecasts(cut, model, FIXES)
     pd.testing.assert_index_equal(told.index, ends[35:], check_names=False)
-    books = system.backtest(cut, "notebook", {"model": model}, FIXES).decisions.weights
+    books = SYSTEM.backtest(cut, "notebook", {"model": model}, FIXES).decisions.weights
     for end in ends[[35, 44, 50]]:
         answer = propose(chosen, cut.market, end, NOTHING)
         np.testing.assert_array_equal(told.loc[end], answer.evidence["forecast"])
@@ -236,11 +236,11 @@ def test_forecasts_of_all_months_are_those_of_the_recipe(model):
 
 def test_persistence_tells_last_month_and_holds_its_book():
     """3.16: the one forecast of the card that the recipe has not."""
-    cut = study(CARD, claims_demo.market())
+    cut = card_data(CARD, claims_demo.market())
     past = month_returns(cut.market)
     told = rotation_books.forecasts(cut, "persistence", FIXES)
     np.testing.assert_allclose(told, past.iloc[35:], rtol=1e-12)
-    found = system.backtest(cut, "notebook", {"model": "persistence"}, FIXES)
+    found = SYSTEM.backtest(cut, "notebook", {"model": "persistence"}, FIXES)
     book = Rotation(cap=1.0).exposures(past.iloc[[40]]).iloc[0]
     np.testing.assert_allclose(found.decisions.weights.iloc[5], book, rtol=1e-12)
     assert found.strategy.describe()["strategy"] == "SectorRotation"  # counted with its trials
@@ -259,12 +259,12 @@ def test_months_that_a_walk_leaves_out_count_for_no_forecast():
 
 def test_other_fills_and_costs_take_the_same_decisions():
     """3.39: what is decided once is filled under any simulator, as if it had been asked again."""
-    cut = study(CARD, claims_demo.market())
+    cut = card_data(CARD, claims_demo.market())
     for model in ("ridge", "market"):
-        usual = system.backtest(cut, "notebook", {"model": model}, FIXES)
-        assert system.backtest(cut, "notebook", {"model": model}, FIXES) is usual
+        usual = SYSTEM.backtest(cut, "notebook", {"model": model}, FIXES)
+        assert SYSTEM.backtest(cut, "notebook", {"model": model}, FIXES) is usual
         using = Simulator("close", 3, Costs(half_spread_bps=20.0))
-        dear = system.backtest(cut, "notebook", {"model": model}, FIXES, using)
+        dear = SYSTEM.backtest(cut, "notebook", {"model": model}, FIXES, using)
         chosen = rotation_books.strategy(cut, model)
         again = walk_forward(chosen, cut.market, usual.decisions.dates[0], simulator=using)
         np.testing.assert_array_equal(dear.returns, again.returns)
@@ -275,15 +275,15 @@ def test_other_share_classes_are_told_apart_from_other_assets():
     """H.13: the card's own funds, their traded classes, or anything else."""
     same = [CARD.classes.get(a, a) for a in CARD.universe]
     table = claims_demo.prices("2016-09-30", tuple(same))
-    found = study(CARD, Market.from_frames(prices=table, benchmark="SPY"))
+    found = card_data(CARD, Market.from_frames(prices=table, benchmark="SPY"))
     assert found.substitutes == "traded share classes for 8 of 11 funds"
     assert found.traded == tuple(same)
     own = table.set_axis([*CARD.universe, "SPY"], axis=1)
-    assert study(CARD, Market.from_frames(prices=own, benchmark="SPY")).substitutes == ""
+    assert card_data(CARD, Market.from_frames(prices=own, benchmark="SPY")).substitutes == ""
 
 
 def test_a_short_history_is_trained_on_for_less_and_says_so(result):
-    cut = study(CARD, claims_demo.market())
+    cut = card_data(CARD, claims_demo.market())
     assert cut.folds[0].test == cut.returns.index[0] + pd.DateOffset(years=3)
     assert any("after 3 years, not after 10" in note for note in result.notes)
     assert rotation_books.first_row(cut) == 35  # the decision of December 2014

@@ -10,10 +10,10 @@ import pytest
 import claims_demo
 from tiltwise import Market, walk_forward
 from tiltwise.claims.engine import card as cards
-from tiltwise.claims.engine.data import study
+from tiltwise.claims.engine.data import card_data
 from tiltwise.claims.engine.runner import run_card
 from tiltwise.claims.systems.sparse_replication import as_written as source
-from tiltwise.claims.systems.sparse_replication import system
+from tiltwise.claims.systems.sparse_replication.system import SYSTEM
 from tiltwise.errors import StrategyError
 from tiltwise.ledger import Ledger
 from tiltwise.portfolio.replication.sparse import AS_WRITTEN
@@ -127,7 +127,7 @@ def test_a_fund_that_is_listed_later_keeps_its_place():
     table = claims_demo.prices("2016-12-30", names)
     table.loc[:"2015-06-30", "AIQ"] = np.nan
     m = Market.from_frames(prices=table, benchmark="MTUM")
-    found = study(CARD, m)
+    found = card_data(CARD, m)
     assert found.substitutes == ""
     assert set(found.traded) == set(CARD.universe)
     assert found.returns["AIQ"].isna().any()
@@ -137,6 +137,6 @@ def test_a_fund_that_is_listed_later_keeps_its_place():
 
 def test_a_cell_that_names_nothing_is_refused():
     with pytest.raises(StrategyError, match="select='best'"):
-        system.recipe_of(CARD, "corrected", {"select": "best"})
-    assert not system.applies("classifier", {"select": "all"})
-    assert system.property_of(study(CARD, claims_demo.market()), "sharpe", ()) is None
+        SYSTEM.recipe_of(CARD, "corrected", {"select": "best"})
+    assert not SYSTEM.applies("classifier", {"select": "all"})
+    assert SYSTEM.property_of(card_data(CARD, claims_demo.market()), "sharpe", ()) is None

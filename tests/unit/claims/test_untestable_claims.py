@@ -9,7 +9,7 @@ import pytest
 
 import claims_demo
 from tiltwise.claims.engine import card as cards
-from tiltwise.claims.engine.data import study
+from tiltwise.claims.engine.data import card_data
 from tiltwise.claims.engine.records import Estimate
 from tiltwise.claims.engine.runner import run_card
 from tiltwise.claims.engine.variants import variants
@@ -134,11 +134,11 @@ def test_the_quadratic_programme_is_at_least_as_good():
 
 
 def test_without_scipy_it_is_not_testable(monkeypatch):
-    cut = study(CARD, claims_demo.market())
+    cut = card_data(CARD, claims_demo.market())
     monkeypatch.setitem(sys.modules, "scipy.optimize", None)
     with pytest.raises(MissingData, match="tiltwise\\[research\\]"):
         source.max_sharpe(np.ones((10, 3)))
-    assert math.isnan(system.property_of(cut, "weight_sum", ()))
+    assert math.isnan(system.SYSTEM.property_of(cut, "weight_sum", ()))
 
 
 def test_the_golden_windows():

@@ -6,14 +6,19 @@ they are judged; results of ours are never written on it.
 
 import dataclasses
 import functools
+import pkgutil
 import tomllib
 from collections.abc import Mapping
 from importlib.resources import files
 from typing import Any
 
+from tiltwise.claims import systems
 from tiltwise.errors import MissingData
 
-SYSTEMS, CARD = "tiltwise.claims.systems", "card.toml"
+Cell = Mapping[str, Any]
+"""One configuration: JSON values by field."""
+
+SYSTEMS, CARD = systems.__name__, "card.toml"
 
 SHARE = frozenset({"total_return", "max_drawdown", "explained", "turnover"})
 """Metrics that are shares of one; the others are ratios."""
@@ -73,9 +78,9 @@ class Claim:
     text: str
     place: str
     variant: str
-    cell: Mapping[str, Any]
+    cell: Cell
     claimed: Mapping[str, float]
-    against: Mapping[str, Any] | None = None
+    against: Cell | None = None
     rule: str = "close"
     exact: bool = False
     unknown: str = ""
@@ -104,7 +109,7 @@ class Variant:
 
     title: str
     text: str
-    cell: Mapping[str, Any]
+    cell: Cell
     tolerance: Mapping[str, float] = dataclasses.field(default_factory=dict)
     reason: str = ""
     fixes: tuple[str, ...] = ()
@@ -180,7 +185,7 @@ def read(system: str) -> Card:
         raise MissingData(
             f"no claims are known of {system!r}; there are cards of {', '.join(known)}"
         )
-    path = files(SYSTEMS).joinpath(system, CARD)
+    path = files(f"{SYSTEMS}.{system}").joinpath(CARD)
     table = tomllib.loads(path.read_text("utf-8"))
     variants = {name: _variant(entry) for name, entry in table.pop("variants").items()}
     fixes = {name: Fix(**entry) for name, entry in table.pop("fixes").items()}
@@ -198,4 +203,5 @@ def _variant(entry: dict[str, Any]) -> Variant:
 
 def _folders() -> list[str]:
     """Return the names of the folders of `claims/systems` that hold a card, sorted."""
-    return sorted(p.name for p in files(SYSTEMS).iterdir() if p.joinpath(CARD).is_file())
+    names = [found.name for found in pkgutil.iter_modules(systems.__path__) if found.ispkg]
+    return sorted(n for n in names if files(f"{SYSTEMS}.{n}").joinpath(CARD).is_file())

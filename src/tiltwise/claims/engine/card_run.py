@@ -1,4 +1,4 @@
-"""The paths behind a card: each is run, measured and recorded once."""
+"""The run of a card: each path is run, measured and recorded once."""
 
 import dataclasses
 import math
@@ -8,37 +8,36 @@ from typing import Any
 import pandas as pd
 
 from tiltwise.backtest.simulator import Simulator
-from tiltwise.claims.engine.card import Card, Claim
+from tiltwise.claims.engine.card import Card, Cell, Claim
 from tiltwise.claims.engine.data import CardData
 from tiltwise.claims.engine.information_ratio import BASES, base, information_ratio
 from tiltwise.claims.engine.measure import Measurement, gap
 from tiltwise.claims.engine.periods import PERIOD, nothing, within
 from tiltwise.claims.engine.records import Estimate, Evaluated
+from tiltwise.claims.system import System
 
-Cell = Mapping[str, Any]
-Key = tuple[Any, ...]
-ONE_PATH = "history"
-"""Fix from which on all periods are cut from one path that knows all history."""
+Key = tuple[str, tuple[tuple[str, Any], ...], tuple[str, ...]]
+"""Variant, sorted fields of the configuration, fixes."""
 
 
 @dataclasses.dataclass(eq=False)
 class CardRun:
-    """A card, its data, the module of its system, and what was evaluated so far.
+    """A card, its data, its system, and the paths evaluated so far.
 
     Attributes
     ----------
-    told : called after each new path.
-    done : by configuration, what was evaluated.
+    on_path : called after each new path.
+    paths : evaluated paths by configuration.
     parts : periods of these; they are no trials.
-    bases : by metric, the other book of an information ratio.
+    bases : by metric, returns of the other book of an information ratio.
     """
 
     card: Card
-    study: CardData
-    system: Any
-    lab: Measurement
-    told: Callable[[], None]
-    done: dict[Key, Evaluated] = dataclasses.field(default_factory=dict)
+    data: CardData
+    system: System
+    measurement: Measurement
+    on_path: Callable[[], None]
+    paths: dict[Key, Evaluated] = dataclasses.field(default_factory=dict)
     parts: dict[Key, Evaluated] = dataclasses.field(default_factory=dict)
     bases: dict[str, pd.Series] = dataclasses.field(default_factory=dict)
 
@@ -51,30 +50,29 @@ class CardRun:
                 whole = {name: value for name, value in cell.items() if name != PERIOD}
                 self.parts[key] = within(self.run(variant, whole, fixes), cell)
             return self.parts[key]
-        if key not in self.done:
-            self.done[key] = self._evaluate(variant, cell, fixes)
-            self.told()
-        return self.done[key]
+        if key not in self.paths:
+            self.paths[key] = self._evaluate(variant, cell, fixes)
+            self.on_path()
+        return self.paths[key]
 
     def one_path(self, fixes: Collection[str]) -> bool:
         """Whether periods are cut from one path, not run each by itself: on stand-ins always."""
-        told = bool(self.system.in_simulator(fixes)) or ONE_PATH in fixes
-        return told or bool(self.study.substitutes)
+        return self.system.one_path(fixes) or bool(self.data.substitutes)
 
     def _evaluate(self, variant: str, cell: Cell, fixes: tuple[str, ...]) -> Evaluated:
         if self.system.in_simulator(fixes):
-            return self.lab.backtest(self.system.backtest(self.study, variant, cell, fixes))
-        account = self.system.as_written(self.study, variant, cell, fixes)
+            return self.measurement.backtest(self.system.backtest(self.data, variant, cell, fixes))
+        account = self.system.as_written(self.data, variant, cell, fixes)
         if account is None:
             return nothing(self.run(variant, cell, self.fixes(variant)))
-        return self.lab.as_written(account, self.study.whole_until)
+        return self.measurement.as_written(account, self.data.whole_until)
 
     def under(self, variant: str, cell: Cell, using: Simulator) -> Evaluated:
         """Return the corrected configuration under another simulator."""
         fixes = tuple(f for f in self.fixes(variant) if self.system.applies(f, cell))
-        result = self.system.backtest(self.study, variant, cell, fixes, using)
-        self.told()
-        return self.lab.backtest(result)
+        result = self.system.backtest(self.data, variant, cell, fixes, using)
+        self.on_path()
+        return self.measurement.backtest(result)
 
     def fixes(self, variant: str) -> tuple[str, ...]:
         """Return all fixes of a variant, in order."""
@@ -100,18 +98,19 @@ class CardRun:
 
     def estimate(self, claim: Claim, metric: str, fixed: Collection[str] = ()) -> Estimate:
         """Return a claimed metric after some fixes."""
-        found = self.system.property_of(self.study, metric, fixed)
-        if found is not None:
-            return Estimate(found)
-        own = getattr(self.system, "estimate_of", None)
-        told: Estimate | None = own(self, claim, metric, fixed) if own else None
-        if told is not None:
-            return told
+        value = self.system.property_of(self.data, metric, fixed)
+        if value is not None:
+            return Estimate(value)
+        estimate = self.system.estimate_of(self, claim, metric, fixed)
+        if estimate is not None:
+            return estimate
         if metric == "sharpe_gap":
             return gap(self.path(claim, fixed), self.other(claim, fixed))
         if metric in BASES:
-            return information_ratio(self.path(claim, fixed), self._base(claim, metric), self.lab)
-        return self.lab.estimate(self.path(claim, fixed), metric)
+            return information_ratio(
+                self.path(claim, fixed), self._base(claim, metric), self.measurement
+            )
+        return self.measurement.estimate(self.path(claim, fixed), metric)
 
     def value(self, claim: Claim, metric: str) -> float:
         """Return a claimed metric as written: a number of the path needs no interval."""
@@ -123,9 +122,9 @@ class CardRun:
         own = self.path(claim).complete
         if not own:
             return math.nan
-        found = self.system.property_of(self.study.complete(), metric, ())
-        if found is not None:
-            return float(found)
+        value = self.system.property_of(self.data.complete(), metric, ())
+        if value is not None:
+            return float(value)
         if metric == "sharpe_gap":
             return own["sharpe"] - self.other(claim).complete["sharpe"]
         return own.get(metric, math.nan)
@@ -134,15 +133,14 @@ class CardRun:
         self, claim: Claim, rules: Mapping[str, Evaluated], metric: str
     ) -> Mapping[str, float]:
         """Return a metric of simple rules, or forecasts, over the sessions of a claim."""
-        own = getattr(self.system, "beside_of", None)
-        told: Mapping[str, float] | None = own(self, claim, rules, metric) if own else None
-        if told is not None:
-            return told
+        values = self.system.comparisons_of(self, claim, rules, metric)
+        if values is not None:
+            return values
         return {name: e.points[metric] for name, e in rules.items() if metric in e.points}
 
     def _base(self, claim: Claim, metric: str) -> pd.Series:
         """Return the book that an active return is measured against, with the claim's fills."""
         if metric not in self.bases:
             using = self.system.simulator(self.fixes(claim.variant))
-            self.bases[metric] = base(self.study, metric, using)
+            self.bases[metric] = base(self.data, metric, using)
         return self.bases[metric]

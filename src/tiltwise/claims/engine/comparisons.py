@@ -1,4 +1,4 @@
-"""What stands beside the claims: simple rules, folds, growth, other costs and delays."""
+"""Comparisons of the claims: simple rules, folds, growth, other costs and delays."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,6 +11,7 @@ from tiltwise.backtest.simulator import Simulator
 from tiltwise.backtest.walk_forward import walk_forward
 from tiltwise.claims.engine.card import NO_DATA, Card, Claim
 from tiltwise.claims.engine.card_run import CardRun
+from tiltwise.claims.engine.folds import Fold
 from tiltwise.claims.engine.periods import PERIOD, covers
 from tiltwise.claims.engine.records import Evaluated, FoldRow, Measured
 from tiltwise.recipes.benchmarks import BuyAndHold, EqualWeight, InverseVolatility, Trend
@@ -25,13 +26,13 @@ def money(card: Card) -> list[Claim]:
     return [c for c in card.claims if {"sharpe", "gross_sharpe", "cagr"} & c.claimed.keys()]
 
 
-def rules(bench: CardRun) -> dict[str, Strategy]:
+def rules(card_run: CardRun) -> dict[str, Strategy]:
     """Return the simple rules that every claim is measured against."""
-    names = bench.study.traded
-    if bench.card.holds_market:
-        names = (*names, bench.study.reference)
+    names = card_run.data.traded
+    if card_run.card.holds_market:
+        names = (*names, card_run.data.reference)
     return {
-        bench.study.reference: BuyAndHold(universe=(bench.study.reference,)),
+        card_run.data.reference: BuyAndHold(universe=(card_run.data.reference,)),
         "buy and hold": BuyAndHold(universe=names),
         "equal weight": EqualWeight(universe=names),
         "inverse volatility": InverseVolatility(universe=names),
@@ -39,19 +40,19 @@ def rules(bench: CardRun) -> dict[str, Strategy]:
     }
 
 
-def baseline(bench: CardRun, rule: Strategy) -> Evaluated:
+def baseline(card_run: CardRun, rule: Strategy) -> Evaluated:
     """Return a simple rule over all test years, with the usual fills and costs."""
-    bench.told()
-    start = bench.study.test_dates[0]
-    return bench.lab.backtest(walk_forward(rule, bench.study.market, start))
+    card_run.on_path()
+    start = card_run.data.test_dates[0]
+    return card_run.measurement.backtest(walk_forward(rule, card_run.data.market, start))
 
 
-def by_fold(bench: CardRun) -> tuple[FoldRow, ...]:
+def by_fold(card_run: CardRun) -> tuple[FoldRow, ...]:
     """Return what each fold earned, as written and corrected."""
-    claims = covering(bench)
-    written = {c.id: bench.path(c).returns for c in claims}
-    corrected = {c.id: bench.path(c, bench.fixes(c.variant)).returns for c in claims}
-    dates = pd.DatetimeIndex(bench.study.returns.index)
+    claims = covering(card_run)
+    written = {c.id: card_run.path(c).returns for c in claims}
+    corrected = {c.id: card_run.path(c, card_run.fixes(c.variant)).returns for c in claims}
+    dates = pd.DatetimeIndex(card_run.data.returns.index)
     return tuple(
         FoldRow(
             train=f"{fold.train:%Y-%m-%d}",
@@ -62,86 +63,87 @@ def by_fold(bench: CardRun) -> tuple[FoldRow, ...]:
             as_written={name: _total(r, fold) for name, r in written.items()},
             corrected={name: _total(r, fold) for name, r in corrected.items()},
         )
-        for fold in bench.study.folds
+        for fold in card_run.data.folds
     )
 
 
-def covering(bench: CardRun) -> list[Claim]:
+def covering(card_run: CardRun) -> list[Claim]:
     """Return the claims about money over all test years, not over a period of them."""
-    dates = bench.study.test_dates
-    return [c for c in money(bench.card) if covers(str(c.cell.get(PERIOD, "")), dates)]
+    dates = card_run.data.test_dates
+    return [c for c in money(card_run.card) if covers(str(c.cell.get(PERIOD, "")), dates)]
 
 
-def _total(returns: pd.Series, fold: Any) -> float:
+def _total(returns: pd.Series, fold: Fold) -> float:
     """Return the total return of the sessions of a test year."""
     values = returns[(returns.index >= fold.test) & (returns.index < fold.stop)].to_numpy()
     return float(np.prod(1.0 + values) - 1.0)
 
 
-def growth(bench: CardRun, baselines: Mapping[str, Evaluated]) -> dict[str, pd.Series]:
+def growth(card_run: CardRun, baselines: Mapping[str, Evaluated]) -> dict[str, pd.Series]:
     """Return the growth of one unit: the first claim of each variant, and the market.
 
     A claim about all test years goes before one about a period of them.
     """
     paths: dict[str, pd.Series] = {}
-    claims = [*covering(bench), *money(bench.card)]
-    for variant, entry in bench.card.variants.items():
+    claims = [*covering(card_run), *money(card_run.card)]
+    for variant, entry in card_run.card.variants.items():
         first = next((c for c in claims if c.variant == variant), None)
         if first is not None:
-            paths[f"{entry.title}, as written"] = bench.path(first).returns
-            fixes = bench.fixes(variant)
-            paths[f"{entry.title}, corrected"] = bench.path(first, fixes).returns
-    paths[bench.study.reference] = baselines[bench.study.reference].returns
-    shown = {name: r.loc[bench.study.test_dates[0] :] for name, r in paths.items()}
+            paths[f"{entry.title}, as written"] = card_run.path(first).returns
+            fixes = card_run.fixes(variant)
+            paths[f"{entry.title}, corrected"] = card_run.path(first, fixes).returns
+    paths[card_run.data.reference] = baselines[card_run.data.reference].returns
+    shown = {name: r.loc[card_run.data.test_dates[0] :] for name, r in paths.items()}
     return {name: (1.0 + r).cumprod() for name, r in shown.items() if len(r)}
 
 
-def sweeps(bench: CardRun) -> tuple[dict[str, Any], ...]:
+def sweeps(card_run: CardRun) -> tuple[dict[str, Any], ...]:
     """Return the corrected Sharpe ratio of each claim under other costs and delays."""
-    made = []
+    rows = []
     settings = [("cost", c, Simulator(costs=Costs(half_spread_bps=c))) for c in SWEPT_COSTS]
     settings += [("delay", float(d), Simulator("close", d)) for d in SWEPT_DELAYS]
-    for claim in covering(bench):
-        cell = bench.cell(claim.variant, claim.cell)
+    for claim in covering(card_run):
+        cell = card_run.cell(claim.variant, claim.cell)
         for kind, setting, using in settings:
-            found = bench.lab.estimate(bench.under(claim.variant, cell, using), "sharpe")
-            made.append({"claim": claim.id, "kind": kind, "setting": setting, "sharpe": found})
-    return tuple(made)
+            sharpe = card_run.measurement.estimate(
+                card_run.under(claim.variant, cell, using), "sharpe"
+            )
+            rows.append({"claim": claim.id, "kind": kind, "setting": setting, "sharpe": sharpe})
+    return tuple(rows)
 
 
-def measured(bench: CardRun) -> tuple[Measured, ...]:
-    """Return what each configuration earned and traded, where the source gives no data."""
-    if bench.card.data != NO_DATA:
+def measured(card_run: CardRun) -> tuple[Measured, ...]:
+    """Return returns and turnover of each configuration, where the source gives no data."""
+    if card_run.card.data != NO_DATA:
         return ()
-    found = []
-    for variant in dict.fromkeys(c.variant for c in bench.card.claims):
-        for cell in bench.system.corrected_grid():
-            run = bench.run(variant, cell, bench.fixes(variant))
-            gross, net = (bench.lab.estimate(run, m) for m in ("gross_sharpe", "sharpe"))
-            name, _ = bench.system.label(cell)
-            found.append(Measured(name, gross, net, run.points["one_way"]))
-    return tuple(found)
+    rows = []
+    for variant in dict.fromkeys(c.variant for c in card_run.card.claims):
+        for cell in card_run.system.corrected_grid():
+            run = card_run.run(variant, cell, card_run.fixes(variant))
+            gross, net = (card_run.measurement.estimate(run, m) for m in ("gross_sharpe", "sharpe"))
+            name, _ = card_run.system.label(cell)
+            rows.append(Measured(name, gross, net, run.points["one_way"]))
+    return tuple(rows)
 
 
-def notes(bench: CardRun) -> tuple[str, ...]:
+def notes(card_run: CardRun) -> tuple[str, ...]:
     """Return what a reader must know of the data."""
-    cut = bench.study
-    found = list(cut.notes)
-    if bench.card.data == NO_DATA:
-        found.append(
-            f"{bench.card.title}: {bench.card.unknown}; what was measured instead is shown"
+    data = card_run.data
+    lines = list(data.notes)
+    if card_run.card.data == NO_DATA:
+        lines.append(
+            f"{card_run.card.title}: {card_run.card.unknown}; what was measured instead is shown"
         )
-    if cut.substitutes:
-        found.append(f"substitutes: {cut.substitutes}; no money claimed can be reproduced on them")
-    elif cut.shortfall:
-        found.append(cut.shortfall)
-    if not cut.folds[-1].complete:
-        found.append(
-            f"fold {len(cut.folds)} is cut by the data at {cut.test_dates[-1]:%Y-%m-%d}; the rule "
-            f"of the source yields {sum(f.complete for f in cut.folds)} complete folds here"
+    if data.substitutes:
+        lines.append(f"substitutes: {data.substitutes}; no money claimed can be reproduced on them")
+    elif data.shortfall:
+        lines.append(data.shortfall)
+    if not data.folds[-1].complete:
+        lines.append(
+            f"fold {len(data.folds)} is cut by the data at {data.test_dates[-1]:%Y-%m-%d}; the "
+            f"rule of the source yields {sum(f.complete for f in data.folds)} complete folds here"
         )
-    own = getattr(bench.system, "notes", None)
-    found += own(bench) if own else []
-    if cut.market.rates is None:
-        found.append("no cash rate was given: cash and collateral earn nothing")
-    return tuple(found)
+    lines += card_run.system.notes(card_run)
+    if data.market.rates is None:
+        lines.append("no cash rate was given: cash and collateral earn nothing")
+    return tuple(lines)

@@ -28,7 +28,7 @@ class CardData:
     substitutes : what stands in for the source's assets; empty where nothing does.
     shortfall : why the period is not the source's; empty where it is.
     notes : remarks on the data.
-    kept : whole walks over the market; the cache of the market keeps the newest steps only, of
+    walks : whole walks over the market; the cache of the market keeps the newest steps only, of
         which one walk has hundreds.
     """
 
@@ -39,7 +39,7 @@ class CardData:
     substitutes: str
     shortfall: str
     notes: tuple[str, ...]
-    kept: Cache = dataclasses.field(default_factory=Cache, repr=False)
+    walks: Cache = dataclasses.field(default_factory=Cache, repr=False)
 
     @property
     def traded(self) -> tuple[str, ...]:
@@ -64,11 +64,11 @@ class CardData:
         return cut[0] if cut else self.folds[-1].stop
 
     def complete(self) -> "CardData":
-        """Return the study without the fold that the data cut."""
+        """Return the same data without the fold that their end cuts."""
         return dataclasses.replace(self, folds=tuple(f for f in self.folds if f.complete))
 
 
-def study(card: Card, market: Market, *, mean: bool = False) -> CardData:
+def card_data(card: Card, market: Market, *, mean: bool = False) -> CardData:
     """Return the card's assets and period from a market.
 
     Parameters
@@ -126,9 +126,9 @@ def _folds(card: Card, returns: pd.DataFrame) -> tuple[Fold, ...]:
     """Return the card's folds; of shorter training where the data hold none."""
     first, last = returns.index[0], returns.index[-1]
     for years in (card.train_years, card.short_years):
-        found = calendar_folds(first, last, years, card.test_years, card.folds) if years else ()
-        if found:
-            return found
+        folds = calendar_folds(first, last, years, card.test_years, card.folds) if years else ()
+        if folds:
+            return folds
     return ()
 
 
@@ -136,18 +136,18 @@ def _prices(
     card: Card, market: Market, names: tuple[str, ...], reference: str
 ) -> tuple[pd.DataFrame, list[str]]:
     """Return closes from the card's start on; assets that are not there throughout are left out."""
-    wanted = names if reference == MEAN else (*names, reference)
-    prices = market.select(wanted).prices.loc[card.start :]
+    assets = names if reference == MEAN else (*names, reference)
+    prices = market.select(assets).prices.loc[card.start :]
     if len(prices) < 2:
         raise MissingData(
             f"{card.system}: the claims are about the time from {card.start} on, but the data end "
             f"on {market.now.date()}"
         )
     late = prices.columns.isin(card.young)
-    there = (prices.notna().mean() > 0.99) | (late & prices.notna().any())
-    left_out = [str(a) for a in prices.columns[~there]]
-    whole = prices.columns[there & ~late]
-    prices = prices.loc[:, there].dropna(subset=whole)
+    complete = (prices.notna().mean() > 0.99) | (late & prices.notna().any())
+    left_out = [str(a) for a in prices.columns[~complete]]
+    whole = prices.columns[complete & ~late]
+    prices = prices.loc[:, complete].dropna(subset=whole)
     if reference == MEAN:
         mean = _log_returns(prices).to_numpy().mean(axis=1)
         prices = prices.assign(**{MEAN: 100.0 * np.exp(np.append(0.0, np.cumsum(mean)))})
@@ -182,13 +182,13 @@ def _substitutes(card: Card, own: bool, same: bool, reference: str, count: int) 
 def _notes(
     card: Card, returns: pd.DataFrame, folds: tuple[Fold, ...], left_out: list[str]
 ) -> tuple[str, ...]:
-    found = [f"{a} left out: it lacks prices in the period" for a in left_out]
+    lines = [f"{a} left out: it lacks prices in the period" for a in left_out]
     if folds[0].test < returns.index[0] + pd.DateOffset(years=card.train_years):
-        found.append(
+        lines.append(
             f"{card.title}: the first test begins after {card.short_years} years, not after "
             f"{card.train_years}, which the data do not hold"
         )
-    return tuple(found)
+    return tuple(lines)
 
 
 def _shortfall(card: Card, returns: pd.DataFrame, folds: tuple[Fold, ...]) -> str:

@@ -7,7 +7,7 @@ from tiltwise.backtest.costs import Costs
 from tiltwise.backtest.simulator import Simulator
 from tiltwise.claims.engine import card as cards
 from tiltwise.claims.engine.account import AsWritten
-from tiltwise.claims.engine.data import study
+from tiltwise.claims.engine.data import card_data
 from tiltwise.claims.engine.measure import in_its_words, run_as_written
 from tiltwise.claims.engine.variants import variants
 from tiltwise.errors import StrategyError
@@ -64,7 +64,7 @@ def run_variant(
     with bars(f"{system}, {variant}, on {data}"):
         result = known[variant](market, simulator, **(fields or {}))
         metrics = summary(result, seed=seed)
-    shown = study(card, market).market
+    shown = card_data(card, market).market
     benchmarks = None
     with bars(CHECKS) as bar:
         if isinstance(result, AsWritten):

@@ -1,9 +1,10 @@
 """Walk-forward folds by calendar: some years of training, then a year of test."""
 
 import dataclasses
-from typing import Any
 
 import pandas as pd
+
+Day = pd.Timestamp | str
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,7 +28,7 @@ class Fold:
 
 
 def calendar_folds(
-    first: Any, last: Any, train_years: int = 3, test_years: int = 1, most: int = 10
+    first: Day, last: Day, train_years: int = 3, test_years: int = 1, most: int = 10
 ) -> tuple[Fold, ...]:
     """Return folds that begin at `first` and step by the length of a test.
 
@@ -35,14 +36,14 @@ def calendar_folds(
     cut, if its test has begun by `last`; never more than `most` folds in all.
     """
     begin, end = pd.Timestamp(first), pd.Timestamp(last)
-    found: list[Fold] = []
-    while len(found) < most:
-        train = begin + pd.DateOffset(years=test_years * len(found))
+    folds: list[Fold] = []
+    while len(folds) < most:
+        train = begin + pd.DateOffset(years=test_years * len(folds))
         test = train + pd.DateOffset(years=train_years)
         stop = test + pd.DateOffset(years=test_years)
         if test > end:
             break
-        found.append(Fold(train, test, stop, stop <= end))
-        if not found[-1].complete:
+        folds.append(Fold(train, test, stop, stop <= end))
+        if not folds[-1].complete:
             break
-    return tuple(found)
+    return tuple(folds)

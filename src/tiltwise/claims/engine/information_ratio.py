@@ -20,32 +20,32 @@ from tiltwise.strategy import Strategy
 
 BASES: Mapping[str, Callable[[CardData], Strategy]] = MappingProxyType(
     {
-        "ir_market": lambda study: BuyAndHold(universe=(study.reference,)),
-        "ir_equal": lambda study: EqualWeight(universe=(*study.traded, study.reference)),
+        "ir_market": lambda data: BuyAndHold(universe=(data.reference,)),
+        "ir_equal": lambda data: EqualWeight(universe=(*data.traded, data.reference)),
     }
 )
 """By metric: the book that the active return is measured against."""
 
 
-def base(study: CardData, metric: str, using: Simulator) -> pd.Series:
+def base(data: CardData, metric: str, using: Simulator) -> pd.Series:
     """Return what the other book earned over all test sessions."""
-    rule = BASES[metric](study)
+    rule = BASES[metric](data)
     returns: pd.Series = walk_forward(
-        rule, study.market, study.test_dates[0], simulator=using
+        rule, data.market, data.test_dates[0], simulator=using
     ).returns
     return returns
 
 
-def information_ratio(found: Evaluated, other: pd.Series, lab: Measurement) -> Estimate:
+def information_ratio(evaluated: Evaluated, other: pd.Series, measurement: Measurement) -> Estimate:
     """Return mean over deviation of the active return, a year, with its interval.
 
     A path that does not move against the other has none.
     """
-    both = pd.concat([found.returns, other], axis=1, join="inner")
+    both = pd.concat([evaluated.returns, other], axis=1, join="inner")
     active = both.iloc[:, 0] - both.iloc[:, 1]
     if len(active) < FEWEST or not np.ptp(active.to_numpy()) > 0.0:
         return Estimate(float("nan"))
     measured = path(active)
-    bounds = inference.interval(measured, ["sharpe"], LEVEL, jobs=lab.threads)
+    bounds = inference.interval(measured, ["sharpe"], LEVEL, jobs=measurement.threads)
     low, high = bounds.loc[["sharpe"], ["low", "high"]].to_numpy(dtype=np.float64)[0]
     return Estimate(METRICS["sharpe"].function(measured), float(low), float(high))

@@ -70,19 +70,19 @@ class Measurement:
         complete = whole.numbers() if len(whole.net) else {}
         return Evaluated(run, result.returns, result.net, values, complete)
 
-    def estimate(self, found: Evaluated, metric: str) -> Estimate:
+    def estimate(self, evaluated: Evaluated, metric: str) -> Estimate:
         """Return a number of a path with its interval, if it has one."""
-        value = found.points[metric]
-        if metric == "gross_sharpe" and found.gross is not None:
-            bounds = inference.interval(path(found.gross), ["sharpe"], LEVEL, jobs=self.threads)
+        value = evaluated.points[metric]
+        if metric == "gross_sharpe" and evaluated.gross is not None:
+            bounds = inference.interval(path(evaluated.gross), ["sharpe"], LEVEL, jobs=self.threads)
             return Estimate(value, *bounds.loc["sharpe", ["low", "high"]].astype(float))
         if metric not in PATH_NUMBERS:
             return Estimate(value)
-        if len(found.returns) < inference.SHORTEST:
+        if len(evaluated.returns) < inference.SHORTEST:
             return Estimate(value)
-        key = (found.run.id, found.returns.index[0], len(found.returns))
+        key = (evaluated.run.id, evaluated.returns.index[0], len(evaluated.returns))
         if key not in self._bounds:
-            self._bounds[key] = intervals(found.returns, found.scored, self.threads)
+            self._bounds[key] = intervals(evaluated.returns, evaluated.scored, self.threads)
         bounds = self._bounds[key]
         low, high = bounds.loc[[metric], ["low", "high"]].to_numpy(dtype=np.float64)[0]
         return Estimate(value, float(low), float(high))
@@ -100,10 +100,10 @@ def intervals(returns: pd.Series, scored: pd.Series, jobs: int = 1) -> pd.DataFr
 
 def in_its_words(result: AsWritten, table: pd.DataFrame) -> pd.DataFrame:
     """Return a summary whose main numbers are those that the source would print."""
-    own, found = table.copy(), result.numbers()
+    own, numbers = table.copy(), result.numbers()
     bounds = intervals(result.returns, result.net)
     for name in PATH_NUMBERS:
-        own.loc[name, ["value", "low", "high"]] = [found[name], *bounds.loc[name]]
+        own.loc[name, ["value", "low", "high"]] = [numbers[name], *bounds.loc[name]]
     return own
 
 
@@ -143,8 +143,8 @@ def gap(first: Evaluated, second: Evaluated) -> Estimate:
     both = pd.concat([first.scored, second.scored], axis=1, join="inner").to_numpy()
     if np.array_equal(both[:, 0], both[:, 1]):
         return Estimate(value, value, value)
-    found = sharpe_difference(both[:, 0].copy(), both[:, 1].copy(), draws=1)
-    error = NORMAL_95 * found.error * math.sqrt(SESSIONS_PER_YEAR)
+    difference = sharpe_difference(both[:, 0].copy(), both[:, 1].copy(), draws=1)
+    error = NORMAL_95 * difference.error * math.sqrt(SESSIONS_PER_YEAR)
     return Estimate(value, value - error, value + error)
 
 

@@ -2,11 +2,10 @@
 
 import dataclasses
 import math
-from collections.abc import Mapping
-from typing import Any
 
 import pandas as pd
 
+from tiltwise.claims.engine.card import Cell
 from tiltwise.claims.engine.measure import PATH_NUMBERS
 from tiltwise.claims.engine.records import Evaluated
 from tiltwise.evaluate.metrics import METRICS
@@ -15,6 +14,8 @@ from tiltwise.evaluate.returns import path
 PERIOD = "period"  #: field of a configuration that is one period of a longer path
 FEWEST = 20  #: sessions below which a period has no numbers
 SLACK = pd.Timedelta(days=7)
+Span = tuple[pd.Timestamp, pd.Timestamp | None]
+"""First day of a path and its last, None for the end of the data."""
 
 
 def ends(period: str) -> tuple[pd.Timestamp, pd.Timestamp]:
@@ -34,7 +35,7 @@ def covers(period: str, dates: pd.DatetimeIndex) -> bool:
     return not period or len(rows(dates, period)) == len(dates)
 
 
-def within(found: Evaluated, cell: Mapping[str, Any]) -> Evaluated:
+def within(whole: Evaluated, cell: Cell) -> Evaluated:
     """Return a path on the sessions of a configuration's period; itself where it has none.
 
     Numbers that are no function of the returns keep the value of the whole path; where fewer than
@@ -42,35 +43,35 @@ def within(found: Evaluated, cell: Mapping[str, Any]) -> Evaluated:
     """
     period = cell.get(PERIOD)
     if not period:
-        return found
-    inside = rows(pd.DatetimeIndex(found.returns.index), str(period))
-    if len(inside) == len(found.returns):
-        return found
-    returns = found.returns.loc[inside]
+        return whole
+    inside = rows(pd.DatetimeIndex(whole.returns.index), str(period))
+    if len(inside) == len(whole.returns):
+        return whole
+    returns = whole.returns.loc[inside]
     if len(inside) < FEWEST:
-        points: dict[str, float] = dict.fromkeys(found.points, math.nan)
+        points: dict[str, float] = dict.fromkeys(whole.points, math.nan)
     else:
         measured = path(returns)
-        points = {**found.points, **{n: METRICS[n].function(measured) for n in PATH_NUMBERS}}
-        if found.gross is not None:
-            points["gross_sharpe"] = METRICS["sharpe"].function(path(found.gross.loc[inside]))
+        points = {**whole.points, **{n: METRICS[n].function(measured) for n in PATH_NUMBERS}}
+        if whole.gross is not None:
+            points["gross_sharpe"] = METRICS["sharpe"].function(path(whole.gross.loc[inside]))
     return dataclasses.replace(
-        found,
-        run=dataclasses.replace(found.run, returns=returns),
+        whole,
+        run=dataclasses.replace(whole.run, returns=returns),
         returns=returns,
-        scored=returns if found.scored is found.returns else found.scored.loc[inside],
+        scored=returns if whole.scored is whole.returns else whole.scored.loc[inside],
         points=points,
         complete={},
-        gross=None if found.gross is None else found.gross.loc[inside],
+        gross=None if whole.gross is None else whole.gross.loc[inside],
     )
 
 
-def nothing(found: Evaluated) -> Evaluated:
+def nothing(whole: Evaluated) -> Evaluated:
     """Return a path without sessions, recorded as another: all its numbers are NaN."""
-    return within(found, {PERIOD: "1900-01-01/1900-01-01"})
+    return within(whole, {PERIOD: "1900-01-01/1900-01-01"})
 
 
-def out_of_data(cell: Mapping[str, Any], dates: pd.DatetimeIndex) -> str:
+def out_of_data(cell: Cell, dates: pd.DatetimeIndex) -> str:
     """Say why a period cannot be tested on these dates; nothing where it can."""
     period = cell.get(PERIOD)
     if not period:

@@ -61,7 +61,7 @@ class Waterfall:
 
 
 @dataclasses.dataclass(frozen=True)
-class Cell:
+class GridCell:
     """One configuration of a grid: name, signal, numbers, and the claims that are about it."""
 
     label: str
@@ -83,7 +83,7 @@ class Grid:
 
     id: str
     title: str
-    cells: tuple[Cell, ...]
+    cells: tuple[GridCell, ...]
     ceiling: float
 
 

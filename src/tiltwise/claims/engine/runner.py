@@ -1,4 +1,4 @@
-"""Run a claim card: as written, fix by fix, corrected; every path recorded, every verdict computed.
+"""Run of a claim card: as written, fix by fix, corrected; all paths recorded, verdicts computed.
 
 The order: the source's grids as it wrote them, the steps of each claim, the corrected cells, the
 baselines. Only then are trials counted, so that a deflated Sharpe ratio knows of everything that
@@ -8,30 +8,30 @@ was tried.
 import functools
 import math
 from collections.abc import Callable, Mapping
-from typing import Any, Literal
+from typing import Literal
 
 from tiltwise.backtest.progress import Progress
 from tiltwise.claims.engine import comparisons
 from tiltwise.claims.engine.card import NO_DATA, Card, Claim, Number
 from tiltwise.claims.engine.card_run import CardRun
-from tiltwise.claims.engine.data import study
+from tiltwise.claims.engine.data import card_data
 from tiltwise.claims.engine.measure import Measurement
 from tiltwise.claims.engine.periods import out_of_data, within
 from tiltwise.claims.engine.records import (
     CardResult,
-    Cell,
     Estimate,
     Evaluated,
     Grid,
+    GridCell,
     Row,
     Step,
     Waterfall,
 )
-from tiltwise.claims.engine.variants import SYSTEMS
-from tiltwise.claims.engine.verdict import judge, untestable
+from tiltwise.claims.engine.verdict import Verdict, judge, untestable
+from tiltwise.claims.system import load
 from tiltwise.evaluate.significance.overfitting import noise_ceiling
 from tiltwise.evaluate.significance.selection import Selection, selection
-from tiltwise.ledger import Ledger
+from tiltwise.ledger import Ledger, Run
 from tiltwise.market.market import Market
 
 Profile = Literal["sample", "full"]
@@ -65,21 +65,22 @@ def run_card(
     MissingData
         The data hold not one fold of the source's walk-forward.
     """
-    cut, system = study(card, market), SYSTEMS[card.system]
+    cut, system = card_data(card, market), load(card.system)
     expected = sum(len(system.grid(v)) for v in {c.variant for c in card.claims})
     expected += sum(len(card.variants[c.variant].fixes) + 1 for c in card.claims) + 24
-    told = _counter(progress, expected)
-    bench = CardRun(card, cut, system, Measurement(ledger, data, jobs), told)
-    written = {v: _grid(bench, v) for v in dict.fromkeys(c.variant for c in card.claims)}
-    falls = tuple(_waterfall(bench, claim) for claim in card.claims if claim.fall)
-    corrected = _corrected_grids(bench)
+    on_path = _counter(progress, expected)
+    card_run = CardRun(card, cut, system, Measurement(ledger, data, jobs), on_path)
+    written = {v: _grid(card_run, v) for v in dict.fromkeys(c.variant for c in card.claims)}
+    waterfalls = tuple(_waterfall(card_run, claim) for claim in card.claims if claim.fall)
+    corrected = _corrected_grids(card_run)
     baselines = {
-        name: comparisons.baseline(bench, rule) for name, rule in comparisons.rules(bench).items()
+        name: comparisons.baseline(card_run, rule)
+        for name, rule in comparisons.rules(card_run).items()
     }
-    sweeps = comparisons.sweeps(bench) if profile == "full" else ()
-    counted = functools.cache(lambda run: selection(run, ledger))
-    rows = [row for c in card.claims for row in _rows(bench, c, baselines, counted)]
-    families = {e.run.family for e in (*bench.done.values(), *baselines.values())}
+    sweeps = comparisons.sweeps(card_run) if profile == "full" else ()
+    selected = functools.cache(lambda run: selection(run, ledger))
+    rows = [row for c in card.claims for row in _rows(card_run, c, baselines, selected)]
+    families = {e.run.family for e in (*card_run.paths.values(), *baselines.values())}
     dates = cut.test_dates
     return CardResult(
         system=card.system,
@@ -92,67 +93,67 @@ def run_card(
         period=(f"{dates[0]:%Y-%m-%d}", f"{dates[-1]:%Y-%m-%d}"),
         years=cut.years,
         rows=tuple(rows),
-        waterfalls=falls,
+        waterfalls=waterfalls,
         grids=(*written.values(), *corrected),
-        folds=comparisons.by_fold(bench),
+        folds=comparisons.by_fold(card_run),
         baselines={
-            name: {m: bench.lab.estimate(found, m) for m in found.points}
-            for name, found in baselines.items()
+            name: {m: card_run.measurement.estimate(path, m) for m in path.points}
+            for name, path in baselines.items()
         },
-        growth=comparisons.growth(bench, baselines),
+        growth=comparisons.growth(card_run, baselines),
         trials={family: ledger.count(family) for family in sorted(families)},
         sweeps=sweeps,
-        notes=comparisons.notes(bench),
-        measured=comparisons.measured(bench),
+        notes=comparisons.notes(card_run),
+        measured=comparisons.measured(card_run),
     )
 
 
 def _counter(progress: Progress | None, expected: int) -> Callable[[], None]:
     done = 0
 
-    def told() -> None:
+    def on_path() -> None:
         nonlocal done
         done += 1
         if progress:
             progress(done, max(done, expected))
 
-    return told
+    return on_path
 
 
-def _grid(bench: CardRun, variant: str) -> Grid:
+def _grid(card_run: CardRun, variant: str) -> Grid:
     """Return every cell of a source's grid as it wrote it."""
     named = {
-        claim.id: bench.cell(variant, claim.cell)
-        for claim in comparisons.money(bench.card)
+        claim.id: card_run.cell(variant, claim.cell)
+        for claim in comparisons.money(card_run.card)
         if claim.variant == variant
     }
     cells = []
-    for cell in bench.system.grid(variant):
-        label, signal = bench.system.label(cell)
+    for cell in card_run.system.grid(variant):
+        label, signal = card_run.system.label(cell)
         claims = tuple(claim for claim, wanted in named.items() if wanted == cell)
-        points = bench.run(variant, cell).points
+        points = card_run.run(variant, cell).points
         if math.isfinite(points["sharpe"]):  # else the data hold nothing of it
-            cells.append(Cell(label, signal, points, claims))
-    ceiling = noise_ceiling(max(len(cells), 1), bench.study.years)
-    return Grid(variant, bench.card.variants[variant].title, tuple(cells), ceiling)
+            cells.append(GridCell(label, signal, points, claims))
+    ceiling = noise_ceiling(max(len(cells), 1), card_run.data.years)
+    return Grid(variant, card_run.card.variants[variant].title, tuple(cells), ceiling)
 
 
-def _corrected_grids(bench: CardRun) -> tuple[Grid, ...]:
+def _corrected_grids(card_run: CardRun) -> tuple[Grid, ...]:
     """Return the corrected form of every kind of cell, by variant."""
     grids = []
-    for variant in dict.fromkeys(c.variant for c in bench.card.claims):
-        fixes = bench.fixes(variant)
+    for variant in dict.fromkeys(c.variant for c in card_run.card.claims):
+        fixes = card_run.fixes(variant)
         cells = []
-        for cell in bench.system.corrected_grid():
-            label, signal = bench.system.label(cell)
-            cells.append(Cell(label, signal, bench.run(variant, cell, fixes).points, ()))
-        title = f"{bench.card.variants[variant].title}, corrected"
-        ceiling = noise_ceiling(len(cells), bench.study.years)
+        for cell in card_run.system.corrected_grid():
+            label, signal = card_run.system.label(cell)
+            cells.append(GridCell(label, signal, card_run.run(variant, cell, fixes).points, ()))
+        title = f"{card_run.card.variants[variant].title}, corrected"
+        ceiling = noise_ceiling(len(cells), card_run.data.years)
         grids.append(Grid(f"{variant}-corrected", title, tuple(cells), ceiling))
     return tuple(grids)
 
 
-def _waterfall(bench: CardRun, claim: Claim) -> Waterfall:
+def _waterfall(card_run: CardRun, claim: Claim) -> Waterfall:
     """Return the numbers of a claim from publication to correction, one change at a time."""
     metrics = tuple(claim.claimed)
     steps = [
@@ -165,36 +166,39 @@ def _waterfall(bench: CardRun, claim: Claim) -> Waterfall:
         Step(
             "as written",
             "as written",
-            bench.card.variants[claim.variant].text,
-            {m: bench.estimate(claim, m) for m in metrics},
+            card_run.card.variants[claim.variant].text,
+            {m: card_run.estimate(claim, m) for m in metrics},
         ),
     ]
-    fixes = bench.fixes(claim.variant)
-    cell = bench.cell(claim.variant, claim.cell)
+    fixes = card_run.fixes(claim.variant)
+    cell = card_run.cell(claim.variant, claim.cell)
     for n, fix in enumerate(fixes, start=1):
-        if bench.system.applies(fix, cell):
-            numbers = {m: bench.estimate(claim, m, fixes[:n]) for m in metrics}
-            told = bench.card.fixes[fix]
-            steps.append(Step(fix, told.label, told.text, numbers))
+        if card_run.system.applies(fix, cell):
+            numbers = {m: card_run.estimate(claim, m, fixes[:n]) for m in metrics}
+            entry = card_run.card.fixes[fix]
+            steps.append(Step(fix, entry.label, entry.text, numbers))
     return Waterfall(claim.id, claim.text, claim.variant, tuple(steps))
 
 
 def _rows(
-    bench: CardRun, claim: Claim, baselines: Mapping[str, Evaluated], counted: Any
+    card_run: CardRun,
+    claim: Claim,
+    baselines: Mapping[str, Evaluated],
+    selected: Callable[[Run], Selection],
 ) -> list[Row]:
     """Return each number of a claim with its verdict."""
-    fixes = bench.fixes(claim.variant)
-    path = bench.path(claim, fixes)
-    chosen: Selection = counted(path.run)
-    beside_it = {name: within(e, claim.cell) for name, e in baselines.items()}
-    found = []
+    fixes = card_run.fixes(claim.variant)
+    path = card_run.path(claim, fixes)
+    trials = selected(path.run)
+    rules = {name: within(e, claim.cell) for name, e in baselines.items()}
+    rows = []
     for number in claim.numbers:
-        written = bench.value(claim, number.metric)
-        corrected = bench.estimate(claim, number.metric, fixes)
-        verdict = _verdict(bench, claim, number, written, corrected, chosen.dsr)
-        found.append(
+        written = card_run.value(claim, number.metric)
+        corrected = card_run.estimate(claim, number.metric, fixes)
+        verdict = _verdict(card_run, claim, number, written, corrected, trials.dsr)
+        rows.append(
             Row(
-                system=bench.card.system,
+                system=card_run.card.system,
                 claim=number.id,
                 text=claim.text,
                 place=claim.place,
@@ -203,38 +207,38 @@ def _rows(
                 skill=number.skill,
                 claimed=number.value,
                 as_written=written,
-                complete_folds=bench.complete(claim, number.metric),
+                complete_folds=card_run.complete(claim, number.metric),
                 corrected=corrected.value,
                 low=corrected.low,
                 high=corrected.high,
-                dsr=chosen.dsr if number.metric in DEFLATED else math.nan,
-                trials=chosen.trials,
+                dsr=trials.dsr if number.metric in DEFLATED else math.nan,
+                trials=trials.trials,
                 gross_sharpe=path.points.get("gross_sharpe", math.nan),
                 net_sharpe=path.points.get("sharpe", math.nan),
-                baselines=bench.simple(claim, beside_it, number.metric),
+                baselines=card_run.simple(claim, rules, number.metric),
                 reproduced=verdict.reproduced,
                 survives=verdict.survives,
                 verdict=verdict.text,
                 reason=verdict.reason,
             )
         )
-    return found
+    return rows
 
 
 def _verdict(
-    bench: CardRun, claim: Claim, number: Number, written: float, corrected: Estimate, dsr: float
-) -> Any:
+    card_run: CardRun, claim: Claim, number: Number, written: float, corrected: Estimate, dsr: float
+) -> Verdict:
     if claim.unknown:
         return untestable(claim.unknown, "not testable")
-    short = "" if claim.exact else out_of_data(claim.cell, bench.study.test_dates)
+    short = "" if claim.exact else out_of_data(claim.cell, card_run.data.test_dates)
     if math.isnan(written) and not short:
         return untestable("what the source ran is not installed here", "not testable")
     if not claim.exact:
-        if bench.card.data == NO_DATA:
-            return untestable(bench.card.unknown, "not testable")
-        if bench.study.substitutes:
-            return untestable(f"substitutes ({bench.study.substitutes})")
-        if short or bench.study.shortfall:
-            return untestable(short or bench.study.shortfall)
-    tolerance = bench.card.variants[claim.variant].tolerance.get(number.metric, 0.0)
+        if card_run.card.data == NO_DATA:
+            return untestable(card_run.card.unknown, "not testable")
+        if card_run.data.substitutes:
+            return untestable(f"substitutes ({card_run.data.substitutes})")
+        if short or card_run.data.shortfall:
+            return untestable(short or card_run.data.shortfall)
+    tolerance = card_run.card.variants[claim.variant].tolerance.get(number.metric, 0.0)
     return judge(number, tolerance, written, corrected, dsr)

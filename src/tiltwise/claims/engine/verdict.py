@@ -63,14 +63,14 @@ def _difference(number: Number, value: float, tolerance: float) -> str:
     return f"off by {gap:.4f}, of which {tolerance:g} is allowed"
 
 
-def _survives(number: Number, tolerance: float, found: Estimate, dsr: float) -> tuple[bool, str]:
+def _survives(number: Number, tolerance: float, estimate: Estimate, dsr: float) -> tuple[bool, str]:
     if number.metric == "sharpe_gap":
-        return found.low > 0, f"the corrected advantage is at least {found.low:.2f} with 95 %"
+        return estimate.low > 0, f"the corrected advantage is at least {estimate.low:.2f} with 95 %"
     if number.skill:
-        sure = found.low > 0 and dsr >= CONFIDENT
-        return sure, f"corrected: low end {found.low:.3f}, deflated Sharpe ratio {dsr:.1%}"
-    if math.isfinite(found.low):
-        inside = found.low <= number.value <= found.high
+        sure = estimate.low > 0 and dsr >= CONFIDENT
+        return sure, f"corrected: low end {estimate.low:.3f}, deflated Sharpe ratio {dsr:.1%}"
+    if math.isfinite(estimate.low):
+        inside = estimate.low <= number.value <= estimate.high
         where = "inside" if inside else "outside"
         return inside, f"claimed is {where} the corrected interval"
-    return meets(number, found.value, tolerance), f"corrected: {found.value:.4g}"
+    return meets(number, estimate.value, tolerance), f"corrected: {estimate.value:.4g}"

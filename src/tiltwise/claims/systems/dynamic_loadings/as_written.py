@@ -31,14 +31,14 @@ def max_sharpe(returns: Floats, cash: float = 0.0, most: float = MOST) -> tuple[
         path = returns @ weights
         return -float((path.mean() - cash) / path.std())
 
-    found = _scipy().minimize(
+    solution = _scipy().minimize(
         loss,
         np.full(count, 1.0 / count),
         method="SLSQP",
         bounds=[(0.0, most)] * count,
         constraints={"type": "eq", "fun": lambda weights: weights.sum() - 1.0},
     )
-    return np.asarray(found.x), bool(found.success)
+    return np.asarray(solution.x), bool(solution.success)
 
 
 def windows(rows: int) -> list[tuple[int, int]]:

@@ -12,12 +12,10 @@ import numpy as np
 import pandas as pd
 
 from tiltwise.backtest.costs import Costs
-from tiltwise.backtest.result import Backtest
 from tiltwise.backtest.simulator import Simulator
-from tiltwise.backtest.walk_forward import walk_forward
-from tiltwise.claims.engine.account import AsWritten
-from tiltwise.claims.engine.card import Card
+from tiltwise.claims.engine.card import Card, Cell
 from tiltwise.claims.engine.data import CardData
+from tiltwise.claims.system import System
 from tiltwise.claims.systems.dynamic_loadings import as_written as source
 from tiltwise.errors import MissingData, StrategyError
 from tiltwise.market.market import Market
@@ -30,15 +28,12 @@ from tiltwise.portfolio.optimise import max_sharpe
 from tiltwise.recipes.dynamic_loadings import DynamicLoadings
 from tiltwise.strategy import Decisions, Strategy
 
-Cell = Mapping[str, Any]
-
 OVERLAYS = {
     "none": "No overlay",
     "kelly": "Quarter Kelly",
     "turnover": "8 % turnover",
     "both": "Quarter Kelly, 8 % turnover",
 }
-FREE: tuple[str, ...] = ()
 FEW = 9  #: assets that the thread's bounds cannot fill
 DIGITS = 9  #: of a sum of weights; those after them differ from run to run
 
@@ -60,108 +55,83 @@ class Remembered(DynamicLoadings):
         return found
 
 
-def grid(variant: str) -> list[dict[str, Any]]:
-    """Return every configuration that is run."""
-    return [{"overlay": name} for name in OVERLAYS]
+class DynamicLoadingsSystem(System):
+    """The thread's strategy under its overlays; every path is the simulator's."""
+
+    name = "dynamic_loadings"
+
+    def grid(self, variant: str) -> list[dict[str, Any]]:
+        """Return every configuration that is run."""
+        return [{"overlay": name} for name in OVERLAYS]
+
+    def corrected_grid(self) -> list[dict[str, Any]]:
+        """Return the same: no fix makes two of them alike."""
+        return self.grid("corrected")
+
+    def label(self, cell: Cell) -> tuple[str, str]:
+        """Return the name of a configuration, and its signal."""
+        return OVERLAYS[cell["overlay"]], "expected Sharpe ratio"
+
+    def recipe_of(self, card: Card, variant: str, cell: Cell) -> tuple[str, tuple[str, ...]]:
+        """Return the as-written variant behind a variant, and the fixes that lead to it."""
+        if cell["overlay"] not in OVERLAYS:
+            raise StrategyError(f"overlay={cell['overlay']!r} is not one of {', '.join(OVERLAYS)}")
+        return "thread", () if variant == "thread" else card.variants["thread"].fixes
+
+    def strategy(
+        self, data: CardData, variant: str, cell: Cell, fixed: Collection[str]
+    ) -> Strategy:
+        """Return the strategy under the overlays of a configuration."""
+        chosen: Strategy = Remembered(universe=data.traded)
+        if cell["overlay"] in ("kelly", "both"):
+            chosen = FractionalKelly(chosen)
+        return TurnoverLimit(chosen) if cell["overlay"] in ("turnover", "both") else chosen
+
+    def simulator(self, fixed: Collection[str]) -> Simulator:
+        """Return fills and costs after some fixes."""
+        return Simulator() if fixed else Simulator("close", 1, Costs(half_spread_bps=0.0))
+
+    def property_of(self, data: CardData, metric: str, fixed: Collection[str]) -> float | None:
+        """Return a number that no path of money has; None where `metric` is not one.
+
+        As written it comes from the thread's rule, after any fix from the modules of this package.
+        """
+        numbers = PROPERTIES.get(metric)
+        if numbers is None:
+            return None
+        written, corrected = numbers
+        return corrected(data) if fixed else written(data)
 
 
-def corrected_grid() -> list[dict[str, Any]]:
-    """Return the same: no fix makes two of them alike."""
-    return grid("corrected")
+SYSTEM = DynamicLoadingsSystem()
 
 
-def label(cell: Cell) -> tuple[str, str]:
-    """Return the name of a configuration, and its signal."""
-    return OVERLAYS[cell["overlay"]], "expected Sharpe ratio"
-
-
-def applies(fix: str, cell: Cell) -> bool:
-    """Whether a fix can change a configuration: each can."""
-    return True
-
-
-def recipe_of(card: Card, variant: str, cell: Cell) -> tuple[str, tuple[str, ...]]:
-    """Return the as-written variant behind a variant, and the fixes that lead to it."""
-    if cell["overlay"] not in OVERLAYS:
-        raise StrategyError(f"overlay={cell['overlay']!r} is not one of {', '.join(OVERLAYS)}")
-    return "thread", () if variant == "thread" else card.variants["thread"].fixes
-
-
-def in_simulator(fixed: Collection[str]) -> bool:
-    """Whether the money is the simulator's: the thread has no account of its own."""
-    return True
-
-
-def as_written(study: CardData, variant: str, cell: Cell, fixed: Collection[str] = ()) -> AsWritten:
-    """Refuse: see `in_simulator`."""
-    raise StrategyError("the thread has no back-test of its own to run")
-
-
-def strategy(study: CardData, cell: Cell) -> Strategy:
-    """Return the strategy under the overlays of a configuration."""
-    found: Strategy = Remembered(universe=study.traded)
-    if cell["overlay"] in ("kelly", "both"):
-        found = FractionalKelly(found)
-    return TurnoverLimit(found) if cell["overlay"] in ("turnover", "both") else found
-
-
-def simulator(fixed: Collection[str]) -> Simulator:
-    """Return fills and costs after some fixes."""
-    return Simulator() if fixed else Simulator("close", 1, Costs(half_spread_bps=0.0))
-
-
-def backtest(
-    study: CardData,
-    variant: str,
-    cell: Cell,
-    fixed: Collection[str],
-    using: Simulator | None = None,
-    jobs: int | None = None,
-) -> Backtest:
-    """Run a configuration after some fixes, over all test years."""
-    start = study.test_dates[0]
-    chosen = using or simulator(fixed)
-    return walk_forward(strategy(study, cell), study.market, start, simulator=chosen, jobs=jobs)
-
-
-def property_of(study: CardData, metric: str, fixed: Collection[str]) -> float | None:
-    """Return a number that no path of money has; None where `metric` is not one.
-
-    As written it comes from the thread's rule, after any fix from the modules of this package.
-    """
-    numbers = PROPERTIES.get(metric)
-    if numbers is None:
-        return None
-    written, corrected = numbers
-    return corrected(study) if fixed else written(study)
-
-
-def training(study: CardData) -> pd.DataFrame:
+def training(data: CardData) -> pd.DataFrame:
     """Return simple returns of the first training window."""
-    rows, _ = study.folds[0].rows(pd.DatetimeIndex(study.returns.index))
-    return pd.DataFrame(np.expm1(study.returns.iloc[rows][list(study.traded)]))
+    rows, _ = data.folds[0].rows(pd.DatetimeIndex(data.returns.index))
+    return pd.DataFrame(np.expm1(data.returns.iloc[rows][list(data.traded)]))
 
 
-def _slsqp(study: CardData) -> float:
+def _slsqp(data: CardData) -> float:
     """Return the sum of the thread's weights; NaN without SciPy."""
     try:
-        weights, _ = source.max_sharpe(training(study).iloc[:, :FEW].to_numpy())
+        weights, _ = source.max_sharpe(training(data).iloc[:, :FEW].to_numpy())
     except MissingData:
         return float("nan")
     return round(float(weights.sum()), DIGITS)
 
 
-def _quadratic(study: CardData) -> float:
+def _quadratic(data: CardData) -> float:
     """Return the sum of the weights under the recipe's cap."""
-    window = training(study).iloc[:, :FEW]
+    window = training(data).iloc[:, :FEW]
     limits = Limits(upper=DynamicLoadings.cap)
     weights = max_sharpe(window.mean(), window.cov(), limits=limits).weights
     return round(float(weights.to_numpy().sum()), DIGITS)
 
 
-def _kept(study: CardData) -> tuple[float, float]:
+def _kept(data: CardData) -> tuple[float, float]:
     """Return growth and volatility of quarter Kelly over full Kelly, on the training moments."""
-    window = training(study)
+    window = training(data)
     mean, covariance = window.mean(), window.cov()
     part, full = (kelly(mean, covariance, fraction=f, gross=None).weights for f in (FRACTION, 1.0))
     risk = [math.sqrt(float(w @ covariance.to_numpy() @ w)) for w in (part, full)]
@@ -169,13 +139,13 @@ def _kept(study: CardData) -> tuple[float, float]:
     return earned[0] / earned[1], risk[0] / risk[1]
 
 
-def _windows(study: CardData) -> list[tuple[int, int]]:
-    splits = Expanding(source.WINDOWS, source.EMBARGO).split(len(study.returns))
+def _windows(data: CardData) -> list[tuple[int, int]]:
+    splits = Expanding(source.WINDOWS, source.EMBARGO).split(len(data.returns))
     return [(int(train[-1]) + 1, int(test[0])) for train, test in splits]
 
 
-def _embargo(found: list[tuple[int, int]]) -> float:
-    return float(min(start - end for end, start in found))
+def _embargo(windows: list[tuple[int, int]]) -> float:
+    return float(min(start - end for end, start in windows))
 
 
 PROPERTIES: Mapping[str, tuple[Callable[[CardData], float], Callable[[CardData], float]]] = {

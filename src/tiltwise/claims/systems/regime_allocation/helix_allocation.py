@@ -80,10 +80,10 @@ def searched_scale(
     low, high = BRACKET
     for _ in range(STEPS):
         scale = math.sqrt(low * high)
-        found = tracking_error(clipped(tilted(sigma, views, market, scale)), sigma)
-        if abs(found - target) <= close:
+        error = tracking_error(clipped(tilted(sigma, views, market, scale)), sigma)
+        if abs(error - target) <= close:
             return scale
-        if found > target:
+        if error > target:
             high = scale  # the wrong way: less uncertainty, a larger tracking error
         else:
             low = scale

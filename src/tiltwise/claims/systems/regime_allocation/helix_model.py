@@ -85,18 +85,18 @@ def _centers(
     return centers, between
 
 
-def objective(x: Floats, found: Fit, squared: bool = True) -> float:
+def objective(x: Floats, fit: Fit, squared: bool = True) -> float:
     """Return half the sum of distances plus the cost of all jumps."""
-    gap = x - found.centers[found.labels]
-    near = 0.5 * float((distance(found.weights, squared) * gap * gap).sum())
-    jumps = int(np.count_nonzero(np.diff(found.labels)))
-    return near + jumps * float(found.states.penalty[0, 1])
+    gap = x - fit.centers[fit.labels]
+    near = 0.5 * float((distance(fit.weights, squared) * gap * gap).sum())
+    jumps = int(np.count_nonzero(np.diff(fit.labels)))
+    return near + jumps * float(fit.states.penalty[0, 1])
 
 
-def online(x: Floats, found: Fit, squared: bool, window: int | None = ONLINE) -> Labels:
+def online(x: Floats, fit: Fit, squared: bool, window: int | None = ONLINE) -> Labels:
     """Return the state of each row from the rows up to it, the last `window` of them."""
     labels, _ = jump.online(
-        x, found.states, found.centers, distance(found.weights, squared), window=window
+        x, fit.states, fit.centers, distance(fit.weights, squared), window=window
     )
     return labels
 

@@ -13,7 +13,7 @@ Everything starts anew in each fold. Source: see the claim card; the numbers it 
 `tests/golden/test_residual_momentum_source.py`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -22,12 +22,11 @@ from numpy.typing import NDArray
 
 from tiltwise.calendar import WEEKLY
 from tiltwise.claims.engine.account import AsWritten, account
+from tiltwise.claims.engine.card import Cell
 from tiltwise.claims.engine.data import CardData
 from tiltwise.kernels import pca
 from tiltwise.kernels.arrays import Floats
 from tiltwise.kernels.kalman import filter
-
-Cell = Mapping[str, Any]
 
 FACTORS, ROLLING = 3, 60
 COST = 0.0002  # the source calls it COST_BPS and holds a decimal
@@ -59,56 +58,56 @@ def _grid(deltas: Sequence[float], noises: Sequence[float]) -> list[dict[str, An
     return plain + filtered
 
 
-def first(study: CardData, cell: Cell, *, simple: bool = False) -> AsWritten:
+def first(data: CardData, cell: Cell, *, simple: bool = False) -> AsWritten:
     """Run the first code; `simple` adds up simple returns instead, and changes nothing else."""
-    targets = [percentile_book(e, cell["signal"]) for e in residuals(study, cell)]
-    return account(targets, study.returns, COST, earn="simple" if simple else "logs")
+    targets = [percentile_book(e, cell["signal"]) for e in residuals(data, cell)]
+    return account(targets, data.returns, COST, earn="simple" if simple else "logs")
 
 
-def head(study: CardData, cell: Cell, *, hold: bool = False, calendar: bool = False) -> AsWritten:
+def head(data: CardData, cell: Cell, *, hold: bool = False, calendar: bool = False) -> AsWritten:
     """Run the later revision.
 
     Parameters
     ----------
-    study, cell : data and configuration.
+    data, cell : data and configuration.
     hold : keep each book until the next decision.
     calendar : decide on the last session of every week, and let signals and betas see the training
         years.
     """
     targets = []
-    for fold, found in zip(study.folds, residuals(study, cell, warm=calendar), strict=True):
-        scores = standardised(found[list(study.traded)].to_numpy(), cell["signal"])
-        dates = pd.DatetimeIndex(found.index)
-        due = _weekly(study, dates) if calendar else dates.day_of_week == FRIDAY
-        known = study.returns.loc[dates, [*study.traded, study.reference]].to_numpy()
+    for fold, left in zip(data.folds, residuals(data, cell, warm=calendar), strict=True):
+        scores = standardised(left[list(data.traded)].to_numpy(), cell["signal"])
+        dates = pd.DatetimeIndex(left.index)
+        due = _weekly(data, dates) if calendar else dates.day_of_week == FRIDAY
+        known = data.returns.loc[dates, [*data.traded, data.reference]].to_numpy()
         books = projected_books(scores, known, np.flatnonzero(due), cell["signal"])
-        table = pd.DataFrame(books, index=dates, columns=list(study.traded))
+        table = pd.DataFrame(books, index=dates, columns=list(data.traded))
         table = table.ffill().fillna(0.0) if hold else table.fillna(0.0)
         targets.append(table.loc[fold.test :])
-    return account(targets, study.returns, COST, earn="logs of simple", halved=True)
+    return account(targets, data.returns, COST, earn="logs of simple", halved=True)
 
 
-def residuals(study: CardData, cell: Cell, *, warm: bool = False) -> list[pd.DataFrame]:
+def residuals(data: CardData, cell: Cell, *, warm: bool = False) -> list[pd.DataFrame]:
     """Return what the factors leave unexplained, by fold (date x asset, the reference included).
 
     `warm` begins each fold with its training years instead of with its test year.
     """
-    answer = []
-    values, dates = study.returns.to_numpy(), pd.DatetimeIndex(study.returns.index)
+    tables = []
+    values, dates = data.returns.to_numpy(), pd.DatetimeIndex(data.returns.index)
     rolling = None
     if cell["residual"] == "rolling":
         rolling = pca.rolling_residuals(values, ROLLING, FACTORS)
-    for fold in study.folds:
+    for fold in data.folds:
         train, test = fold.rows(dates)
         seen = slice(train.start, test.stop)
         if rolling is not None:
-            found = rolling[seen]
+            left = rolling[seen]
         else:
-            found = _fold_residuals(values[train], values[seen], cell)
+            left = _fold_residuals(values[train], values[seen], cell)
         first = 0 if warm else test.start - train.start
-        table = pd.DataFrame(found, index=dates[seen], columns=study.returns.columns)
-        answer.append(table.iloc[first:])
-    return answer
+        table = pd.DataFrame(left, index=dates[seen], columns=data.returns.columns)
+        tables.append(table.iloc[first:])
+    return tables
 
 
 def _fold_residuals(train: Floats, seen: Floats, cell: Cell) -> Floats:
@@ -119,12 +118,12 @@ def _fold_residuals(train: Floats, seen: Floats, cell: Cell) -> Floats:
     return filter.innovations(seen - fit.mean, scores, float(cell["delta"]), float(cell["noise"]))
 
 
-def explained(study: CardData, assets: Sequence[str]) -> float:
+def explained(data: CardData, assets: Sequence[str]) -> float:
     """Return the smallest share of variance that three factors explain in a training window."""
-    values, dates = study.returns[list(assets)].to_numpy(), pd.DatetimeIndex(study.returns.index)
+    values, dates = data.returns[list(assets)].to_numpy(), pd.DatetimeIndex(data.returns.index)
     return min(
         float(pca.principal_components(values[f.rows(dates)[0]], FACTORS).shares[:FACTORS].sum())
-        for f in study.folds
+        for f in data.folds
     )
 
 
@@ -201,6 +200,6 @@ def neutral(weights: Floats, beta: Floats | None) -> Floats:
     return out / gross if gross > 0.0 else out
 
 
-def _weekly(study: CardData, dates: pd.DatetimeIndex) -> NDArray[np.bool_]:
+def _weekly(data: CardData, dates: pd.DatetimeIndex) -> NDArray[np.bool_]:
     """Say which dates are the last session of their week."""
-    return np.asarray(dates.isin(WEEKLY.sessions(study.market.calendar, dates[0], dates[-1])))
+    return np.asarray(dates.isin(WEEKLY.sessions(data.market.calendar, dates[0], dates[-1])))

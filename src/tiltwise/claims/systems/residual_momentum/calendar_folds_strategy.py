@@ -62,14 +62,14 @@ class FoldedMomentum(ResidualMomentum):
     legs: str = "equal"
 
     @classmethod
-    def on(cls, study: CardData, **fields: Any) -> Self:
-        """Return the strategy that decides in the test years of a study."""
-        dates = pd.DatetimeIndex(study.returns.index)
-        lasts = [dates[fold.rows(dates)[0].stop - 1] for fold in study.folds]
+    def on(cls, data: CardData, **fields: Any) -> Self:
+        """Return the strategy that decides in the test years of a card's data."""
+        dates = pd.DatetimeIndex(data.returns.index)
+        lasts = [dates[fold.rows(dates)[0].stop - 1] for fold in data.folds]
         return cls(
-            **{"universe": study.traded, **fields},
-            edges=tuple(f"{fold.test:%Y-%m-%d}" for fold in study.folds),
-            years=study.folds[0].test.year - study.folds[0].train.year,
+            **{"universe": data.traded, **fields},
+            edges=tuple(f"{fold.test:%Y-%m-%d}" for fold in data.folds),
+            years=data.folds[0].test.year - data.folds[0].train.year,
             refit=Schedule.on(lasts),
         )
 

@@ -10,6 +10,7 @@ import pandas as pd
 from tiltwise.claims.engine.card import Card
 from tiltwise.claims.engine.data import CardData
 from tiltwise.claims.engine.measure import gap
+from tiltwise.claims.engine.records import Estimate
 from tiltwise.claims.systems.residual_momentum import hypotheses, noise_grid, normality, residuals
 from tiltwise.claims.systems.residual_momentum.experiments import LIKELY, SET, Experiment
 from tiltwise.claims.systems.residual_momentum.hypotheses import Answer, Measured
@@ -25,9 +26,9 @@ COMPARED = ("fixed", "rolling", "kalman")
 
 def assemble(
     card: Card,
-    study: CardData,
+    data: CardData,
     run: Sequence[Experiment],
-    found: Mapping[str, Any],
+    files: Mapping[str, Any],
     results: pd.DataFrame,
     folds: pd.DataFrame,
 ) -> Record:
@@ -35,14 +36,14 @@ def assemble(
 
     Parameters
     ----------
-    card, study, run : what is claimed, the data, and all strategies that were run.
-    found : the files of the earlier steps by name.
+    card, data, run : what is claimed, the data, and all strategies that were run.
+    files : the files of the earlier steps by name.
     results, folds : the tables of the experiments.
     """
-    about, dates = found["about"], study.test_dates
-    own = study.returns[list(study.traded)]
-    fits = residuals.fold_fits(own, study.folds)
-    answers, lags = _answers(own, fits, run, found)
+    about, dates = files["about"], data.test_dates
+    own = data.returns[list(data.traded)]
+    fits = residuals.fold_fits(own, data.folds)
+    answers, lags = _answers(own, fits, run, files)
     ratios = noise_grid.ratios(fits)
     return {
         "system": card.system,
@@ -51,43 +52,46 @@ def assemble(
         **{k: about[k] for k in ("data", "data_id", "rows", "dropped_rows", "left_out")},
         "first": about["first"],
         "last": about["last"],
-        "assets": list(study.traded),
-        "reference": study.reference,
-        "substitutes": study.substitutes,
-        "shortfall": study.shortfall,
+        "assets": list(data.traded),
+        "reference": data.reference,
+        "substitutes": data.substitutes,
+        "shortfall": data.shortfall,
         "period": [f"{dates[0]:%Y-%m-%d}", f"{dates[-1]:%Y-%m-%d}"],
-        "years": study.years,
+        "years": data.years,
         "folds": folds.to_dict("records"),
         "answers": [_plain(a) for a in answers],
         "lags": [{"lag": n, **_plain(m)} for n, m in lags],
         "ratios": [_plain(r) for r in ratios],
         "sensitivity": _sensitivity(run, ratios),
-        "best": [_best(run, v, study.years) for v in ("first", "head", LIKELY)],
-        "shapes": {k: v for k, v in found["shapes"].items() if k in ("fixed", "rolling")},
-        "scree": found["scree"],
+        "best": [_best(run, v, data.years) for v in ("first", "head", LIKELY)],
+        "shapes": {k: v for k, v in files["shapes"].items() if k in ("fixed", "rolling")},
+        "scree": files["scree"],
         "quantiles": {
-            name: normality.quantiles(normality.pooled(found[name]), residuals.SHOWN)
+            name: normality.quantiles(normality.pooled(files[name]), residuals.SHOWN)
             for name in ("fixed", "rolling")
         },
-        "growth": _growth(card, run, study),
+        "growth": _growth(card, run, data),
         "results": results.to_dict("records"),
     }
 
 
 def _answers(
-    returns: pd.DataFrame, fits: Any, run: Sequence[Experiment], found: Mapping[str, Any]
+    returns: pd.DataFrame,
+    fits: Sequence[residuals.FoldFit],
+    run: Sequence[Experiment],
+    files: Mapping[str, Any],
 ) -> tuple[tuple[Answer, ...], tuple[tuple[int, Measured], ...]]:
     """Return the three answers, and the rank correlations by lag."""
     left = {
-        "fixed": found["fixed"].loc[returns.index],
-        "rolling": found["rolling"].loc[returns.index],
+        "fixed": files["fixed"].loc[returns.index],
+        "rolling": files["rolling"].loc[returns.index],
         "kalman": residuals.filtered(returns, fits),
     }
     tested = hypotheses.sessions_of([left["fixed"]])
     left = {name: t.loc[tested].reindex(t.index) for name, t in left.items()}
     named = {"fixed": "fixed PCA", "rolling": "rolling PCA", "kalman": "Kalman"}
     tables = {named[name]: left[name] for name in COMPARED}
-    scree = found["scree"]
+    scree = files["scree"]
     spanned = hypotheses.low_rank(
         tables, residuals.deviations(returns, fits), scree["claimed"], scree["factors"]
     )
@@ -98,23 +102,23 @@ def _answers(
     return (spanned, persists, helps), lags
 
 
-def _gaps(run: Sequence[Experiment]) -> dict[str, Any]:
+def _gaps(run: Sequence[Experiment]) -> dict[str, Estimate]:
     """Return the advantage of the filter over fixed components, by signal and account."""
-    said = {LIKELY: "corrected", "first": "as written"}
+    words = {LIKELY: "corrected", "first": "as written"}
     by = {
-        (e.variant, e.cell["residual"], e.cell["signal"]): e.found
+        (e.variant, e.cell["residual"], e.cell["signal"]): e.evaluated
         for e in run
         if e.variant == LIKELY or e.cell["residual"] != "kalman"
     }
-    found = {}
+    gaps = {}
     for signal in ("momentum", "reversion"):
         pair = (by[LIKELY, residual, signal] for residual in ("kalman", "fixed"))
-        found[f"advantage in Sharpe ratio, {signal}, {said[LIKELY]}"] = gap(*pair)
+        gaps[f"advantage in Sharpe ratio, {signal}, {words[LIKELY]}"] = gap(*pair)
     written = [e for e in run if e.variant == "first" and _filtered_momentum(e)]
-    best = max(written, key=lambda e: e.found.points["sharpe"])
-    name = f"the same, momentum, {said['first']}, best of {len(written)} cells"
-    found[name] = gap(best.found, by["first", "fixed", "momentum"])
-    return found
+    best = max(written, key=lambda e: e.evaluated.points["sharpe"])
+    name = f"the same, momentum, {words['first']}, best of {len(written)} cells"
+    gaps[name] = gap(best.evaluated, by["first", "fixed", "momentum"])
+    return gaps
 
 
 def _filtered_momentum(e: Experiment) -> bool:
@@ -134,8 +138,8 @@ def _sensitivity(
             "v_e": e.cell["noise"],
             "ratio": ratio_of(e.cell["delta"], e.cell["noise"]),
             "half_life": lives[ratio_of(e.cell["delta"], e.cell["noise"])],
-            "sharpe": e.found.points["sharpe"],
-            "total_return": e.found.points["total_return"],
+            "sharpe": e.evaluated.points["sharpe"],
+            "total_return": e.evaluated.points["total_return"],
         }
         for e in run
         if e.variant in ("head", SET) and "delta" in e.cell
@@ -145,32 +149,32 @@ def _sensitivity(
 def _best(run: Sequence[Experiment], variant: str, years: float) -> dict[str, Any]:
     """Return the best of a grid beside what luck alone would show."""
     cells = [e for e in run if e.variant == variant]
-    best = max(cells, key=lambda e: e.found.points["sharpe"])
+    best = max(cells, key=lambda e: e.evaluated.points["sharpe"])
     return {
         "variant": variant,
         "cells": len(cells),
         "strategy": f"{best.label}, {best.cell['signal']}",
-        "sharpe": best.found.points["sharpe"],
+        "sharpe": best.evaluated.points["sharpe"],
         "ceiling": noise_ceiling(len(cells), years),
         "years": years,
     }
 
 
-def _growth(card: Card, run: Sequence[Experiment], study: CardData) -> dict[str, pd.Series]:
+def _growth(card: Card, run: Sequence[Experiment], data: CardData) -> dict[str, pd.Series]:
     """Return the growth of one unit of the source's table, corrected too, and of the market."""
     paths = {}
     for claim in (c for c in card.claims if c.variant == "first" and "sharpe" in c.claimed):
         for variant, word in (("first", "as written"), (LIKELY, "corrected")):
             cells = [e for e in run if e.variant == variant and _same(claim.cell, e.cell)]
-            best = max(cells, key=lambda e: e.found.points["sharpe"])
+            best = max(cells, key=lambda e: e.evaluated.points["sharpe"])
             paths[f"{claim.text}, {word}"] = best.result.returns
-    market = np.expm1(study.returns[study.reference]).loc[study.test_dates]
-    paths[study.reference] = market
+    market = np.expm1(data.returns[data.reference]).loc[data.test_dates]
+    paths[data.reference] = market
     return {name: (1.0 + returns).cumprod() for name, returns in paths.items()}
 
 
-def _same(wanted: Mapping[str, Any], cell: Mapping[str, Any]) -> bool:
-    return all(cell[k] == v for k, v in wanted.items() if k in ("residual", "signal"))
+def _same(claimed: Mapping[str, Any], cell: Mapping[str, Any]) -> bool:
+    return all(cell[k] == v for k, v in claimed.items() if k in ("residual", "signal"))
 
 
 def _plain(value: Any) -> dict[str, Any]:

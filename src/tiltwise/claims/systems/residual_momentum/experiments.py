@@ -2,7 +2,7 @@
 
 import dataclasses
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,19 +12,17 @@ from tiltwise.backtest.progress import Progress
 from tiltwise.backtest.result import Backtest
 from tiltwise.calendar import SESSIONS_PER_YEAR
 from tiltwise.claims.engine.account import AsWritten
-from tiltwise.claims.engine.card import Card
+from tiltwise.claims.engine.card import Card, Cell
 from tiltwise.claims.engine.data import CardData
 from tiltwise.claims.engine.folds import Fold
 from tiltwise.claims.engine.measure import Measurement
 from tiltwise.claims.engine.records import Evaluated
-from tiltwise.claims.systems.residual_momentum import system
 from tiltwise.claims.systems.residual_momentum.noise_grid import DELTAS, NOISES, ratio_of
+from tiltwise.claims.systems.residual_momentum.system import README, SIGNALS, SYSTEM
 from tiltwise.evaluate.metrics import METRICS
 from tiltwise.evaluate.returns import path
 from tiltwise.evaluate.significance.inference import sharpe_interval
 from tiltwise.evaluate.traded_path import book
-
-Cell = Mapping[str, Any]
 
 FOLD_METRICS = ("total_return", "sharpe", "gross_sharpe", "max_drawdown", "var_95", "cvar_95")
 SET, LIKELY, WEEKLY = "corrected-set", "corrected", "corrected-weekly"
@@ -39,14 +37,14 @@ class Experiment:
     ----------
     variant, label : which one; `cell` is its configuration.
     result : paths and positions.
-    found : as measured and recorded.
+    evaluated : the path as measured and recorded.
     """
 
     variant: str
     label: str
     cell: Cell
     result: Backtest | AsWritten
-    found: Evaluated
+    evaluated: Evaluated
 
     @property
     def written(self) -> bool:
@@ -66,46 +64,48 @@ class Plan:
 
 def plans(card: Card) -> list[Plan]:
     """Return all strategies: both grids as written, as the text says, and corrected."""
-    found = [Plan(v, v, (), cell) for v in ("first", "head") for cell in system.grid(v)]
-    own = card.variants["readme"].cell
-    noises = {name: own[name] for name in ("delta", "noise")}
-    said = [c for c in system.grid("first") if "delta" not in c or noises.items() <= c.items()]
-    found += [Plan("readme", "first", system.README, cell) for cell in said]
+    planned = [Plan(v, v, (), cell) for v in ("first", "head") for cell in SYSTEM.grid(v)]
+    text = card.variants["readme"].cell
+    noises = {name: text[name] for name in ("delta", "noise")}
+    of_text = [c for c in SYSTEM.grid("first") if "delta" not in c or noises.items() <= c.items()]
+    planned += [Plan("readme", "first", README, cell) for cell in of_text]
     for variant, base in ((LIKELY, "first"), (WEEKLY, "head")):
         fixes = card.variants[base].fixes
-        found += [Plan(variant, base, _fixes(fixes, c), c) for c in system.corrected_grid()]
-    kept = tuple(f for f in card.variants["first"].fixes if f != "ratio")
-    found += [
-        Plan(SET, "first", kept, {"residual": "kalman", "signal": s, "delta": d, "noise": v})
-        for s, d, v in itertools.product(system.SIGNALS, DELTAS, NOISES)
+        planned += [Plan(variant, base, _fixes(fixes, c), c) for c in SYSTEM.corrected_grid()]
+    all_but_ratio = tuple(f for f in card.variants["first"].fixes if f != "ratio")
+    planned += [
+        Plan(
+            SET, "first", all_but_ratio, {"residual": "kalman", "signal": s, "delta": d, "noise": v}
+        )
+        for s, d, v in itertools.product(SIGNALS, DELTAS, NOISES)
     ]
-    return found
+    return planned
 
 
 def _fixes(fixes: Sequence[str], cell: Cell) -> tuple[str, ...]:
-    return tuple(f for f in fixes if system.applies(f, cell))
+    return tuple(f for f in fixes if SYSTEM.applies(f, cell))
 
 
 def run(
-    card: Card, study: CardData, lab: Measurement, progress: Progress | None = None
+    card: Card, data: CardData, measurement: Measurement, progress: Progress | None = None
 ) -> tuple[Experiment, ...]:
     """Run every strategy and record each in the ledger."""
-    wanted, done = plans(card), []
-    for plan in wanted:
-        done.append(_run(plan, study, lab))
+    planned, done = plans(card), []
+    for plan in planned:
+        done.append(_run(plan, data, measurement))
         if progress:
-            progress(len(done), len(wanted))
+            progress(len(done), len(planned))
     return tuple(done)
 
 
-def _run(plan: Plan, study: CardData, lab: Measurement) -> Experiment:
-    label, _ = system.label(plan.cell)
-    if system.in_simulator(plan.fixes):
-        traded = system.backtest(study, plan.base, plan.cell, plan.fixes)
-        return Experiment(plan.variant, label, plan.cell, traded, lab.backtest(traded))
-    account = system.as_written(study, plan.base, plan.cell, plan.fixes)
-    found = lab.as_written(account, study.whole_until)
-    return Experiment(plan.variant, label, plan.cell, account, found)
+def _run(plan: Plan, data: CardData, measurement: Measurement) -> Experiment:
+    label, _ = SYSTEM.label(plan.cell)
+    if SYSTEM.in_simulator(plan.fixes):
+        traded = SYSTEM.backtest(data, plan.base, plan.cell, plan.fixes)
+        return Experiment(plan.variant, label, plan.cell, traded, measurement.backtest(traded))
+    account = SYSTEM.as_written(data, plan.base, plan.cell, plan.fixes)
+    evaluated = measurement.as_written(account, data.whole_until)
+    return Experiment(plan.variant, label, plan.cell, account, evaluated)
 
 
 def results(experiments: Sequence[Experiment]) -> pd.DataFrame:
@@ -143,10 +143,17 @@ def _measured(e: Experiment) -> dict[str, float]:
                 values[name] = metric.function(held if metric.needs_book else held.net)
         gross, net = (METRICS["total_return"].function(p) for p in (held.gross, held.net))
         impact = gross - net
-        low, high = sharpe_interval(e.found.scored.to_numpy(dtype=np.float64), SESSIONS_PER_YEAR)
-    values |= {name: v for name, v in e.found.points.items() if name in values}
+        low, high = sharpe_interval(
+            e.evaluated.scored.to_numpy(dtype=np.float64), SESSIONS_PER_YEAR
+        )
+    values |= {name: v for name, v in e.evaluated.points.items() if name in values}
     own = {"sharpe": values.pop("sharpe"), "sharpe_low": low, "sharpe_high": high}
-    return {**own, **values, "turnover_daily": e.found.points["turnover"], "cost_impact": impact}
+    return {
+        **own,
+        **values,
+        "turnover_daily": e.evaluated.points["turnover"],
+        "cost_impact": impact,
+    }
 
 
 def per_fold(experiments: Sequence[Experiment], folds: Sequence[Fold]) -> pd.DataFrame:

@@ -21,7 +21,7 @@ import pandas as pd
 from tiltwise.backtest.progress import Progress
 from tiltwise.claims.engine import artefacts
 from tiltwise.claims.engine.card import Card, read
-from tiltwise.claims.engine.data import study
+from tiltwise.claims.engine.data import card_data
 from tiltwise.claims.engine.folds import Fold, calendar_folds
 from tiltwise.claims.engine.measure import Measurement
 from tiltwise.claims.systems.residual_momentum import (
@@ -78,10 +78,10 @@ def export_returns(
     card = read(SYSTEM)
     begin = start or card.start
     names, reference = _names(card, market)
-    asked = market.select(names).prices.loc[begin:end]
-    there = asked.notna().mean() > NEARLY
-    kept = asked.loc[:, there]
-    prices = kept.dropna()
+    closes = market.select(names).prices.loc[begin:end]
+    complete = closes.notna().mean() > NEARLY
+    covered = closes.loc[:, complete]
+    prices = covered.dropna()
     if len(prices) < 2 or not prices.shape[1]:
         raise MissingData(
             f"{len(prices)} rows from {begin} to {end or market.now.date()} have a close of every "
@@ -96,11 +96,11 @@ def export_returns(
         "calendar": market.calendar.name,
         "assets": [str(a) for a in prices.columns if a != reference],
         "reference": reference if reference in prices.columns else None,
-        "left_out": [str(a) for a in asked.columns[~there]],
+        "left_out": [str(a) for a in closes.columns[~complete]],
         "first": f"{returns.index[0]:%Y-%m-%d}",
         "last": f"{returns.index[-1]:%Y-%m-%d}",
         "rows": len(returns),
-        "dropped_rows": len(kept) - len(prices),
+        "dropped_rows": len(covered) - len(prices),
     }
     artefacts.write_json(folder / ABOUT, about)
     return about
@@ -141,12 +141,12 @@ def export_residuals(folder: Path) -> dict[str, Any]:
         "rolling": residuals.rolling(returns[assets]),
     }
     claimed = next(c.claimed["explained"] for c in card.claims if "explained" in c.claimed)
-    found = {"made_from": artefacts.content(folder / RETURNS), "assets": assets}
-    scree = {**found, **residuals.scree(fits, claimed)}
+    origin = {"made_from": artefacts.content(folder / RETURNS), "assets": assets}
+    scree = {**origin, **residuals.scree(fits, claimed)}
     if about["reference"]:
         whole = residuals.fold_fits(returns[[*assets, about["reference"]]], folds)
         scree["with_market"] = residuals.scree(whole, claimed)
-    shapes = {**found, **{name: normality.shapes(table) for name, table in tables.items()}}
+    shapes = {**origin, **{name: normality.shapes(table) for name, table in tables.items()}}
     for name, table in zip((FIXED, ROLLING), tables.values(), strict=True):
         artefacts.write_dated(folder / name, table)
     artefacts.write_json(folder / SCREE, scree)
@@ -188,38 +188,38 @@ def export_experiments(
     MissingData, RevisedData
         An earlier step is missing, or was repeated since; says which to run.
     """
-    found = _files(folder)
-    card, about = read(SYSTEM), found["about"]
+    files = _files(folder)
+    card, about = read(SYSTEM), files["about"]
     market = Market.from_frames(
-        prices=found["prices"], benchmark=about["reference"], calendar=about["calendar"]
+        prices=files["prices"], benchmark=about["reference"], calendar=about["calendar"]
     )
-    cut = study(card, market)
-    if len(cut.test_dates) < FEWEST:
+    own = card_data(card, market)
+    if len(own.test_dates) < FEWEST:
         raise MissingData(
-            f"{folder / RETURNS}: {len(cut.test_dates)} sessions of test after {card.train_years} "
+            f"{folder / RETURNS}: {len(own.test_dates)} sessions of test after {card.train_years} "
             f"years of training, {FEWEST} needed: {maker(STEPS[0], folder)} with a longer period"
         )
-    lab = Measurement(ledger, about["data"], jobs)
-    run = experiments.run(card, cut, lab, progress)
-    dates = pd.DatetimeIndex(cut.returns.index)
+    measurement = Measurement(ledger, about["data"], jobs)
+    run = experiments.run(card, own, measurement, progress)
+    dates = pd.DatetimeIndex(own.returns.index)
     tables = {
-        FOLDS: experiments.fold_table(cut.folds, dates),
+        FOLDS: experiments.fold_table(own.folds, dates),
         RESULTS: experiments.results(run),
-        BY_FOLD: experiments.per_fold(run, cut.folds),
+        BY_FOLD: experiments.per_fold(run, own.folds),
     }
-    record = evidence_file.assemble(card, cut, run, found, tables[RESULTS], tables[FOLDS])
+    record = evidence_file.assemble(card, own, run, files, tables[RESULTS], tables[FOLDS])
     tables[SENSITIVITY] = pd.DataFrame(record["sensitivity"])
     for name, table in tables.items():
         artefacts.write_rows(folder / name, table)
-    kept = {k: v for k, v in record.items() if k not in evidence_file.DRAWN}
-    artefacts.write_json(folder / EVIDENCE, kept)
+    stored = {k: v for k, v in record.items() if k not in evidence_file.DRAWN}
+    artefacts.write_json(folder / EVIDENCE, stored)
     return {**record, "per_fold": tables[BY_FOLD].to_dict("records")}
 
 
 def _files(folder: Path) -> dict[str, Any]:
     """Return what the earlier steps left, if it belongs together."""
     first, second = (maker(step, folder) for step in STEPS[:2])
-    found = {
+    tables = {
         "about": artefacts.read_json(folder / ABOUT, first),
         "prices": artefacts.read_dated(folder / PRICES, first),
         "returns": artefacts.read_dated(folder / RETURNS, first),
@@ -228,14 +228,14 @@ def _files(folder: Path) -> dict[str, Any]:
         "fixed": artefacts.read_dated(folder / FIXED, second),
         "rolling": artefacts.read_dated(folder / ROLLING, second),
     }
-    if not log_returns(found["prices"]).equals(found["returns"]):
+    if not log_returns(tables["prices"]).equals(tables["returns"]):
         raise RevisedData(
             f"{folder / RETURNS} are not the returns of {folder / PRICES}: run {first}, {second}"
         )
-    if found["scree"]["made_from"] != artefacts.content(folder / RETURNS):
+    if tables["scree"]["made_from"] != artefacts.content(folder / RETURNS):
         raise RevisedData(
             f"{folder / SCREE} was made from other returns than {folder / RETURNS}: run {second}"
         )
-    if tuple(found["fixed"].columns) != tuple(found["about"]["assets"]):
+    if tuple(tables["fixed"].columns) != tuple(tables["about"]["assets"]):
         raise DataError(f"{folder / FIXED} has other assets than {folder / ABOUT}: run {second}")
-    return found
+    return tables

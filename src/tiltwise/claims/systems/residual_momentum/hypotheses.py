@@ -141,8 +141,8 @@ def kalman_helps(
         "yes if the interval of its advantage in Sharpe ratio over fixed PCA, momentum, corrected, "
         "net of costs, lies above zero"
     )
-    told = "smaller" if low > 0.0 else "larger" if high < 0.0 else "not clearly smaller"
-    remark = f"The variance of its residuals is {told} than that of fixed loadings."
+    relation = "smaller" if low > 0.0 else "larger" if high < 0.0 else "not clearly smaller"
+    remark = f"The variance of its residuals is {relation} than that of fixed loadings."
     question = "Does the Kalman filter improve the signal?"
     return Answer("kalman", question, answer, rule, tuple(numbers), remark)
 
@@ -180,8 +180,8 @@ def ranked(scores: pd.DataFrame, outcomes: pd.DataFrame, lag: int) -> pd.Series:
     a, b = (side - side.mean(axis=1, keepdims=True) for side in (a, b))
     size = np.sqrt((a * a).sum(axis=1) * (b * b).sum(axis=1))
     with np.errstate(invalid="ignore"):  # a day on which all returns tie has no ranks
-        found = (a * b).sum(axis=1) / size
-    return pd.Series(found, index=scores.index[known]).dropna()
+        correlations = (a * b).sum(axis=1) / size
+    return pd.Series(correlations, index=scores.index[known]).dropna()
 
 
 def correlation(label: str, daily: pd.Series | Floats) -> Measured:

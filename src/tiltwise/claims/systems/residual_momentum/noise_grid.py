@@ -76,13 +76,13 @@ def _ratio(fits: Sequence[FoldFit], ratio: float, cells: tuple[tuple[float, floa
 
 
 def _speeds(f: FoldFit, delta: float, noise: float) -> Floats:
-    found = filter.filter(f.centred, f.scores, delta, noise, path=False)
-    return np.asarray(1.0 - noise / found.variances[f.train :])
+    filtered = filter.filter(f.centred, f.scores, delta, noise, path=False)
+    return np.asarray(1.0 - noise / filtered.variances[f.train :])
 
 
 def _ranks(f: FoldFit, cell: tuple[float, float], prior: float) -> NDArray[np.intp]:
-    found = filter.innovations(f.centred, f.scores, *cell, variance=prior)[f.train :]
-    return found.argsort(axis=1).argsort(axis=1)
+    errors = filter.innovations(f.centred, f.scores, *cell, variance=prior)[f.train :]
+    return errors.argsort(axis=1).argsort(axis=1)
 
 
 def _agreement(folds: Sequence[Sequence[NDArray[np.intp]]]) -> float:

@@ -5,7 +5,7 @@ nothing is ever explained by components that saw it.
 """
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -53,15 +53,15 @@ def fold_fits(
 ) -> list[FoldFit]:
     """Fit each fold on its training rows of log returns (date x asset)."""
     values, dates = returns.to_numpy(np.float64), pd.DatetimeIndex(returns.index)
-    found = []
+    fits = []
     for fold in folds:
         train, test = fold.rows(dates)
         fit = pca.principal_components(values[train], factors)
         seen = slice(train.start, test.stop)
         scores = pca.project(values[seen], fit.mean, fit.loadings)
         size = train.stop - train.start
-        found.append(FoldFit(fold, seen, size, values[seen] - fit.mean, scores, fit))
-    return found
+        fits.append(FoldFit(fold, seen, size, values[seen] - fit.mean, scores, fit))
+    return fits
 
 
 def fixed(returns: pd.DataFrame, fits: Sequence[FoldFit]) -> pd.DataFrame:
@@ -81,8 +81,8 @@ def rolling(returns: pd.DataFrame, window: int = WINDOW, factors: int = FACTORS)
             f"{len(returns)} returns up to {returns.index[-1].date()} hold no row after a "
             f"window of {window}: export a longer period"
         )
-    found = pca.rolling_residuals(returns.to_numpy(np.float64), window, factors)
-    return pd.DataFrame(found, returns.index, returns.columns)
+    values = pca.rolling_residuals(returns.to_numpy(np.float64), window, factors)
+    return pd.DataFrame(values, returns.index, returns.columns)
 
 
 def filtered(returns: pd.DataFrame, fits: Sequence[FoldFit]) -> pd.DataFrame:
@@ -104,10 +104,12 @@ def deviations(returns: pd.DataFrame, fits: Sequence[FoldFit]) -> pd.DataFrame:
     return _tested(returns, fits, lambda f: f.centred)
 
 
-def _tested(returns: pd.DataFrame, fits: Sequence[FoldFit], made: Any) -> pd.DataFrame:
+def _tested(
+    returns: pd.DataFrame, fits: Sequence[FoldFit], residuals_of: Callable[[FoldFit], Floats]
+) -> pd.DataFrame:
     out = np.full(returns.shape, np.nan)
     for f in fits:
-        out[f.tested] = made(f)[f.train :]
+        out[f.tested] = residuals_of(f)[f.train :]
     return pd.DataFrame(out, returns.index, returns.columns)
 
 

@@ -35,20 +35,20 @@ COSTS = Costs(half_spread_bps=5.0)
 FIRST_PERCENT = 4  #: codes of FRED-MD from which on a change is a percent change
 
 
-def cap(study: CardData) -> float | None:
+def cap(data: CardData) -> float | None:
     """Return the most that is held, as a share of capital: without a rate nothing is borrowed."""
-    return GROSS if study.market.rates is not None else 1.0
+    return GROSS if data.market.rates is not None else 1.0
 
 
-def first_row(study: CardData) -> int:
+def first_row(data: CardData) -> int:
     """Return the row of the last month end before the tests: months learnt from by then."""
-    dates = month_returns(study.market).index
-    return max(int(dates.searchsorted(study.test_dates[0])) - 1, 1)
+    dates = month_returns(data.market).index
+    return max(int(dates.searchsorted(data.test_dates[0])) - 1, 1)
 
 
-def first_decision(study: CardData) -> pd.Timestamp:
+def first_decision(data: CardData) -> pd.Timestamp:
     """Return the last month end before the tests."""
-    return pd.Timestamp(month_returns(study.market).index[first_row(study)])
+    return pd.Timestamp(month_returns(data.market).index[first_row(data)])
 
 
 def there(model: str) -> bool:
@@ -58,10 +58,10 @@ def there(model: str) -> bool:
     return importlib.util.find_spec("sklearn") is not None
 
 
-def assets(study: CardData, fixed: Collection[str]) -> Market:
+def assets(data: CardData, fixed: Collection[str]) -> Market:
     """Return the market of what is held: SPY too, as long as it is not only compared with."""
-    names = study.traded if "benchmark" in fixed else (*study.traded, study.reference)
-    return study.market.select(names)
+    names = data.traded if "benchmark" in fixed else (*data.traded, data.reference)
+    return data.market.select(names)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,47 +86,36 @@ class LastMonth(Strategy):
         return Decision(weights, {"forecast": told.iloc[0], "gross": float(weights.sum())})
 
 
-def strategy(study: CardData, model: str) -> Strategy:
+def strategy(data: CardData, model: str) -> Strategy:
     """Return what decides in the end; the mean of the past where a model cannot be run.
 
     It learns from ten years of sessions, or where there are fewer before the tests from those.
     """
     if model == MARKET:
-        return BuyAndHold(universe=(study.reference,))
+        return BuyAndHold(universe=(data.reference,))
     if model == PERSISTENCE:
-        return LastMonth(universe=study.traded, cap=cap(study))
-    told = model if there(model) else "mean"
-    rows = int(study.market.dates.searchsorted(first_decision(study))) + 1
-    return SectorRotation(universe=study.traded, model=told, cap=cap(study)).shorter(rows)
+        return LastMonth(universe=data.traded, cap=cap(data))
+    learner = model if there(model) else "mean"
+    rows = int(data.market.dates.searchsorted(first_decision(data))) + 1
+    return SectorRotation(universe=data.traded, model=learner, cap=cap(data)).shorter(rows)
 
 
 def walk(
-    study: CardData,
-    model: str,
-    start: pd.Timestamp | None = None,
-    stop: pd.Timestamp | None = None,
-    jobs: int | None = None,
+    data: CardData, chosen: Strategy, start: pd.Timestamp, stop: pd.Timestamp | None = None
 ) -> Backtest:
-    """Return what the strategy decides month by month, worked out once.
-
-    Parameters
-    ----------
-    start, stop : a part of the walk; all of it begins on the month end before the tests.
-    jobs : threads.
-    """
-    chosen, market = strategy(study, model), study.market
-    since = max(first_decision(study), start or market.dates[0])
+    """Run a strategy from one session to another, once for each period."""
+    market = data.market
     until = None if stop is None or stop >= market.now else stop
 
     def run() -> Backtest:
         using = Simulator(costs=COSTS)
-        return walk_forward(chosen, market, since, until, simulator=using, jobs=jobs)
+        return walk_forward(chosen, market, start, until, simulator=using)
 
-    found: Backtest = study.kept.get((chosen.key, since, until), run)
-    return found
+    result: Backtest = data.walks.get((chosen.key, start, until), run)
+    return result
 
 
-def forecasts(study: CardData, model: str, fixed: Collection[str]) -> pd.DataFrame:
+def forecasts(data: CardData, model: str, fixed: Collection[str]) -> pd.DataFrame:
     """Return what a model tells after some fixes, of all months or of those walked through.
 
     Rows are month ends, columns assets; a row is about the month after.
@@ -137,21 +126,22 @@ def forecasts(study: CardData, model: str, fixed: Collection[str]) -> pd.DataFra
         The model needs scikit-learn, which is not installed; the walk has the mean then.
     """
     if "walk" in fixed:
-        told = walk(study, model).decisions.evidence["forecast"]
-        assert isinstance(told, pd.DataFrame)
-        return told
-    given = tuple(f for f in fixed if f in OF_MODELS | {"benchmark"})
+        walked = walk(data, strategy(data, model), first_decision(data))
+        table = walked.decisions.evidence["forecast"]
+        assert isinstance(table, pd.DataFrame)
+        return table
+    features = tuple(f for f in fixed if f in OF_MODELS | {"benchmark"})
 
     def run() -> pd.DataFrame:
-        returns = month_returns(assets(study, fixed))
+        returns = month_returns(assets(data, fixed))
         y = next_returns(returns).iloc[1:]
         if model == PERSISTENCE:
             return returns.iloc[1:]
-        x = _features(study.market, fixed).loc[y.index]
+        x = _features(data.market, fixed).loc[y.index]
         return source.OneSplit(model, "scaled" in fixed, "folds" in fixed).forecasts(x, y)
 
-    found: pd.DataFrame = study.market.cached(("sector_rotation", model, given), run)
-    return found
+    forecast: pd.DataFrame = data.market.cached(("sector_rotation", model, features), run)
+    return forecast
 
 
 def _features(market: Market, fixed: Collection[str]) -> pd.DataFrame:
@@ -165,13 +155,13 @@ def _features(market: Market, fixed: Collection[str]) -> pd.DataFrame:
     return source.latest_changes(market, pd.DatetimeIndex(month_returns(market).index))
 
 
-def exposures(study: CardData, model: str, fixed: Collection[str]) -> pd.DataFrame:
+def exposures(data: CardData, model: str, fixed: Collection[str]) -> pd.DataFrame:
     """Return what is held after each month end (month end x asset), as shares of the capital."""
     if model == MARKET:
-        rows = month_returns(study.market).index[1:]
-        whole = pd.DataFrame(1.0, rows, [study.reference])
-        return whole.iloc[first_row(study) - 1 :] if "walk" in fixed else whole
-    told = forecasts(study, model, fixed)
+        rows = month_returns(data.market).index[1:]
+        whole = pd.DataFrame(1.0, rows, [data.reference])
+        return whole.iloc[first_row(data) - 1 :] if "walk" in fixed else whole
+    table = forecasts(data, model, fixed)
     if "leverage" not in fixed:
-        return source.positions(told, source.TEXT if "settings" in fixed else source.NOTEBOOK)
-    return Rotation(cap=cap(study)).exposures(told)
+        return source.positions(table, source.TEXT if "settings" in fixed else source.NOTEBOOK)
+    return Rotation(cap=cap(data)).exposures(table)

@@ -10,14 +10,13 @@ from collections.abc import Collection, Mapping
 import numpy as np
 import pandas as pd
 
-from tiltwise.claims.engine import months
 from tiltwise.claims.engine.card import Claim
 from tiltwise.claims.engine.card_run import CardRun
 from tiltwise.claims.engine.data import CardData
 from tiltwise.claims.engine.periods import PERIOD, rows
 from tiltwise.claims.engine.records import Estimate, Evaluated
 from tiltwise.claims.systems.sector_rotation import as_written as source
-from tiltwise.claims.systems.sector_rotation import weights
+from tiltwise.claims.systems.sector_rotation import months, weights
 from tiltwise.claims.systems.sector_rotation.books import (
     MARKET,
     assets,
@@ -45,10 +44,10 @@ ERRORS = ("mae", "error_share")
 NAIVE = ("persistence", "mean", "zero")
 
 
-def property_of(study: CardData, metric: str, fixed: Collection[str]) -> float | None:
-    """Return a number that no path of money has; None where `metric` is not one.
+def of_example(metric: str, fixed: Collection[str]) -> float | None:
+    """Return a number of the source's example; None where `metric` is not one.
 
-    It is of the source's example: twelve equal positions, one of them levered five times.
+    The example holds twelve equal positions, one of them levered five times.
     """
     if metric not in ("exposure", "gain"):
         return None
@@ -61,30 +60,30 @@ def property_of(study: CardData, metric: str, fixed: Collection[str]) -> float |
 
 
 def estimate_of(
-    bench: CardRun, claim: Claim, metric: str, fixed: Collection[str] = ()
+    card_run: CardRun, claim: Claim, metric: str, fixed: Collection[str] = ()
 ) -> Estimate | None:
     """Return a number of months or of forecasts after some fixes; None where it is neither."""
     model = str(claim.cell.get("model"))
     if metric in ERRORS:
         if not there(model):
             return Estimate(math.nan)
-        found = errors(bench.study, model, tuple(fixed), str(claim.cell.get(PERIOD, VALIDATION)))
+        mae = errors(card_run.data, model, tuple(fixed), str(claim.cell.get(PERIOD, VALIDATION)))
         base = "mean" if "measures" in fixed else "persistence"
-        return Estimate(found[model] if metric == "mae" else found[model] / found[base])
+        return Estimate(mae[model] if metric == "mae" else mae[model] / mae[base])
     if metric not in months.KNOWN:
         return None
     if not there(model):
         return Estimate(math.nan)
-    beside = bench.run(claim.variant, {**claim.cell, "model": MARKET}, fixed)
-    return in_months(bench, bench.path(claim, fixed), metric, fixed, beside)
+    market = card_run.run(claim.variant, {**claim.cell, "model": MARKET}, fixed)
+    return in_months(card_run, card_run.path(claim, fixed), metric, fixed, market)
 
 
 def in_months(
-    bench: CardRun,
-    found: Evaluated,
+    card_run: CardRun,
+    evaluated: Evaluated,
     metric: str,
     fixed: Collection[str],
-    beside: Evaluated | None = None,
+    reference: Evaluated | None = None,
     bounded: bool = True,
 ) -> Estimate:
     """Return a number of the months of a path, which must be those of the fund beside it.
@@ -94,13 +93,13 @@ def in_months(
     DataError
         They are not: a path must be compared with the market on identical months.
     """
-    market = bench.study.market
-    own = months.monthly(found.returns, market.calendar)
-    if beside is not None:
-        other = months.monthly(beside.returns, market.calendar)
+    market = card_run.data.market
+    own = months.monthly(evaluated.returns, market.calendar)
+    if reference is not None:
+        other = months.monthly(reference.returns, market.calendar)
         if not own.index.equals(other.index):
             raise DataError(
-                f"{len(own)} months of the strategy and {len(other)} of {bench.study.reference} "
+                f"{len(own)} months of the strategy and {len(other)} of {card_run.data.reference} "
                 "are not the same: compare them on identical months"
             )
     if "measures" not in fixed:
@@ -110,23 +109,23 @@ def in_months(
 
 
 def errors(
-    study: CardData, model: str, fixed: Collection[str], period: str = VALIDATION
+    data: CardData, model: str, fixed: Collection[str], period: str = VALIDATION
 ) -> dict[str, float]:
     """Return the mean absolute error of one month's forecast, of a model and of the naive ones."""
-    told = {} if model in NAIVE else {model: forecasts(study, model, fixed)}
-    past = month_returns(assets(study, fixed))
-    return mean_errors(past, told, period, first_row(study))
+    tables = {} if model in NAIVE else {model: forecasts(data, model, fixed)}
+    past = month_returns(assets(data, fixed))
+    return mean_errors(past, tables, period, first_row(data))
 
 
 def mean_errors(
-    past: pd.DataFrame, told: Mapping[str, pd.DataFrame], period: str, least: int = 0
+    past: pd.DataFrame, tables: Mapping[str, pd.DataFrame], period: str, least: int = 0
 ) -> dict[str, float]:
     """Return mean absolute errors over months and assets, by name of the forecast.
 
     Parameters
     ----------
     past : return of the month that a row ends (month end x asset).
-    told : by name, forecasts of the month after a row; persistence, the expanding mean and zero
+    tables : by name, forecasts of the month after a row; persistence, the expanding mean and zero
         are added.
     period : months that end in it count; where there are none, all from row `least` on.
     """
@@ -135,58 +134,58 @@ def mean_errors(
     inside = due.isin(rows(due, period))
     if not inside.any():
         inside = np.arange(len(due)) >= least
-    for table in told.values():  # all are measured on the months that all forecast
+    for table in tables.values():  # all are measured on the months that all forecast
         inside &= truth.index.isin(table.index)
-    asked = truth.loc[inside]
+    actual = truth.loc[inside]
     naive = {"persistence": past, "mean": expanding_mean(truth), "zero": truth * 0.0}
-    found = {}
-    for name, table in {**naive, **told}.items():
-        gap = table.reindex(asked.index)[list(asked)].to_numpy(np.float64) - asked.to_numpy()
-        found[name] = float(np.abs(gap).mean())
-    return found
+    means = {}
+    for name, table in {**naive, **tables}.items():
+        gap = table.reindex(actual.index)[list(actual)].to_numpy(np.float64) - actual.to_numpy()
+        means[name] = float(np.abs(gap).mean())
+    return means
 
 
-def beside_of(
-    bench: CardRun, claim: Claim, rules: Mapping[str, Evaluated], metric: str
+def comparisons_of(
+    card_run: CardRun, claim: Claim, rules: Mapping[str, Evaluated], metric: str
 ) -> dict[str, float] | None:
     """Return what stands beside a corrected number: simple rules, or forecasts without features."""
-    fixed = bench.fixes(claim.variant)
+    fixed = card_run.fixes(claim.variant)
     if metric in months.KNOWN:
-        every = {n: in_months(bench, e, metric, fixed, bounded=False) for n, e in rules.items()}
-        return {name: found.value for name, found in every.items()}
+        every = {n: in_months(card_run, e, metric, fixed, bounded=False) for n, e in rules.items()}
+        return {name: e.value for name, e in every.items()}
     model = str(claim.cell["model"])
     if metric != "mae" or not there(model):
         return None
-    found = errors(bench.study, model, fixed, str(claim.cell.get(PERIOD, VALIDATION)))
-    return {LABELS[name]: found[name] for name in ("mean", "zero", "persistence")}
+    mae = errors(card_run.data, model, fixed, str(claim.cell.get(PERIOD, VALIDATION)))
+    return {LABELS[name]: mae[name] for name in ("mean", "zero", "persistence")}
 
 
-def notes(bench: CardRun) -> list[str]:
+def notes(card_run: CardRun) -> list[str]:
     """Return the sizes of the split, and the errors of all forecasts in one line."""
-    study, fixed = bench.study, bench.fixes("notebook")
-    learnt, rest = next(source.SPLIT.split(len(month_returns(study.market)) - 1))
+    data, fixed = card_run.data, card_run.fixes("notebook")
+    train, rest = next(source.SPLIT.split(len(month_returns(data.market)) - 1))
     names = [m for m in ("ridge", "tree", "network") if there(m)]
-    found: dict[str, float] = {}
+    mae: dict[str, float] = {}
     for model in names:
-        found |= errors(study, model, fixed)
+        mae |= errors(data, model, fixed)
     listed = ", ".join(
-        f"{LABELS[name].lower()} {100.0 * value:.2f} %" for name, value in found.items()
+        f"{LABELS[name].lower()} {100.0 * value:.2f} %" for name, value in mae.items()
     )
-    said = [
-        f"sector rotation, one split: {len(learnt)} months learnt from, {len(rest)} after them "
+    lines = [
+        f"sector rotation, one split: {len(train)} months learnt from, {len(rest)} after them "
         "(published: 196 and 49)",
         f"sector rotation, mean absolute error of a month's forecast, corrected: {listed}",
     ]
     if not there("tree"):
-        said.append(
+        lines.append(
             "sector rotation: scikit-learn is not installed, so tree and network have no numbers; "
             "Sharpe ratios beside their claims are those of the expanding mean"
         )
-    if cap(study) == 1.0:
-        said.append("sector rotation: without a cash rate nothing is borrowed")
-    if study.market.vintages is None:
-        until = "" if study.market.macro is None else " up to the walk"
-        said.append(
+    if cap(data) == 1.0:
+        lines.append("sector rotation: without a cash rate nothing is borrowed")
+    if data.market.vintages is None:
+        until = "" if data.market.macro is None else " up to the walk"
+        lines.append(
             f"sector rotation: no macro vintages were given; features{until} are those of prices"
         )
-    return said
+    return lines

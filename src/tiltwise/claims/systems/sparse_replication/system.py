@@ -5,7 +5,8 @@ source's report, as far as the data go; where they do not reach them, on all tes
 """
 
 import dataclasses
-from collections.abc import Collection, Mapping
+import functools
+from collections.abc import Collection
 from typing import Any
 
 import pandas as pd
@@ -13,12 +14,12 @@ import pandas as pd
 from tiltwise.backtest.costs import Costs
 from tiltwise.backtest.result import Backtest
 from tiltwise.backtest.simulator import Simulator
-from tiltwise.backtest.walk_forward import walk_forward
 from tiltwise.calendar import MONTHLY, QUARTERLY, SESSIONS_PER_YEAR
 from tiltwise.claims.engine.account import AsWritten, Source
-from tiltwise.claims.engine.card import Card
+from tiltwise.claims.engine.card import Card, Cell
 from tiltwise.claims.engine.data import CardData
-from tiltwise.claims.engine.periods import PERIOD, ends, rows
+from tiltwise.claims.engine.periods import PERIOD, Span, ends, rows
+from tiltwise.claims.system import System
 from tiltwise.claims.systems.sparse_replication import as_written as source
 from tiltwise.errors import DataError, StrategyError
 from tiltwise.evaluate.metrics import METRICS
@@ -26,10 +27,7 @@ from tiltwise.models.inclusion.inclusion import SELECTIONS
 from tiltwise.recipes.sparse_replication import SparseReplication
 from tiltwise.strategy import Strategy
 
-Cell = Mapping[str, Any]
-
 REPORT = "2020-07-01/2025-06-30"
-FREE = ("select", PERIOD)
 COSTS = Costs(half_spread_bps=5.0)
 HOLDINGS = 6
 LEAST = SESSIONS_PER_YEAR  #: sessions of the report below which all test years are measured
@@ -37,158 +35,142 @@ OF_CLASSIFIER = ("accuracy", "f1")
 OF_PATH = ("annual_return", "tracking_error", "beta", "held_assets", "turnover_year")
 
 
-def grid(variant: str) -> list[dict[str, Any]]:
-    """Return every configuration that the source shows in a variant."""
-    return [{PERIOD: REPORT}] if variant == "report" else [{}]
+class SparseReplicationSystem(System):
+    """The report of the source, its targets, and what each fix changes in them."""
+
+    name = "sparse_replication"
+    free = ("select", PERIOD)
+
+    def grid(self, variant: str) -> list[dict[str, Any]]:
+        """Return every configuration that the source shows in a variant."""
+        return [{PERIOD: REPORT}] if variant == "report" else [{}]
+
+    def corrected_grid(self) -> list[dict[str, Any]]:
+        """Return the recipe, and the same without its classifier."""
+        return [{}, *({"select": name} for name in SELECTIONS[1:])]
+
+    def label(self, cell: Cell) -> tuple[str, str]:
+        """Return the name of a configuration, and its signal."""
+        chosen = {"all": "all assets", "momentum": "highest momentum"}
+        name = chosen.get(cell.get("select", ""), "classifier")
+        if PERIOD not in cell:
+            return "All years", name
+        first, last = ends(cell[PERIOD])
+        return f"{first:%Y-%m} to {last:%Y-%m}", name
+
+    def recipe_of(self, card: Card, variant: str, cell: Cell) -> tuple[str, tuple[str, ...]]:
+        """Return the as-written variant behind a variant, and the fixes that lead to it."""
+        if cell.get("select") not in (None, *SELECTIONS):
+            raise StrategyError(f"select={cell['select']!r} is not one of {', '.join(SELECTIONS)}")
+        if variant != "corrected":
+            return variant, ()
+        return "targets", card.variants["targets"].fixes
+
+    def strategy(
+        self, data: CardData, variant: str, cell: Cell, fixed: Collection[str]
+    ) -> Strategy:
+        """Return what decides after some fixes."""
+        if "objective" not in fixed:
+            return source.ReplicaAsWritten(data.traded, "forecasts" not in fixed)
+        select = cell.get("select") or ("classifier" if "classifier" in fixed else "all")
+        return SparseReplication(
+            universe=data.traded,
+            select=select,
+            holdings=min(HOLDINGS, len(data.traded)),
+            window=SparseReplication.window if "window" in fixed else source.MONTHS_13,
+            grid="middle",
+            refit=QUARTERLY,
+        )
+
+    def simulator(self, fixed: Collection[str]) -> Simulator:
+        """Return fills and costs: 5 basis points a side."""
+        return Simulator(costs=COSTS)
+
+    def applies(self, fix: str, cell: Cell) -> bool:
+        """Whether a fix can change a configuration: the classifier only where it selects."""
+        return fix != "classifier" or cell.get("select", "classifier") == "classifier"
+
+    def in_simulator(self, fixed: Collection[str]) -> bool:
+        """Whether the money is the simulator's, not the source's own account."""
+        return "simulator" in fixed
+
+    def walk(self, data: CardData, chosen: Strategy, span: Span, using: Simulator) -> Backtest:
+        """Run a strategy once: every variant as written begins with the same walk."""
+        key = ("replica", chosen.key, *map(str, span), str(using.describe()))
+        run = functools.partial(super().walk, data, chosen, span, using)
+        result: Backtest = data.market.cached(key, run)
+        return result
+
+    def as_written(
+        self, data: CardData, variant: str, cell: Cell, fixed: Collection[str] = ()
+    ) -> AsWritten | None:
+        """Return the source's own account; None where the data hold nothing of its period."""
+        dates = data.test_dates
+        if cell.get(PERIOD):
+            dates = rows(dates, str(cell[PERIOD]))
+        if len(dates) < 2:
+            return None
+        weights = self.backtest(data, "targets", {}, ()).weights
+        due = MONTHLY.sessions(data.market.calendar, weights.index[0], data.market.now)
+        prices = data.market.benchmark_prices
+        assert prices is not None
+        returns, base = data.market.returns(), prices.pct_change(fill_method=None)
+        same = "next_month" not in fixed
+        decided = weights[weights.index.isin(due)]
+        account = source.account(decided, returns.loc[dates], base.loc[dates], same)
+        described = Source(
+            fields={
+                "strategy": SparseReplication.__name__,
+                "as_written": variant,
+                "fixed": list(fixed),
+                "reference": data.reference,
+                **cell,
+            },
+            account={"account": "as written, weights set anew every day", "cost": source.COST},
+            recipe=SparseReplication,
+            market_id=data.market.id,
+            assets=data.traded,
+        )
+        return dataclasses.replace(account, strategy=described)
+
+    def property_of(self, data: CardData, metric: str, fixed: Collection[str]) -> float | None:
+        """Return a number that no path of money has; None where `metric` is not one."""
+        if metric in OF_CLASSIFIER:
+            honest = "classifier" in fixed
+            key = ("held out", honest)
+            scores = data.market.cached(key, lambda: source.held_out(data.market, honest))
+            return float(scores[metric])
+        if metric not in OF_PATH:
+            return None
+        return _measured(self._path(data, tuple(fixed)), metric, span(data))
+
+    def _path(self, data: CardData, fixed: tuple[str, ...]) -> AsWritten | Backtest:
+        if self.in_simulator(fixed):
+            return self.backtest(data, "targets", {}, fixed)
+        account = self.as_written(data, "targets", {}, fixed)
+        if account is None:
+            raise DataError(f"{data.test_dates[0].date()} is the only test session")
+        return account
 
 
-def corrected_grid() -> list[dict[str, Any]]:
-    """Return the recipe, and the same without its classifier."""
-    return [{}, *({"select": name} for name in SELECTIONS[1:])]
+SYSTEM = SparseReplicationSystem()
 
 
-def label(cell: Cell) -> tuple[str, str]:
-    """Return the name of a configuration, and its signal."""
-    chosen = {"all": "all assets", "momentum": "highest momentum"}
-    name = chosen.get(cell.get("select", ""), "classifier")
-    if PERIOD not in cell:
-        return "All years", name
-    first, last = ends(cell[PERIOD])
-    return f"{first:%Y-%m} to {last:%Y-%m}", name
-
-
-def applies(fix: str, cell: Cell) -> bool:
-    """Whether a fix can change a configuration: the classifier only where it selects."""
-    return fix != "classifier" or cell.get("select", "classifier") == "classifier"
-
-
-def recipe_of(card: Card, variant: str, cell: Cell) -> tuple[str, tuple[str, ...]]:
-    """Return the as-written variant behind a variant, and the fixes that lead to it."""
-    if cell.get("select") not in (None, *SELECTIONS):
-        raise StrategyError(f"select={cell['select']!r} is not one of {', '.join(SELECTIONS)}")
-    if variant != "corrected":
-        return variant, ()
-    return "targets", card.variants["targets"].fixes
-
-
-def in_simulator(fixed: Collection[str]) -> bool:
-    """Whether the money is the simulator's, not the source's own account."""
-    return "simulator" in fixed
-
-
-def strategy(study: CardData, cell: Cell, fixed: Collection[str]) -> Strategy:
-    """Return what decides after some fixes."""
-    if "objective" not in fixed:
-        return source.ReplicaAsWritten(study.traded, "forecasts" not in fixed)
-    select = cell.get("select") or ("classifier" if "classifier" in fixed else "all")
-    return SparseReplication(
-        universe=study.traded,
-        select=select,
-        holdings=min(HOLDINGS, len(study.traded)),
-        window=SparseReplication.window if "window" in fixed else source.MONTHS_13,
-        grid="middle",
-        refit=QUARTERLY,
-    )
-
-
-def simulator(fixed: Collection[str]) -> Simulator:
-    """Return fills and costs: 5 basis points a side."""
-    return Simulator(costs=COSTS)
-
-
-def backtest(
-    study: CardData,
-    variant: str,
-    cell: Cell,
-    fixed: Collection[str],
-    using: Simulator | None = None,
-    jobs: int | None = None,
-) -> Backtest:
-    """Run a configuration after some fixes over all test years, or the years of its period."""
-    chosen, start, stop = strategy(study, cell, fixed), study.test_dates[0], None
-    if cell.get(PERIOD):
-        first, stop = ends(cell[PERIOD])
-        start = max(start, first)
-    using = using or simulator(fixed)
-    key = ("replica", chosen.key, str(start), str(stop), str(using.describe()))
-
-    def run() -> Backtest:
-        return walk_forward(chosen, study.market, start, stop, simulator=using, jobs=jobs)
-
-    found: Backtest = study.market.cached(key, run)
-    return found
-
-
-def as_written(
-    study: CardData, variant: str, cell: Cell, fixed: Collection[str] = ()
-) -> AsWritten | None:
-    """Return the source's own account; None where the data hold nothing of its period."""
-    dates = study.test_dates
-    if cell.get(PERIOD):
-        dates = rows(dates, str(cell[PERIOD]))
-    if len(dates) < 2:
-        return None
-    weights = backtest(study, "targets", {}, ()).weights
-    due = MONTHLY.sessions(study.market.calendar, weights.index[0], study.market.now)
-    prices = study.market.benchmark_prices
-    assert prices is not None
-    returns, base = study.market.returns(), prices.pct_change(fill_method=None)
-    same = "next_month" not in fixed
-    decided = weights[weights.index.isin(due)]
-    found = source.account(decided, returns.loc[dates], base.loc[dates], same)
-    told = Source(
-        fields={
-            "strategy": SparseReplication.__name__,
-            "as_written": variant,
-            "fixed": list(fixed),
-            "reference": study.reference,
-            **cell,
-        },
-        account={"account": "as written, weights set anew every day", "cost": source.COST},
-        recipe=SparseReplication,
-        market_id=study.market.id,
-        assets=study.traded,
-    )
-    return dataclasses.replace(found, strategy=told)
-
-
-def property_of(study: CardData, metric: str, fixed: Collection[str]) -> float | None:
-    """Return a number that no path of money has; None where `metric` is not one."""
-    if metric in OF_CLASSIFIER:
-        honest = "classifier" in fixed
-        key = ("held out", honest)
-        found = study.market.cached(key, lambda: source.held_out(study.market, honest))
-        return float(found[metric])
-    if metric not in OF_PATH:
-        return None
-    found = _path(study, tuple(fixed))
-    return _measured(found, metric, span(study))
-
-
-def span(study: CardData) -> pd.DatetimeIndex:
+def span(data: CardData) -> pd.DatetimeIndex:
     """Return the sessions of the report, or all test sessions where there is not a year of it."""
-    inside = rows(study.test_dates, REPORT)
-    return inside if len(inside) >= LEAST else study.test_dates
+    inside = rows(data.test_dates, REPORT)
+    return inside if len(inside) >= LEAST else data.test_dates
 
 
-def _path(study: CardData, fixed: tuple[str, ...]) -> AsWritten | Backtest:
-    if in_simulator(fixed):
-        return backtest(study, "targets", {}, fixed)
-    found = as_written(study, "targets", {}, fixed)
-    if found is None:
-        raise DataError(f"{study.test_dates[0].date()} is the only test session")
-    return found
-
-
-def _measured(found: AsWritten | Backtest, metric: str, dates: pd.DatetimeIndex) -> float:
+def _measured(path: AsWritten | Backtest, metric: str, dates: pd.DatetimeIndex) -> float:
     """Return a number of a path on some sessions."""
-    dates = dates[dates.isin(found.returns.index)]
-    returns, base = found.returns.loc[dates], found.benchmark_returns
+    dates = dates[dates.isin(path.returns.index)]
+    returns, base = path.returns.loc[dates], path.benchmark_returns
     assert base is not None
     if metric == "annual_return":
         return float(returns.mean()) * SESSIONS_PER_YEAR
     if metric == "held_assets":
-        return float(found.held.loc[dates].ne(0.0).sum(axis=1).mean())
+        return float(path.held.loc[dates].ne(0.0).sum(axis=1).mean())
     if metric == "turnover_year":
-        return float(found.turnover.reindex(dates, fill_value=0.0).mean()) * SESSIONS_PER_YEAR / 2.0
+        return float(path.turnover.reindex(dates, fill_value=0.0).mean()) * SESSIONS_PER_YEAR / 2.0
     return METRICS[metric](returns, SESSIONS_PER_YEAR, benchmark=base.loc[dates])
