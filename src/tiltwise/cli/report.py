@@ -142,7 +142,7 @@ def stored(
         "costs": result.costs,
     }
     told = {
-        "title": title or result.strategy.name,
+        "title": title or result.strategy.family,
         "subtitle": subtitle or (type(result.strategy).__doc__ or "").split("\n")[0],
         "benchmark": benchmark or _DEFAULT_BENCHMARK,
         "fill": result.fill,

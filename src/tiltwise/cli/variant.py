@@ -47,7 +47,7 @@ def execute(asked: run.Asked, variant: str, simulator: Simulator | None, quiet: 
             found = evidence(result, market, asked.seed, asked.jobs, bar)
             beside = yardsticks(result, market, asked.seed)
     told = card.variants[variant]
-    title = f"{result.strategy.name}: {told.title.lower()}"
+    title = f"{result.strategy.family}: {told.title.lower()}"
     files = report.stored(result, found, market.benchmark, title, told.text)
     files |= {} if beside is None else beside.files()
     capital = CAPITAL if isinstance(result, AsWritten) else None

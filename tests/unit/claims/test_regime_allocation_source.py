@@ -227,7 +227,7 @@ def test_decisions_use_nothing_later(cut):
         result = walk_forward(chosen, cut.market, "2017-03-01")  # replays sampled sessions
         assert result.weights.sum(axis=1).sub(1.0).abs().max() < 1e-9
         assert (result.weights >= 0.0).all().all()
-        assert chosen.name == RegimeAllocation.__name__
+        assert (chosen.name, chosen.family) == ("HelixAllocation", RegimeAllocation.__name__)
 
 
 def test_the_account_adds_up(cut):

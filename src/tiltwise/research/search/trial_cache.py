@@ -74,7 +74,7 @@ class TrialCache:
 
     def refused(self, strategy: Strategy, values: Mapping[str, Any], reason: str) -> None:
         """Record fields with which the strategy cannot even be made."""
-        told = {"family": strategy.name, "trial": "", "code": code_version(type(strategy))}
+        told = {"family": strategy.family, "trial": "", "code": code_version(type(strategy))}
         noted(self.ledger, FAILED, {**told, "strategy": dict(values), "reason": reason})
 
     def _probe(self, strategy: Strategy) -> Run:

@@ -43,13 +43,10 @@ FEW = 9  #: assets that the thread's bounds cannot fill
 DIGITS = 9  #: of a sum of weights; those after them differ from run to run
 
 
-class Remembered(DynamicLoadings):
+class KeptLoadings(DynamicLoadings):
     """The recipe; its answers are kept, since a card asks for them under many simulators."""
 
-    @property
-    def name(self) -> str:
-        """The recipe's, so that its trials are counted together with the recipe's."""
-        return DynamicLoadings.__name__
+    family = DynamicLoadings.__name__
 
     def decide_many(self, model: FactorModel, past: Market, dates: pd.DatetimeIndex) -> Decisions:
         """Return what the recipe answers, worked out once for each model."""
@@ -99,7 +96,7 @@ def as_written(study: CardData, variant: str, cell: Cell, fixed: Collection[str]
 
 def strategy(study: CardData, cell: Cell) -> Strategy:
     """Return the strategy under the overlays of a configuration."""
-    found: Strategy = Remembered(universe=study.traded)
+    found: Strategy = KeptLoadings(universe=study.traded)
     if cell["overlay"] in ("kelly", "both"):
         found = FractionalKelly(found)
     return TurnoverLimit(found) if cell["overlay"] in ("turnover", "both") else found

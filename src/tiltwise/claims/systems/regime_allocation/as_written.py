@@ -106,10 +106,7 @@ class HelixAllocation(Strategy):
     warmup: int | None = WARMUP
     refit: Schedule = MONTHLY
 
-    @property
-    def name(self) -> str:
-        """The recipe's, so that its trials are counted together with the recipe's."""
-        return RegimeAllocation.__name__
+    family = RegimeAllocation.__name__
 
     def fit(self, past: Market) -> tuple[HelixFactor | KeptRegimes, ...]:
         """Learn the regimes of every factor."""

@@ -166,10 +166,7 @@ def problems(
 class Allocation(RegimeAllocation):
     """The recipe; what stands before the search for a tracking error is shared by all targets."""
 
-    @property
-    def name(self) -> str:
-        """The recipe's, so that its trials are counted together with the recipe's."""
-        return RegimeAllocation.__name__
+    family = RegimeAllocation.__name__
 
     def fit(self, past: Market) -> FactorViews:
         """Learn the regimes of every factor."""
@@ -215,10 +212,7 @@ class Tilt(RegimeTilt):
 
     factor: str | None = None
 
-    @property
-    def name(self) -> str:
-        """The recipe's, so that its trials are counted together with the recipe's."""
-        return RegimeTilt.__name__
+    family = RegimeTilt.__name__
 
     def fit(self, past: Market) -> FactorViews:
         """Learn the regimes of all factors, and keep the one or all."""
