@@ -18,7 +18,7 @@ from tiltwise.claims.engine.periods import PERIOD, ends
 from tiltwise.claims.systems.regime_allocation import as_written as source
 from tiltwise.claims.systems.regime_allocation import helix_allocation as allocating
 from tiltwise.claims.systems.regime_allocation.as_written import HelixAllocation
-from tiltwise.claims.systems.regime_allocation.kept_regimes import Allocation, Tilt
+from tiltwise.claims.systems.regime_allocation.factor_tilt import FactorTilt
 from tiltwise.errors import MissingData, StrategyError
 from tiltwise.market.market import Market
 from tiltwise.portfolio.black_litterman import Prior, Views
@@ -117,10 +117,10 @@ def strategy(study: CardData, variant: str, cell: Cell, fixed: Collection[str]) 
     """Return the strategy of a variant after some fixes."""
     if variant == "factors" or "factor" in cell:
         factor = _factor(study, cell["factor"]) if "factor" in cell else None
-        return Tilt(universe=_universe(study), warmup=WARMUP, factor=factor)
+        return FactorTilt(universe=_universe(study), warmup=WARMUP, factor=factor)
     if variant == "paper" or "target" in fixed:
         target = float(cell.get("target") or TARGET)
-        return Allocation(universe=_universe(study), warmup=WARMUP, target=target)
+        return RegimeAllocation(universe=_universe(study), warmup=WARMUP, target=target)
     return helix(study, fixed)
 
 
