@@ -219,7 +219,9 @@ class Strategy(abc.ABC):
         return dataclasses.replace(self, **{k: v for k, v in given.items() if k in own})  # type: ignore[type-var]
 
     def describe(self) -> dict[str, Any]:
-        """Return name and fields as plain JSON values; a field "strategy" is called "part".
+        """Return the family under "strategy", and the fields, as plain JSON values.
+
+        A field "strategy" of an overlay stands under "part".
 
         Raises
         ------
@@ -231,14 +233,23 @@ class Strategy(abc.ABC):
             fields = dataclasses.fields(self)
         names = [field.name for field in fields]
         values = {name: _plain(getattr(self, name), f"{self.name}.{name}") for name in names}
-        if "strategy" in values:  # of an overlay, whose own name takes this key
+        if "strategy" in values:  # of an overlay, whose own family takes this key
             values["part"] = values.pop("strategy")
-        return {"strategy": self.name, **values}
+        return {"strategy": self.family, **values}
 
     @property
     def name(self) -> str:
-        """Class name."""
+        """Class name; of a function, the function's."""
         return type(self).__name__
+
+    @property
+    def family(self) -> str:
+        """Name of the strategy whose trials it counts with: its own, unless a class sets another.
+
+        A variant of a recipe sets ``family = Recipe.__name__``. It needs fields that tell it from
+        the recipe wherever the two decide differently, since `key` names the family.
+        """
+        return self.name
 
     @property
     def key(self) -> str:

@@ -98,7 +98,7 @@ def backtest_files(
     frames = {"nav": pd.DataFrame(series)}
     frames |= {name: getattr(path, name) for name in TABLES[1:]}
     page = {
-        "title": title or path.strategy.name,
+        "title": title or path.strategy.family,
         "subtitle": subtitle or (type(path.strategy).__doc__ or "").split("\n")[0],
         "benchmark": benchmark or _DEFAULT_BENCHMARK,
         "fill": path.fill,

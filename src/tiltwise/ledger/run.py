@@ -29,7 +29,7 @@ class Run:
     Parameters
     ----------
     strategy
-        What `Strategy.describe` gives: the class name under ``"strategy"``, then its fields.
+        What `Strategy.describe` gives: `Strategy.family` under ``"strategy"``, then the fields.
     data_id
         Identity of the market it ran on, hexadecimal.
     data
@@ -102,7 +102,7 @@ class Run:
 
     @functools.cached_property
     def recipe(self) -> str:
-        """Class name of what an overlay wraps, so that wrapping does not open a new count."""
+        """`Strategy.family` of what an overlay wraps: wrapping does not open a new count."""
         return "+".join(sorted(set(_innermost(self.strategy))))
 
     @property
@@ -195,7 +195,7 @@ def number(metric: Any) -> Any:
 
 
 def _innermost(value: Any) -> Iterator[str]:
-    """Yield the class names of the strategies that wrap no other strategy."""
+    """Yield the families of the strategies that wrap no other strategy."""
     if isinstance(value, Mapping):
         inner = [name for field in value.values() for name in _innermost(field)]
         if not inner and isinstance(value.get("strategy"), str):

@@ -7,6 +7,7 @@ use one folder for each version of it.
 """
 
 import dataclasses
+import datetime as dt
 import hashlib
 import io
 import json
@@ -83,7 +84,7 @@ class Nodes:
 
 
 def key_of(market_id: str, function: Callable[..., Any], arguments: Mapping[str, Any]) -> str:
-    """Return the key of a node; arguments are JSON values or dataclasses of them."""
+    """Return the key of a node; arguments are JSON values, arrays, dates or records of them."""
     plain = json.dumps(arguments, sort_keys=True, default=_plain)
     text = f"{market_id} {function.__module__}.{function.__qualname__} {plain}"
     return hashlib.blake2b(text.encode(), digest_size=20).hexdigest()
@@ -91,8 +92,12 @@ def key_of(market_id: str, function: Callable[..., Any], arguments: Mapping[str,
 
 def _plain(value: Any) -> Any:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return dataclasses.asdict(value)
-    raise TypeError(f"{value!r} is no JSON value, so it cannot be part of a node's key")
+        return {f.name: getattr(value, f.name) for f in dataclasses.fields(value)}
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    if isinstance(value, dt.date):
+        return value.isoformat()
+    raise TypeError(f"{value!r} has no JSON form, so it cannot be part of a node's key")
 
 
 def _frozen(values: Any) -> NDArray[Any]:

@@ -1,6 +1,5 @@
 """Helix as written: each defect by itself, its account, and what the card makes of it."""
 
-import dataclasses
 import math
 
 import numpy as np
@@ -21,7 +20,7 @@ from tiltwise.claims.systems.regime_allocation import helix_allocation as alloca
 from tiltwise.claims.systems.regime_allocation import helix_features as features
 from tiltwise.claims.systems.regime_allocation import helix_model as helix
 from tiltwise.claims.systems.regime_allocation import system
-from tiltwise.claims.systems.regime_allocation.kept_regimes import Allocation, Tilt
+from tiltwise.claims.systems.regime_allocation.factor_tilt import FactorTilt
 from tiltwise.errors import StrategyError
 from tiltwise.kernels.jump.fit import path
 from tiltwise.ledger import Ledger
@@ -227,7 +226,7 @@ def test_decisions_use_nothing_later(cut):
         result = walk_forward(chosen, cut.market, "2017-03-01")  # replays sampled sessions
         assert result.weights.sum(axis=1).sub(1.0).abs().max() < 1e-9
         assert (result.weights >= 0.0).all().all()
-        assert chosen.name == RegimeAllocation.__name__
+        assert (chosen.name, chosen.family) == ("HelixAllocation", RegimeAllocation.__name__)
 
 
 def test_the_account_adds_up(cut):
@@ -263,28 +262,23 @@ def test_with_all_fixes_but_the_target_only_the_target_is_left(cut):
     before = system.helix(cut, fixes[:-1])
     assert not any(getattr(before, flag) for flag in system.FLAGS.values())
     last = system.SYSTEM.strategy(cut, "helix", {}, fixes)
-    assert isinstance(last, RegimeAllocation)
+    assert type(last) is RegimeAllocation
     assert (last.target, last.warmup, last.lookback) == (0.02, 756, 3024)
-    recipe = RegimeAllocation(universe=last.universe, warmup=756)
-    ours, theirs = (walk_forward(s, cut.market, "2017-04-28") for s in (last, recipe))
-    pd.testing.assert_frame_equal(ours.weights, theirs.weights)
-    assert isinstance(last, Allocation)
 
 
-@pytest.mark.parametrize("target", [0.01, 0.04])
-def test_what_is_kept_changes_no_bit(cut, target):
-    """The card's strategies answer as the recipes do, evidence included."""
-    universe = (*cut.traded, cut.reference)
-    pairs = [
-        (Allocation(universe=universe, warmup=756, target=target), RegimeAllocation),
-        (Tilt(universe=universe, warmup=756), RegimeTilt),
-    ]
-    for kept, recipe in pairs:
-        own = {f.name: getattr(kept, f.name) for f in dataclasses.fields(recipe)}
-        ours, theirs = (walk_forward(s, cut.market, "2017-04-28") for s in (kept, recipe(**own)))
-        pd.testing.assert_frame_equal(ours.weights, theirs.weights, check_exact=True)
-        for name, told in theirs.decisions.evidence.items():
-            np.testing.assert_array_equal(ours.decisions.evidence[name], told)
+def test_a_tilt_of_one_factor_is_the_recipe_with_the_others_left_out(cut):
+    """Its fields name the factor; without one it answers as the recipe does, bit for bit."""
+    given = {"universe": (*cut.traded, cut.reference), "warmup": 756}
+    every, one = FactorTilt(**given), FactorTilt(**given, factor="QUAL")
+    recipe = RegimeTilt(**given)
+    assert {every.family, one.family, recipe.family} == {"RegimeTilt"}
+    ours, theirs = (walk_forward(s, cut.market, "2017-04-28") for s in (every, recipe))
+    pd.testing.assert_frame_equal(ours.weights, theirs.weights, check_exact=True)
+    view, whole = (
+        walk_forward(s, cut.market, "2017-04-28").decisions.evidence["view"] for s in (one, recipe)
+    )
+    pd.testing.assert_series_equal(view["QUAL"], whole["QUAL"], check_exact=True)
+    assert view.drop(columns="QUAL").isna().all(axis=None)
 
 
 def test_the_same_decisions_under_other_fills(cut):

@@ -1,5 +1,6 @@
 """Costly numbers of a cut: shared by content, kept in a folder, never mistaken for others."""
 
+import dataclasses
 import gc
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -42,6 +43,29 @@ def test_other_rows_arguments_or_data_are_other_nodes(market):
     market.asof(market.dates[-2]).node(node, asset="A01")
     Market.synthetic(6, sessions=300).node(node, asset="A01")
     assert len(CALLS) == 5
+
+
+def test_a_record_of_arrays_and_dates_is_an_argument_by_its_content(market):
+    """Equal content is one node, whichever object holds it; a bit or a day more is another."""
+
+    @dataclasses.dataclass(frozen=True, eq=False)
+    class Record:
+        numbers: np.ndarray
+        until: pd.Timestamp
+
+    def total(market, record):
+        CALLS.append("total")
+        return {"sum": record.numbers.sum()}
+
+    day = market.dates[9]
+    first = market.node(total, record=Record(np.arange(3.0), day))
+    assert market.node(total, record=Record(np.arange(3.0), day)) is first
+    assert CALLS == ["total"]
+    market.node(total, record=Record(np.nextafter(np.arange(3.0), 9.0), day))
+    market.node(total, record=Record(np.arange(3.0), market.dates[10]))
+    assert len(CALLS) == 3
+    with pytest.raises(TypeError, match="no JSON form"):
+        market.node(total, record=object())
 
 
 def test_a_folder_outlives_the_process_and_damage(market, tmp_path):

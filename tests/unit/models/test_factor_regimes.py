@@ -90,6 +90,22 @@ def test_states_and_views_never_change_when_days_are_added(market):
     pd.testing.assert_frame_equal(altered.iloc[:300], whole.iloc[:300])
 
 
+def test_states_are_worked_out_once_for_all_who_learned_the_same(market, monkeypatch):
+    """The market keeps them: by what was learned, and by the rows they are of."""
+    calls = []
+    own = FactorRegimes.states
+    monkeypatch.setattr(FactorRegimes, "states", lambda s, past: calls.append(past) or own(s, past))
+    past, now = market.asof(market.dates[650], 504), market.asof(market.dates[671])
+    one, two = (FactorRegimes.learn(past, "A02", "MKT", SETTINGS) for _ in range(2))
+    labels = one.labels(now)
+    pd.testing.assert_frame_equal(two.labels(now), labels)
+    assert len(calls) == 1
+    np.testing.assert_array_equal(own(one, now), labels)
+    pd.testing.assert_frame_equal(one.only(2).labels(now), labels[[2]].set_axis([0], axis=1))
+    one.labels(market)
+    assert len(calls) == 3
+
+
 def test_views_are_the_means_of_the_states_within_the_cap(market):
     """4.14, 4.47: the view is the capped mean of the state of the day."""
     regimes = FactorRegimes.learn(market, "A01", "MKT", (Setting(20.0),))

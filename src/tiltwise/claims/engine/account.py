@@ -36,8 +36,8 @@ class Source:
     assets: tuple[str, ...]
 
     @property
-    def name(self) -> str:
-        """Name of the recipe."""
+    def family(self) -> str:
+        """Name of the recipe: its trials count with the recipe's."""
         return str(self.fields["strategy"])
 
     def describe(self) -> dict[str, Any]:

@@ -77,7 +77,7 @@ def run_variant(
     risks = measures(result, shown, seed, capital)
     text = card.variants[variant]
     assert result.strategy is not None
-    titles = (f"{result.strategy.name}: {text.title.lower()}", text.text)
+    titles = (f"{result.strategy.family}: {text.title.lower()}", text.text)
     files = experiment_files(result, shown.benchmark, robustness, benchmarks, risks, titles)
     if isinstance(result, AsWritten):
         run = run_as_written(result, metrics, data=data, seed=seed, files=files)

@@ -160,14 +160,22 @@ class FactorRegimes:
         return self.scaling.apply(regime_features(shown, self.asset, self.against, self.columns))
 
     def labels(self, past: Market) -> pd.DataFrame:
-        """Return the state known at each session (session x setting): -1 before any feature."""
-        table = self.features(past)
-        rows = np.ascontiguousarray(table.to_numpy(np.float64))
+        """Return the state known at each session (session x setting): -1 before any feature.
+
+        The market keeps them for all who learned the same.
+        """
+        shown = past.asof(past.now, since=self.since)
+        states = shown.node(_states, learned=self)["states"].astype(np.int64)
+        return pd.DataFrame(states, shown.dates)
+
+    def states(self, past: Market) -> Labels:
+        """Return `labels` as an array, worked out anew."""
+        rows = np.ascontiguousarray(self.features(past).to_numpy(np.float64))
         known = np.logical_or.accumulate(~np.isnan(rows).all(axis=1))
         states = np.full((len(rows), len(self.settings)), -1, dtype=np.int64)
         for g in range(len(self.settings)):
             states[known, g] = self._online(rows[known], g)
-        return pd.DataFrame(states, table.index)
+        return states
 
     def _online(self, rows: Floats, g: int) -> Labels:
         states = discrete_states(STATES, self.penalties[g])
@@ -255,6 +263,11 @@ def _learned(past: Market, asset: str, against: str, settings: list[Setting]) ->
         "means": means,
         "shares": np.array(counts),
     }
+
+
+def _states(past: Market, learned: FactorRegimes) -> dict[str, NDArray[np.int8]]:
+    """Return the states known at each session, one byte each."""
+    return {"states": learned.states(past).astype(np.int8)}
 
 
 def _fitted(

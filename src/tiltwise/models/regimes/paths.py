@@ -152,7 +152,7 @@ def _views_after(
     """Return views and states from the session `until` on, of what is learned up to it."""
     learned = FactorRegimes.learn(shown.asof(until), asset, against, settings, least)
     count = len(shown.dates) - int(shown.dates.searchsorted(pd.Timestamp(until)))
-    labels = learned.labels(shown).to_numpy()[-count:]
+    labels = learned.states(shown)[-count:]
     by_state = np.clip(learned.means, -CAP, CAP)
     views = np.take_along_axis(by_state.T, labels.clip(0), axis=0)
     return {"views": np.where(labels < 0, 0.0, views), "states": labels.astype(np.float64)}

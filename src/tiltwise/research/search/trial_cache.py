@@ -74,7 +74,7 @@ class TrialCache:
 
     def refused(self, strategy: Strategy, values: Mapping[str, Any], reason: str) -> None:
         """Record fields for which the strategy cannot be constructed."""
-        key = {"family": strategy.name, "trial": "", "code": code_version(type(strategy))}
+        key = {"family": strategy.family, "trial": "", "code": code_version(type(strategy))}
         noted(self.ledger, FAILED, {**key, "strategy": dict(values), "reason": reason})
 
     def _probe(self, strategy: Strategy) -> Run:

@@ -38,13 +38,10 @@ FEW = 9  #: assets that the thread's bounds cannot fill
 DIGITS = 9  #: of a sum of weights; those after them differ from run to run
 
 
-class Remembered(DynamicLoadings):
+class KeptLoadings(DynamicLoadings):
     """The recipe; its answers are kept, since a card asks for them under many simulators."""
 
-    @property
-    def name(self) -> str:
-        """The recipe's, so that its trials are counted together with the recipe's."""
-        return DynamicLoadings.__name__
+    family = DynamicLoadings.__name__
 
     def decide_many(self, model: FactorModel, past: Market, dates: pd.DatetimeIndex) -> Decisions:
         """Return what the recipe answers, worked out once for each model."""
@@ -82,7 +79,7 @@ class DynamicLoadingsSystem(System):
         self, data: CardData, variant: str, cell: Cell, fixed: Collection[str]
     ) -> Strategy:
         """Return the strategy under the overlays of a configuration."""
-        chosen: Strategy = Remembered(universe=data.traded)
+        chosen: Strategy = KeptLoadings(universe=data.traded)
         if cell["overlay"] in ("kelly", "both"):
             chosen = FractionalKelly(chosen)
         return TurnoverLimit(chosen) if cell["overlay"] in ("turnover", "both") else chosen

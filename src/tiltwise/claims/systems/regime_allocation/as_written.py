@@ -28,15 +28,14 @@ from tiltwise.claims.engine.account import AsWritten
 from tiltwise.claims.systems.regime_allocation import helix_allocation as allocating
 from tiltwise.claims.systems.regime_allocation import helix_features as written
 from tiltwise.claims.systems.regime_allocation import helix_model as helix
-from tiltwise.claims.systems.regime_allocation.kept_regimes import KeptRegimes, learned, problems
 from tiltwise.features.regimes import feature_set, regime_features
 from tiltwise.features.scaling import WIDTH, Scaling
 from tiltwise.kernels.arrays import Floats
 from tiltwise.kernels.jump.states import discrete_states
 from tiltwise.market.market import Market
 from tiltwise.models.moments import ewma_path
-from tiltwise.models.regimes.factor_regimes import Setting, active_returns
-from tiltwise.portfolio.black_litterman import black_litterman
+from tiltwise.models.regimes.factor_regimes import FactorRegimes, Setting, active_returns
+from tiltwise.portfolio.black_litterman import Prior, Views, black_litterman
 from tiltwise.recipes.regime_allocation import RegimeAllocation
 from tiltwise.strategy import Decision, Decisions, Strategy
 
@@ -106,17 +105,15 @@ class HelixAllocation(Strategy):
     warmup: int | None = WARMUP
     refit: Schedule = MONTHLY
 
-    @property
-    def name(self) -> str:
-        """The recipe's, so that its trials are counted together with the recipe's."""
-        return RegimeAllocation.__name__
+    family = RegimeAllocation.__name__
 
-    def fit(self, past: Market) -> tuple[HelixFactor | KeptRegimes, ...]:
+    def fit(self, past: Market) -> tuple[HelixFactor | FactorRegimes, ...]:
         """Learn the regimes of every factor."""
         factors = [a for a in past.assets if a != self.market]
         settings = [self._setting(a) for a in factors]
         if not self.one_start:
-            return learned(past, factors, self.market, settings)
+            pairs = zip(factors, settings, strict=True)
+            return tuple(FactorRegimes.learn(past, a, self.market, (s,)) for a, s in pairs)
         told: dict[str, Any] = {"assets": factors, "against": self.market, "settings": settings}
         told |= {"on_returns": self.on_returns, "squared": self.squared}
         # Steps that differ in what comes later learn the same. The first session is named since the
@@ -149,14 +146,14 @@ class HelixAllocation(Strategy):
         )
 
     def _told(
-        self, factor: HelixFactor | KeptRegimes, past: Market, places: NDArray[np.intp]
+        self, factor: HelixFactor | FactorRegimes, past: Market, places: NDArray[np.intp]
     ) -> tuple[Floats, Floats]:
         """Return view and state of a factor at price rows."""
-        if isinstance(factor, KeptRegimes) and not self.recent:
-            labels = factor.together(past)[places, factor.place]
+        if isinstance(factor, FactorRegimes) and not self.recent:
+            labels = factor.labels(past)[0].to_numpy()[places]
             return np.clip(factor.means[0], -helix.CAP, helix.CAP)[labels], labels.astype(float)
         by_state = factor.means
-        if isinstance(factor, KeptRegimes):
+        if isinstance(factor, FactorRegimes):
             rows, found, squared = _array(factor.features(past)), _as_fit(factor), False
             by_state = np.clip(factor.means[0], -helix.CAP, helix.CAP)
         else:
@@ -166,7 +163,7 @@ class HelixAllocation(Strategy):
         if self.recent:
             first = max(int(places.min()) - helix.ONLINE + 1, first)
         seen = rows[first : int(places.max()) + 1]
-        seen = seen if isinstance(factor, KeptRegimes) else factor.scaled(seen)
+        seen = seen if isinstance(factor, FactorRegimes) else factor.scaled(seen)
         window = helix.ONLINE if self.recent else None
         labels = helix.online(seen, found, squared, window)[places - first]
         return by_state[labels], labels.astype(np.float64)
@@ -185,7 +182,16 @@ class HelixAllocation(Strategy):
             free = [allocating.tilted(s, v, at, 1.0) for s, v in pairs]
             return np.array([allocating.clipped(w) for w in free])
         wanted = pd.DataFrame(daily, columns=past.prices.columns).drop(columns=self.market)
-        found = [black_litterman(*p) for p in problems(sigmas, wanted, past, self.market)]
+        names = past.prices.columns
+        equal = pd.Series(1.0 / len(names), names)
+        picks = Views.relative(wanted.iloc[0], self.market, names).picks
+        found = [
+            black_litterman(
+                Prior(pd.DataFrame(sigma, names, names), equal),
+                Views(picks, pd.Series(row, wanted.columns)),
+            )
+            for sigma, row in zip(sigmas, wanted.to_numpy(), strict=True)
+        ]
         return np.array([best.weights.to_numpy(np.float64) for best in found])
 
 
@@ -240,7 +246,7 @@ def _factor(found: Mapping[str, Any], k: int, asset: str, asked: Setting) -> Hel
     return HelixFactor(asset, columns, scaling, fit, found["means"][k])
 
 
-def _as_fit(factor: KeptRegimes) -> helix.Fit:
+def _as_fit(factor: FactorRegimes) -> helix.Fit:
     """Return a corrected fit in the form that the source's inference takes."""
     states = discrete_states(helix.STATES, factor.penalties[0])
     return helix.Fit(factor.centers[0], factor.weights[0], np.empty(0, np.int64), states)

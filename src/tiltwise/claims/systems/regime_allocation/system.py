@@ -20,7 +20,7 @@ from tiltwise.claims.system import System
 from tiltwise.claims.systems.regime_allocation import as_written as source
 from tiltwise.claims.systems.regime_allocation import helix_allocation as allocating
 from tiltwise.claims.systems.regime_allocation.as_written import HelixAllocation
-from tiltwise.claims.systems.regime_allocation.kept_regimes import Allocation, Tilt
+from tiltwise.claims.systems.regime_allocation.factor_tilt import FactorTilt
 from tiltwise.errors import MissingData, StrategyError
 from tiltwise.market.market import Market
 from tiltwise.portfolio.black_litterman import Prior, Views
@@ -91,10 +91,10 @@ class RegimeAllocationSystem(System):
         """Return the strategy of a variant after some fixes."""
         if variant == "factors" or "factor" in cell:
             factor = _factor(data, cell["factor"]) if "factor" in cell else None
-            return Tilt(universe=_universe(data), warmup=WARMUP, factor=factor)
+            return FactorTilt(universe=_universe(data), warmup=WARMUP, factor=factor)
         if variant == "paper" or "target" in fixed:
             target = float(cell.get("target") or TARGET)
-            return Allocation(universe=_universe(data), warmup=WARMUP, target=target)
+            return RegimeAllocation(universe=_universe(data), warmup=WARMUP, target=target)
         return helix(data, fixed)
 
     def simulator(self, fixed: Collection[str]) -> Simulator:

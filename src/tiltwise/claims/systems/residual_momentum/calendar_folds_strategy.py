@@ -73,10 +73,7 @@ class FoldedMomentum(ResidualMomentum):
             refit=Schedule.on(lasts),
         )
 
-    @property
-    def name(self) -> str:
-        """The recipe's, so that its trials are counted together with the recipe's."""
-        return ResidualMomentum.__name__
+    family = ResidualMomentum.__name__
 
     def __post_init__(self) -> None:
         """Refuse words that name no variant."""

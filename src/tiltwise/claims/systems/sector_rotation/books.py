@@ -65,7 +65,7 @@ def assets(data: CardData, fixed: Collection[str]) -> Market:
 
 
 @dataclasses.dataclass(frozen=True)
-class LastMonth(Strategy):
+class LastMonthRotation(Strategy):
     """The rotation of a forecast that the recipe has not: last month's return once more."""
 
     universe: tuple[str, ...] = ()
@@ -74,10 +74,7 @@ class LastMonth(Strategy):
     lookback: int | None = None
     decide_on: Schedule = MONTHLY
 
-    @property
-    def name(self) -> str:
-        """The recipe's, so that its trials are counted together with the recipe's."""
-        return SectorRotation.__name__
+    family = SectorRotation.__name__
 
     def decide(self, model: None, past: Market, held: pd.Series) -> Decision:
         """Return the book of the newest month end."""
@@ -94,7 +91,7 @@ def strategy(data: CardData, model: str) -> Strategy:
     if model == MARKET:
         return BuyAndHold(universe=(data.reference,))
     if model == PERSISTENCE:
-        return LastMonth(universe=data.traded, cap=cap(data))
+        return LastMonthRotation(universe=data.traded, cap=cap(data))
     learner = model if there(model) else "mean"
     rows = int(data.market.dates.searchsorted(first_decision(data))) + 1
     return SectorRotation(universe=data.traded, model=learner, cap=cap(data)).shorter(rows)

@@ -62,10 +62,7 @@ class ReplicaAsWritten(Strategy):
     warmup: int | None = MONTHS_13 + 1
     decide_on: Schedule = MONTHLY
 
-    @property
-    def name(self) -> str:
-        """The recipe's, so that its trials are counted together with the recipe's."""
-        return SparseReplication.__name__
+    family = SparseReplication.__name__
 
     def decide(self, model: None, past: Market, held: pd.Series) -> Decision:
         """Return the weights of highest utility, worked out once for all accounts."""

@@ -253,7 +253,7 @@ class AsTold(SparseReplication):
     def describe(self) -> dict[str, Any]:
         """Return the fields of the recipe and a digest of the stored predictions."""
         digest = "" if self.known is None else self.known.digest
-        return {**self.plain().describe(), "strategy": self.name, "known": digest}
+        return {**self.plain().describe(), "strategy": self.family, "known": digest}
 
     def plain(self) -> SparseReplication:
         """Return the recipe that makes the same decisions in one walk."""
