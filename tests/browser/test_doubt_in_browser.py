@@ -7,6 +7,8 @@ import pytest
 from tiltwise import Market, Simulator
 from tiltwise.cli import run
 
+pytestmark = pytest.mark.slow
+
 KEYS = ("delay", "cost", "fill", "start", "rotation")
 
 
