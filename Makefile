@@ -4,10 +4,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 TEST_JOBS ?= auto
+PYTEST = $(BIN)/python -m pytest -n $(TEST_JOBS) --dist worksteal
 export PYTHONHASHSEED := 0
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check bench docs browser
+.PHONY: help setup run test quick lint check bench docs browser
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -29,12 +30,16 @@ browser: # pages are tested in a real browser where one can be had
 	  && apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium >/dev/null; } \
 	  || echo "no chromium and no right to install it: browser tests will be skipped"
 
-test: $(READY) browser ## run all tests
-	$(BIN)/python -m pytest -n $(TEST_JOBS) --dist loadscope
+test: $(READY) browser ## run all tests and name the slowest
+	$(PYTEST) --durations=25
 
-check: $(READY) browser ## lint, types and tests
+quick: $(READY) browser ## run the tests that take no long time (under three minutes)
+	$(PYTEST) -m 'not slow'
+
+lint: $(READY) ## ruff, its formatter and mypy --strict
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
-	$(BIN)/python -m pytest -n $(TEST_JOBS) --dist loadscope
+
+check: lint test ## lint, types and tests: what must be green
 
 bench: $(READY) ## measure speed against other libraries (they go to .venv-peers)
 	$(PYTHON) -m venv .venv-peers

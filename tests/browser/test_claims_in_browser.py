@@ -8,6 +8,8 @@ from tiltwise.claims.engine.runner import run_card
 from tiltwise.ledger import Ledger
 from tiltwise.report.claims.page import render
 
+pytestmark = pytest.mark.slow
+
 FIRST = "document.querySelector('[data-figure=residual-momentum-kalman-momentum-fixes]')"
 
 

@@ -7,6 +7,8 @@ import pytest
 from tiltwise import Market, run_experiment
 from tiltwise.recipes.residual_momentum import ResidualMomentum
 
+pytestmark = pytest.mark.slow
+
 KEYS = ("delay", "cost", "fill", "start", "rotation")
 
 

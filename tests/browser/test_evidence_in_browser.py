@@ -5,14 +5,15 @@ import pytest
 import evidence_demo
 from tiltwise.report.claims.evidence_page import render
 
+pytestmark = pytest.mark.slow
+
 MAP = "document.querySelector('[data-figure=heatmap-head]')"
 
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("evidence")
-    path = folder / "evidence.html"
-    path.write_text(render(evidence_demo.exported(folder)), "utf-8")
+    path = tmp_path_factory.mktemp("evidence") / "evidence.html"
+    path.write_text(render(evidence_demo.exported(tmp_path_factory)[1]), "utf-8")
     return path
 
 

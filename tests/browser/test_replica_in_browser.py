@@ -1,20 +1,17 @@
 """The page of a replica as a reader meets it: drawn, on a phone, in the dark."""
 
 import pytest
-from typer.testing import CliRunner
 
-from tiltwise.cli.app import app
+import replica_demo
 
-GIVEN = ("--data", "synthetic:3", "--set", "grid=middle", "--start", "2006-09-01")
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("replica")
-    where = ("--folder", str(folder), "--ledger", str(folder / "ledger"))
-    done = CliRunner().invoke(app, ["replicate", *GIVEN, "--end", "2007-06-29", *where, "-q"])
-    assert done.exit_code == 0, done.output
-    return folder / "replica.html"
+    folder, (code, _, err) = replica_demo.replicated(tmp_path_factory)
+    assert code == 0, err
+    return folder / "whole" / "replica.html"
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])

@@ -5,6 +5,8 @@ import pytest
 import report_demo
 from tiltwise.report.run.page import render
 
+pytestmark = pytest.mark.slow
+
 DRAWN = "[...document.querySelectorAll('.plot')].every(p => p.querySelector('.main-svg'))"
 NET = (
     "(() => { const p = document.querySelector('[data-figure=growth] .plot');"

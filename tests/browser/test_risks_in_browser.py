@@ -8,6 +8,8 @@ from tiltwise.report.run import risks
 from tiltwise.research.risk.readings import RUIN, Reading
 from tiltwise.research.risk.register import Register
 
+pytestmark = pytest.mark.slow
+
 READINGS = (
     Reading("leverage", "highest gross exposure", 5.0, remark="on 2008-10-10"),
     Reading("leverage", "worst month of the run", -1.25, "share", limit="above -50 %",

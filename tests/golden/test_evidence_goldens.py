@@ -10,7 +10,7 @@ from tiltwise.claims.systems.residual_momentum import export
 from tiltwise.ledger import Ledger
 from tiltwise.market.market import Market
 
-pytestmark = pytest.mark.shared_data
+pytestmark = [pytest.mark.shared_data, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")

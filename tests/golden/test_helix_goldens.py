@@ -16,6 +16,8 @@ from tiltwise.market.market import Market
 from tiltwise.portfolio.black_litterman import Prior, Views
 from tiltwise.portfolio.tracking_error import at_tracking_error
 
+pytestmark = pytest.mark.slow
+
 SIGMA, VIEWS = system.EXAMPLE
 CARD = cards.read("regime_allocation")
 

@@ -18,7 +18,7 @@ from tiltwise.evaluate.metrics import cvar_95, var_95
 from tiltwise.ledger import Ledger
 from tiltwise.market.market import Market
 
-pytestmark = pytest.mark.shared_data
+pytestmark = [pytest.mark.shared_data, pytest.mark.slow]
 
 FIXED = {"residual": "fixed", "signal": "momentum"}
 FIXED_BACK = {"residual": "fixed", "signal": "reversion"}

@@ -2,12 +2,15 @@
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from tiltwise import Costs, Market, Simulator
 from tiltwise.research.robustness.null_market import null_test
 from tiltwise.research.robustness.placebo import rotation_placebo
 from tiltwise.research.robustness.replay import Replay
 from tiltwise.strategy import Strategy, from_weights
+
+pytestmark = pytest.mark.slow
 
 FREE = Simulator(fill="close", delay=1, costs=Costs(half_spread_bps=0.0, borrow_bps_year=0.0))
 

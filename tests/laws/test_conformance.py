@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tiltwise import Market, Simulator, propose, walk_forward
+from tiltwise import Backtest, Decision, Market, Simulator, propose, walk_forward
 from tiltwise.backtest.walk_forward import first_start
 from tiltwise.calendar import DAILY, MONTHLY, QUARTERLY, Schedule
 from tiltwise.overlays import (
@@ -105,6 +105,43 @@ IDS = [f"{i}-{s.name}" for i, s in enumerate(CASES)]
 every_recipe = pytest.mark.parametrize("strategy", CASES, ids=IDS)
 
 
+@functools.cache
+def at_level(factor: float) -> Market:
+    """The market with one asset at another price level."""
+    frames, asset = market().frames(), market().assets[2]
+    for field in ("prices", "opens"):
+        if frames[field] is not None:
+            frames[field] = frames[field].assign(**{asset: frames[field][asset] * factor})
+    return Market.from_frames(**frames)
+
+
+@functools.cache
+def poisoned(poison: str, row: int) -> Market:
+    """The market with noise, or nothing, in every row after one."""
+    frames = market().frames()
+    for field in ("prices", "opens"):
+        if frames[field] is not None:
+            changed = frames[field].copy()
+            noise = np.exp(np.random.default_rng(1).normal(0, 0.05, changed.iloc[row + 1 :].shape))
+            changed.iloc[row + 1 :] = (
+                np.nan if poison == "nan" else changed.iloc[row + 1 :].to_numpy() * noise
+            )
+            frames[field] = changed
+    return Market.from_frames(**frames)
+
+
+@functools.cache
+def backtest(strategy: Strategy) -> Backtest:
+    """The run that most laws compare with, made once on one thread."""
+    return walk_forward(strategy, market(), *span(strategy, market()), jobs=1)
+
+
+@functools.cache
+def proposal(strategy: Strategy, t: pd.Timestamp) -> Decision:
+    """The decision of one session from an empty book."""
+    return propose(strategy, market(), t, pd.Series(0.0, index=market().assets))
+
+
 def span(strategy: Strategy, m: Market) -> tuple[pd.Timestamp, pd.Timestamp]:
     start = first_start(strategy, m)
     i = m.dates.searchsorted(start)
@@ -122,7 +159,7 @@ def test_prefix(strategy: Strategy) -> None:
     m = market()
     start, end = span(strategy, m)
     cut = m.dates[m.dates.searchsorted(end) - 37]
-    whole = walk_forward(strategy, m, start, end)
+    whole = backtest(strategy)
     part = walk_forward(strategy, m.asof(cut), start)
     same(part.weights, whole.weights.loc[:cut])
     same(part.nav, whole.nav.loc[:cut])
@@ -142,18 +179,8 @@ def test_poison(strategy: Strategy, poison: str) -> None:
     start, _ = span(strategy, m)
     i = m.dates.searchsorted(start) + 41
     t = m.dates[i]
-    frames = m.frames()
-    for field in ("prices", "opens"):
-        if frames[field] is not None:
-            changed = frames[field].copy()
-            noise = np.exp(np.random.default_rng(1).normal(0, 0.05, changed.iloc[i + 1 :].shape))
-            changed.iloc[i + 1 :] = (
-                np.nan if poison == "nan" else changed.iloc[i + 1 :].to_numpy() * noise
-            )
-            frames[field] = changed
-    held = pd.Series(0.0, index=m.assets)
-    clean = propose(strategy, m, t, held)
-    dirty = propose(strategy, Market.from_frames(**frames), t, held)
+    clean = proposal(strategy, t)
+    dirty = propose(strategy, poisoned(poison, i), t, pd.Series(0.0, index=m.assets))
     if clean.weights is None or dirty.weights is None:
         assert clean.weights is dirty.weights
     else:
@@ -163,13 +190,13 @@ def test_poison(strategy: Strategy, poison: str) -> None:
         np.testing.assert_array_equal(np.asarray(value), np.asarray(dirty.evidence[name]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("strategy", [s for s in CASES if isinstance(s, Vectorised)], ids=str)
 def test_batch(strategy: Strategy) -> None:
     """`decide_many` gives the bytes of the `decide` loop, evidence included."""
-    m = market()
-    start, end = span(strategy, m)
-    fast = walk_forward(strategy, m, start, end)
-    slow = walk_forward(strategy, m, start, end, vectorised=False)
+    start, end = span(strategy, market())
+    fast = backtest(strategy)
+    slow = walk_forward(strategy, market(), start, end, vectorised=False)
     same(fast.weights, slow.weights)
     same(fast.nav, slow.nav)
     same(fast.held, slow.held)
@@ -182,11 +209,9 @@ def test_batch(strategy: Strategy) -> None:
 @every_recipe
 def test_proposal_is_the_backtest(strategy: Strategy) -> None:
     """Today's orders are the last decision of a backtest that ends today."""
-    m = market()
-    start, end = span(strategy, m)
-    result = walk_forward(strategy, m, start, end)
+    result = backtest(strategy)
     t = result.weights.index[-1]
-    asked = propose(strategy, m, t, result.held.loc[t])
+    asked = propose(strategy, market(), t, result.held.loc[t])
     expected = result.weights.loc[t]
     if asked.weights is None:
         assert expected.isna().all()
@@ -194,6 +219,7 @@ def test_proposal_is_the_backtest(strategy: Strategy) -> None:
         same(asked.weights.reindex(expected.index, fill_value=0.0), expected)
 
 
+@pytest.mark.slow
 @every_recipe
 def test_order_of_assets(strategy: Strategy) -> None:
     """Permuting assets permutes weights."""
@@ -201,39 +227,34 @@ def test_order_of_assets(strategy: Strategy) -> None:
     start, end = span(strategy, m)
     turned = tuple(reversed((*m.assets, str(m.benchmark))))
     other = over(strategy, turned)
-    a = walk_forward(strategy, m, start, end).weights
+    a = backtest(strategy).weights
     b = walk_forward(other, m, start, end).weights
     np.testing.assert_allclose(b[list(a)].to_numpy(), a.to_numpy(), atol=1e-9)
 
 
+@pytest.mark.slow
 @every_recipe
 def test_price_level(strategy: Strategy) -> None:
     """A power of two times one asset's history changes no bit; another constant nothing to 1e-9."""
-    m = market()
-    start, end = span(strategy, m)
-    expected = walk_forward(strategy, m, start, end)
+    start, end = span(strategy, market())
+    expected = backtest(strategy)
     for factor, exact in ((4.0, True), (1.7, False)):
-        frames = m.frames()
-        for field in ("prices", "opens"):
-            if frames[field] is not None:
-                frames[field] = frames[field].copy()
-                frames[field][m.assets[2]] *= factor
-        scaled = walk_forward(strategy, Market.from_frames(**frames), start, end)
+        scaled = walk_forward(strategy, at_level(factor), start, end)
         tolerance = 0.0 if exact else 1e-9
         np.testing.assert_allclose(scaled.weights, expected.weights, rtol=0, atol=tolerance)
         np.testing.assert_allclose(scaled.nav, expected.nav, rtol=tolerance)
 
 
+@pytest.mark.slow
 @every_recipe
 def test_same_answer_for_any_number_of_threads(strategy: Strategy) -> None:
     """B25: shared state would show here."""
     start, end = span(strategy, market())
-    runs = [
-        walk_forward(strategy, Market.synthetic(3, sessions=1150, gaps=0.002), start, end, jobs=j)
-        for j in (1, 8)
-    ]
-    same(runs[0].nav, runs[1].nav)
-    same(runs[0].weights, runs[1].weights)
+    one = backtest(strategy)
+    fresh = Market.synthetic(3, sessions=1150, gaps=0.002)
+    eight = walk_forward(strategy, fresh, start, end, jobs=8)
+    same(one.nav, eight.nav)
+    same(one.weights, eight.weights)
 
 
 def test_same_answer_in_a_fresh_process() -> None:

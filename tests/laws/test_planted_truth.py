@@ -21,6 +21,8 @@ from tiltwise.recipes.sector_rotation import SectorRotation
 from tiltwise.recipes.sparse_replication import SparseReplication
 from tiltwise.strategy import Strategy
 
+pytestmark = pytest.mark.slow
+
 FREE = Simulator("close", 1, Costs(half_spread_bps=0.0, borrow_bps_year=0.0))
 SEEN, NOT_SEEN = 4.0, 3.0
 

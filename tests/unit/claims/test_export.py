@@ -18,18 +18,20 @@ from tiltwise.kernels import pca
 from tiltwise.ledger import Ledger
 from tiltwise.market.market import Market
 
+pytestmark = pytest.mark.slow
+
 CARD = cards.read("residual_momentum")
 FUNDS = list(claims_demo.FUNDS)
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    return tmp_path_factory.mktemp("evidence")
+    return evidence_demo.exported(tmp_path_factory)[0]
 
 
 @pytest.fixture(scope="module")
-def record(folder):
-    return evidence_demo.exported(folder)
+def record(tmp_path_factory):
+    return evidence_demo.exported(tmp_path_factory)[1]
 
 
 @pytest.fixture(scope="module")

@@ -28,6 +28,8 @@ from tiltwise.recipes.regime_allocation import RegimeAllocation
 from tiltwise.recipes.regime_tilt import RegimeTilt
 from tiltwise.report.claims.page import render
 
+pytestmark = pytest.mark.slow
+
 CARD = cards.read("regime_allocation")
 FUNDS = (*CARD.universe,)
 LAST = "2017-06-30"

@@ -13,6 +13,8 @@ from tiltwise.evaluate.significance.overfitting import noise_ceiling
 from tiltwise.ledger import Ledger
 from tiltwise.market.market import Market
 
+pytestmark = pytest.mark.slow
+
 CARD = cards.read("residual_momentum")
 
 

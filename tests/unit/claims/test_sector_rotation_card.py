@@ -30,6 +30,8 @@ from tiltwise.market.universes import VANGUARD_SECTORS
 from tiltwise.portfolio.rotation import Rotation
 from tiltwise.recipes.sector_rotation import SectorRotation
 
+pytestmark = pytest.mark.slow
+
 CARD = cards.read("sector_rotation")
 FIXES = CARD.variants["notebook"].fixes
 NOTHING = pd.Series(dtype=float)

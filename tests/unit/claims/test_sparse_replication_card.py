@@ -19,6 +19,8 @@ from tiltwise.ledger import Ledger
 from tiltwise.portfolio.replication.sparse import AS_WRITTEN
 from tiltwise.portfolio.replication.tracking import track
 
+pytestmark = pytest.mark.slow
+
 CARD = cards.read("sparse_replication")
 
 

@@ -22,6 +22,8 @@ from tiltwise.portfolio.constraints import Limits
 from tiltwise.portfolio.optimise import max_sharpe
 from tiltwise.report.claims.page import render
 
+pytestmark = pytest.mark.slow
+
 CARD = cards.read("dynamic_loadings")
 EXACT = {
     "validation.windows": 5.0,

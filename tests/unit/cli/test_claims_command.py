@@ -1,6 +1,7 @@
 """The main job from the command line: `tiltwise claims`, and `tiltwise run --variant`."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -8,17 +9,30 @@ import pandas as pd
 import pytest
 
 import claims_demo
+import worlds
+from command_line import Answer, run_main
 from tiltwise.claims.engine import card as cards
+
+pytestmark = pytest.mark.slow
 
 KEYS = ["system", "claim", "claimed", "as_written", "corrected", "low", "high", "dsr", "verdict"]
 
 
-@pytest.fixture(scope="module")
-def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with prices in which all claims have been checked once."""
-    folder = tmp_path_factory.mktemp("claims")
+def check_all(folder: Path) -> Answer:
     claims_demo.prices().to_csv(folder / "funds.csv")
-    return folder
+    return run_main("claims", "--data", "funds.csv", "--json", "--quiet", folder=folder)
+
+
+@pytest.fixture(scope="module")
+def checked(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Answer]:
+    """A folder with prices in which all claims have been checked once, and what was printed."""
+    return worlds.once(tmp_path_factory, "claims", check_all)
+
+
+@pytest.fixture
+def workplace(checked: tuple[Path, Answer], tmp_path: Path) -> Path:
+    """A copy of that folder, for a test to write to."""
+    return shutil.copytree(checked[0], tmp_path / "copy")
 
 
 @pytest.fixture
@@ -27,9 +41,9 @@ def tiltwise(monkeypatch, typed, workplace):
     return typed
 
 
-def test_claims_prints_one_record_for_each_number(tiltwise, workplace):
+def test_claims_prints_one_record_for_each_number(checked, workplace):
     """H.13: the headlines of all five systems in one table, each with its status."""
-    code, out, err = tiltwise("claims", "--data", "funds.csv", "--json", "--quiet")
+    code, out, err = checked[1]
     assert (code, err) == (0, "")
     found = json.loads(out)
     assert all(list(record)[: len(KEYS)] == KEYS for record in found)
@@ -82,8 +96,8 @@ def test_each_variant_runs(tiltwise, variant, fill, delay):
     assert Path(told["files"]["report"]).is_file()
 
 
-def test_a_variant_gives_the_number_of_the_claims_and_no_new_trial(tiltwise):
-    claims = json.loads(tiltwise("claims", "--data", "funds.csv", "--json", "--quiet")[1])
+def test_a_variant_gives_the_number_of_the_claims_and_no_new_trial(tiltwise, checked):
+    claims = json.loads(checked[1][1])
     claimed = {record["claim"]: record for record in claims}
     words = ("run", "residual_momentum", "--data", "funds.csv", "--json", "--quiet")
     for variant, what in (("first", "as_written"), ("corrected", "corrected")):
@@ -112,7 +126,7 @@ def test_what_a_variant_cannot_do(tiltwise, words, said):
 
 def test_companions_reach_the_cards(tiltwise, workplace):
     """4.04: with macro series a card learns from seventeen features, not from four."""
-    table = claims_demo.prices("2017-06-30", cards.read("regime_allocation").universe)
+    table = claims_demo.prices("2016-12-30", cards.read("regime_allocation").universe)
     table.to_csv(workplace / "factors.csv")
     rng = np.random.default_rng(5)
     series = {"VIXCLS": 20.0, "DGS2": 2.0, "DGS10": 3.0}

@@ -230,7 +230,7 @@ def test_a_run_killed_at_any_moment_leaves_a_whole_ledger(tmp_path: Path) -> Non
     program = [sys.executable, "-m", "tiltwise.cli", "run", "trend", "--data", "prices.csv"]
     words = [*program, "--universe", "all", "-q"]
     environment = {**os.environ, "PYTHONPATH": str(Path(cli.__file__).parents[2])}
-    for wait in (0.6, 1.2, 1.5, 1.8, 2.1):
+    for wait in (0.6, 1.3, 2.0):
         child = subprocess.Popen(words, cwd=tmp_path, env=environment, stdout=subprocess.DEVNULL)
         time.sleep(wait)
         child.send_signal(signal.SIGKILL)

@@ -2,12 +2,14 @@
 
 import json
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
+from command_line import run_main
 from tiltwise.cli.inputs import market as read
 from tiltwise.evaluate.metrics import METRICS
 
@@ -16,10 +18,23 @@ DATA = ("--data", "synthetic:3", "-q")
 PERIODS = "2006:2007,1990:2008,2007:"
 
 
-def recorded(tiltwise: Command, *words: str) -> dict:
-    code, out, err = tiltwise("run", *words, *DATA, "--json")
-    assert code == 0, err
-    return json.loads(out)
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
+    """A working folder with a run of two rules, and their ids."""
+    folder, ids = tmp_path_factory.mktemp("recorded"), []
+    for name in ("trend", "inverse_volatility"):
+        words = ("run", name, "--start", "2006-07-03", *DATA, "--json")
+        code, out, err = run_main(*words, folder=folder)
+        assert code == 0, err
+        ids.append(json.loads(out)["run_id"])
+    return folder, ids
+
+
+@pytest.fixture
+def ids(recorded: tuple[Path, list[str]], tiltwise: Command) -> list[str]:
+    """The ids of two runs that the command finds where it is."""
+    shutil.copytree(recorded[0], Path.cwd(), dirs_exist_ok=True)
+    return recorded[1]
 
 
 def test_a_run_is_set_beside_its_benchmarks(tiltwise: Command) -> None:
@@ -48,10 +63,8 @@ def test_a_run_is_set_beside_its_benchmarks(tiltwise: Command) -> None:
     assert "a year expected on average over" in page
 
 
-def test_the_table_of_periods(tiltwise: Command) -> None:
+def test_the_table_of_periods(tiltwise: Command, ids: list[str]) -> None:
     """4.25, 4.27, 4.28, 4.59: on the same sessions; a shortened one says from when it is."""
-    ids = [recorded(tiltwise, name, "--start", "2006-07-03")["run_id"] for name in
-           ("trend", "inverse_volatility")]  # fmt: skip
     code, out, err = tiltwise("compare", *ids, "--periods", PERIODS, "--json")
     assert code == 0, err
     found = json.loads(out)["periods"]
@@ -84,9 +97,9 @@ def test_the_table_of_periods(tiltwise: Command) -> None:
     assert hurdles["2007:"]["first_volatility"] == rows["2007:", "MKT"]["ann_volatility"]
 
 
-def test_the_printed_table(tiltwise: Command) -> None:
+def test_the_printed_table(tiltwise: Command, ids: list[str]) -> None:
     """4.27, 4.59: one run is enough; Sortino and the intervals of Sharpe ratios are printed."""
-    run = recorded(tiltwise, "trend", "--start", "2006-07-03")["run_id"]
+    run = ids[0]
     code, out, err = tiltwise("compare", run, "--periods", "2007:2008")
     assert code == 0, err
     assert "2007:2008: " in out
@@ -96,9 +109,9 @@ def test_the_printed_table(tiltwise: Command) -> None:
     assert tiltwise("compare", run)[0] == 2  # without periods there is nothing to compare with
 
 
-def test_what_cannot_be_compared_says_so(tiltwise: Command) -> None:
+def test_what_cannot_be_compared_says_so(tiltwise: Command, ids: list[str]) -> None:
     """4.27: a misread period, and runs that a sweep recorded without benchmarks."""
-    run = recorded(tiltwise, "trend", "--start", "2006-07-03")["run_id"]
+    run = ids[0]
     code, _, err = tiltwise("compare", run, "--periods", "lately")
     assert (code, "2022:2024" in err) == (2, True)
     grid = ("--grid", "lookback=127,200", "--start", "2006-07-03")

@@ -1,6 +1,7 @@
 """``tiltwise replicate``: stages, files, bulk keys, the page, the vault."""
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,15 +13,18 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import replica_demo
+from command_line import Answer
 from tiltwise.ledger import Ledger
 from tiltwise.ledger.frames import FORMS, read_table
 from tiltwise.market.market import Market
 from tiltwise.research.studies.replication.results import TABLES
 from tiltwise.research.studies.replication.stages import STAGES
 
+pytestmark = pytest.mark.slow
+
 Command = Callable[..., tuple[int, str, str]]
-DATA = ["--data", "synthetic:3", "--set", "grid=middle", "--start", "2006-09-01"]
-DATA += ["--end", "2007-06-29"]
+DATA = replica_demo.GIVEN
 PLOTS = (
     *("growth", "rolling-relative", "risk-return", "beta", "weights", "concentration"),
     *("feature-importance", "importance-stability", "roc", "auc", "contributions", "frontier"),
@@ -33,9 +37,24 @@ def artefacts(folder: Path) -> dict[str, bytes]:
     return {p.relative_to(folder).as_posix(): p.read_bytes() for p in paths}
 
 
-def test_one_command_runs_all_and_each_stage_alone(tiltwise: Command) -> None:
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Answer]:
+    """A working folder in which one command has run all stages into `whole`."""
+    return replica_demo.replicated(tmp_path_factory)
+
+
+@pytest.fixture
+def workplace(made: tuple[Path, Answer], tiltwise: Command) -> Command:
+    """The command in a copy of that folder."""
+    shutil.copytree(made[0], Path.cwd(), dirs_exist_ok=True)
+    return tiltwise
+
+
+def test_one_command_runs_all_and_each_stage_alone(
+    workplace: Command, made: tuple[Path, Answer]
+) -> None:
     """2.02, 2.19, 2.40, 2.43, 2.45: all at once and stage by stage, the same files and page."""
-    code, out, _ = tiltwise("replicate", "--folder", "whole", *DATA, "-q")
+    code, out, _ = made[1]
     assert code == 0
     for words in ("targets", "what can be reached, by holdings allowed", "momentum risk"):
         assert words in out
@@ -43,7 +62,7 @@ def test_one_command_runs_all_and_each_stage_alone(tiltwise: Command) -> None:
         assert words in out
     for stage in STAGES:
         given = DATA if stage == "data" else []
-        code, _, err = tiltwise("replicate", "--folder", "parts", "--stage", stage, *given, "-q")
+        code, _, err = workplace("replicate", "--folder", "parts", "--stage", stage, *given, "-q")
         assert code == 0, err
     whole, parts = artefacts(Path("whole")), artefacts(Path("parts"))
     assert whole == parts
@@ -101,44 +120,41 @@ def test_a_benchmark_younger_than_the_data_begins_with_its_window(tiltwise: Comm
     assert "closes and a window of 63 returns needs 64" in err
 
 
-def test_the_four_keys_of_bulk_mode(tiltwise: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_four_keys_of_bulk_mode(workplace: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     """2.34: each key does what it says, by its published name; the defaults are the source's."""
-    for stage in STAGES[:3]:
-        given = DATA if stage == "data" else []
-        assert tiltwise("replicate", "--folder", "f", "--stage", stage, *given, "-q")[0] == 0
-    _, _, err = tiltwise("replicate", "--folder", "f", "--stage", "model")
+    _, _, err = workplace("replicate", "--folder", "whole", "--stage", "model")
     assert "2006-10-31" not in err  # MINIMAL_LOGGING
-    assert not Path("f/checkpoints").exists()  # fewer than 24 months
-    assert tiltwise("replicate", "--folder", "f", "--stage", "portfolio", "-q")[0] == 0
-    assert not Path("f/charts").exists()
-    before = artefacts(Path("f"))
+    assert not Path("whole/checkpoints").exists()  # fewer than 24 months
+    assert not Path("whole/charts").exists()
+    before = artefacts(Path("whole"))
     values = {"SAVE_MONTHLY_CHARTS": "True", "SAVE_EXPECTED_RETURNS_PLOTS": "True"}
     values |= {"CHECKPOINT_EVERY_N_MONTHS": "4", "MINIMAL_LOGGING": "False"}
     for key, value in values.items():
         monkeypatch.setenv(key, value)
-    _, _, err = tiltwise("replicate", "--folder", "f", "--stage", "model")
+    _, _, err = workplace("replicate", "--folder", "whole", "--stage", "model")
     assert "2006-10-31" in err
-    names = [path.name for path in sorted(Path("f/checkpoints").iterdir())]
+    names = [path.name for path in sorted(Path("whole/checkpoints").iterdir())]
     assert names == ["2006-12-29.json", "2007-04-30.json"]
-    assert tiltwise("replicate", "--folder", "f", "--stage", "portfolio", "-q")[0] == 0
-    months = len(read_table(Path("f"), "scores"))
-    charts = [path.name for path in Path("f/charts").iterdir()]
+    assert workplace("replicate", "--folder", "whole", "--stage", "portfolio", "-q")[0] == 0
+    months = len(read_table(Path("whole"), "scores"))
+    charts = [path.name for path in Path("whole/charts").iterdir()]
     assert len(charts) == 3 * months
     assert {"2006-09-weights.svg", "2007-06-expected-returns.svg"} <= set(charts)
-    after = artefacts(Path("f"))
+    after = artefacts(Path("whole"))
     assert {name: after[name] for name in before} == before
 
 
-def test_killed_and_resumed_it_leaves_the_same_files(tmp_path: Path) -> None:
+def test_killed_and_resumed_it_leaves_the_same_files(
+    tmp_path: Path, made: tuple[Path, Answer]
+) -> None:
     """2.34: SIGKILL amid the models; the second start ends with the files of a whole run."""
     words = [sys.executable, "-m", "tiltwise.cli", "replicate", *DATA, "-q"]
     words += ["--checkpoint-every-n-months", "1", "--ledger"]
-    whole, torn = tmp_path / "whole", tmp_path / "torn"
+    torn = tmp_path / "torn"
 
     def start(folder: Path) -> "subprocess.Popen[bytes]":
         return subprocess.Popen([*words, str(folder / "ledger"), "--folder", str(folder / "files")])
 
-    assert start(whole).wait(300) == 0
     process, deadline = start(torn), time.monotonic() + 120.0
     while len(list(torn.glob("files/checkpoints/*.json"))) < 2:
         assert process.poll() is None
@@ -149,7 +165,7 @@ def test_killed_and_resumed_it_leaves_the_same_files(tmp_path: Path) -> None:
     assert not (torn / "files" / "weights.csv").exists()
     kept = {p.name: p.stat().st_mtime_ns for p in torn.glob("files/checkpoints/*.json")}
     assert start(torn).wait(300) == 0
-    assert artefacts(torn / "files") == artefacts(whole / "files")
+    assert artefacts(torn / "files") == artefacts(made[0] / "whole")
     now = {p.name: p.stat().st_mtime_ns for p in torn.glob("files/checkpoints/*.json")}
     assert kept.items() <= now.items()
 
@@ -170,9 +186,10 @@ def test_a_sealed_period_is_not_replicated_by_accident(tiltwise: Command) -> Non
     assert row["opened"] == ["the last look"]
 
 
-def test_monitoring_alerts_are_printed(tiltwise: Command) -> None:
+def test_monitoring_alerts_are_printed(workplace: Command) -> None:
     """2.37: what has left its limits is said, with value and limits, and in the JSON as well."""
-    code, out, _ = tiltwise("replicate", "--folder", "f", *DATA, "--json", "-q")
+    words = ("replicate", "--folder", "whole", "--stage", "portfolio", "--json", "-q")
+    code, out, _ = workplace(*words)
     assert code == 0
     told = json.loads(out)
     alarms = [name for name, row in told["monitoring"].items() if row["status"] == "alert"]

@@ -7,6 +7,10 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
+pytestmark = pytest.mark.slow
+
 ASKED = [
     "run", "tuned_regime_allocation", "--data", "synthetic:3", "--set", "penalties=10,40,90",
     "--set", "sparsities=3,9", "--set", "least=400", "--set", "window=500",

@@ -13,15 +13,17 @@ from tiltwise.report.claims import evidence_figures as figures
 from tiltwise.report.claims.evidence_page import render
 from tiltwise.report.components.text import number
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    return tmp_path_factory.mktemp("evidence")
+    return evidence_demo.exported(tmp_path_factory)[0]
 
 
 @pytest.fixture(scope="module")
-def record(folder):
-    return evidence_demo.exported(folder)
+def record(tmp_path_factory):
+    return evidence_demo.exported(tmp_path_factory)[1]
 
 
 def words(page):

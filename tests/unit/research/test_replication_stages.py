@@ -22,6 +22,8 @@ from tiltwise.research.studies.replication import stages as steps
 from tiltwise.research.studies.replication.models import Bulk, Checkpoints
 from tiltwise.research.studies.replication.results import TABLES, classifier, result_tables
 
+pytestmark = pytest.mark.slow
+
 NAMES = ("features", "labels", "model")
 FIVE_BPS = Simulator(costs=Costs(half_spread_bps=5.0))
 

@@ -26,6 +26,8 @@ from tiltwise.research.lineup import (
 from tiltwise.research.robustness.data_snooping import scaled, snooping_tests
 from tiltwise.research.systems import same_sessions, systems
 
+pytestmark = pytest.mark.slow
+
 FREE = Simulator("close", 1, Costs(half_spread_bps=0.0, borrow_bps_year=0.0))
 DEAR = Simulator("close", 2, Costs(half_spread_bps=5.0))
 NAMES = [*SYSTEMS, "buy_and_hold", *RULES]
