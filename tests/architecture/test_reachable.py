@@ -37,10 +37,11 @@ def unreachable(sources, shown):
     imported = {name for names in graph_of(sources).values() for name in names}
     imported |= {name for program in shown for name in imports(program, sources)}
     imported |= {name for name in public(sources["tiltwise"]) if name in sources}
+    packages = {name.rpartition(".")[0] for name in sources}  # run by any import from inside
     empty = {name for name, source in sources.items() if holds_nothing(source)}
     return sorted(
         name
-        for name in set(sources) - imported - empty - {"tiltwise"}
+        for name in set(sources) - imported - packages - empty
         if not name.startswith(FOLDERS) and not name.endswith("__main__")
     )
 

@@ -18,9 +18,10 @@ measure in portfolio optimization, 2005 (additive drawdown); Kelley, 1960 (cutti
 import numpy as np
 import pandas as pd
 
-from tiltwise.errors import DataError, StrategyError
+from tiltwise.errors import StrategyError
 from tiltwise.kernels.arrays import Floats
 from tiltwise.kernels.qp import Region, Solution, solve
+from tiltwise.portfolio.complete import as_matrix
 from tiltwise.portfolio.constraints import Limits, Polytope
 from tiltwise.portfolio.optimise import (
     OPTIMAL,
@@ -61,7 +62,7 @@ def best(
         return max_calmar(returns, limits, held)
     if objective == "sortino":
         return max_sortino(returns, cash, limits, held)
-    _matrix(returns)
+    as_matrix(returns)
     if objective == "sharpe":
         return max_sharpe(returns.mean(), returns.cov(), cash, limits, held)
     if objective == "variance":
@@ -76,7 +77,7 @@ def minimum_drawdown(
 
     Parameters are those of `best`.
     """
-    rows = _matrix(returns)
+    rows = as_matrix(returns)
     space = (limits or Limits()).polytope(returns.columns, held)
     return _shallow(space, rows, space.region, OPTIMAL)
 
@@ -89,7 +90,7 @@ def max_calmar(
     The least drawdown, saying so in `status`, if no allowed book gains. Parameters are those of
     `best`; the ratio in `detail` is per period.
     """
-    rows = _matrix(returns)
+    rows = as_matrix(returns)
     space = (limits or Limits()).polytope(returns.columns, held)
     size = space.unknowns
     gainful = best_ratio(space, rows.mean(axis=0), np.eye(size), np.zeros(size))
@@ -110,7 +111,7 @@ def max_sortino(
     The downside deviation is the root of the mean over all periods of ``min(0, excess)^2``. Falls
     back like `max_sharpe`. Parameters are those of `best`.
     """
-    excess = _matrix(returns) - cash
+    excess = as_matrix(returns) - cash
     space = (limits or Limits()).polytope(returns.columns, held)
     gain = excess.mean(axis=0)
     solution = best_ratio(space, gain, *_downside(space, excess, excess))
@@ -212,12 +213,3 @@ def _with_depth(region: Region, cuts: Floats) -> Region:
 def _depth(path: Floats) -> float:
     """Return the deepest fall of a path."""
     return float((np.maximum.accumulate(path) - path).max())
-
-
-def _matrix(returns: pd.DataFrame) -> Floats:
-    """Return the returns as an array, none missing."""
-    missing = returns.isna()
-    if missing.to_numpy().any() or not len(returns):
-        asset = missing.any().idxmax() if len(returns) else "the frame"
-        raise DataError(f"{asset} lacks a return of these {len(returns)} periods; leave it out")
-    return np.ascontiguousarray(returns.to_numpy(np.float64))

@@ -24,15 +24,7 @@ def is_store(path: str | os.PathLike[str]) -> bool:
 
 
 def read(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """Return the arguments of `Market.from_frames`, after checking every part against its hash.
-
-    Raises
-    ------
-    MissingData
-        There is no store here, or a part is gone.
-    DataError
-        A part or the manifest is not what was written.
-    """
+    """Return the arguments of `Market.from_frames`; checks and errors as of `Store.read`."""
     known = manifest(path)
     while True:
         try:
@@ -48,15 +40,7 @@ def read(path: str | os.PathLike[str]) -> dict[str, Any]:
 
 
 def manifest(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """Return the manifest: format, market id, scalars and parts (field, file, sha256, shape).
-
-    Raises
-    ------
-    MissingData
-        There is no store here.
-    DataError
-        The manifest is damaged or of a format this version does not know.
-    """
+    """Return the manifest; content and errors as of `Store.manifest`."""
     file = Path(path) / MANIFEST
     if not file.is_file():
         raise MissingData(f"{path}: no store here (no {MANIFEST}); write one first")

@@ -16,6 +16,7 @@ from tiltwise.kernels.arrays import Floats
 from tiltwise.kernels.subset.exact import MOST
 from tiltwise.kernels.subset.search import KICKS
 from tiltwise.kernels.subset.weights import Problem, active_moment, proved
+from tiltwise.portfolio.complete import as_matrix
 from tiltwise.portfolio.optimise import Allocation
 
 OBJECTIVES = ("tracking", "mean_variance")
@@ -242,12 +243,7 @@ def _matrix(returns: pd.DataFrame) -> Floats:
     """Return the returns as an array, none missing."""
     if len(returns) < 2 or not len(returns.columns):
         raise DataError(f"{len(returns)} periods of {len(returns.columns)} assets tell nothing")
-    missing = returns.isna()
-    if missing.to_numpy().any():
-        raise DataError(
-            f"{missing.any().idxmax()} lacks a return of these {len(returns)} periods; leave it out"
-        )
-    return np.ascontiguousarray(returns.to_numpy(np.float64))
+    return as_matrix(returns)
 
 
 def rounded(
