@@ -56,8 +56,8 @@ class Companions:
         """Return the market of `data` and its companions."""
         from tiltwise.cli import inputs
 
-        found: Market = inputs.market(data, **vars(self), quiet=quiet)
-        return found
+        market: Market = inputs.market(data, **vars(self), quiet=quiet)
+        return market
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,8 +73,8 @@ class Fills:
         """Return the simulator that fills so."""
         from tiltwise.cli import inputs
 
-        made: Simulator = inputs.simulator(**vars(self), allow_lookahead=allow_lookahead)
-        return made
+        simulator: Simulator = inputs.simulator(**vars(self), allow_lookahead=allow_lookahead)
+        return simulator
 
 
 @dataclasses.dataclass(frozen=True)
@@ -108,11 +108,11 @@ def spelled_out(command: Callable[..., None]) -> Callable[..., None]:
 
     @functools.wraps(command)
     def typed(**given: Any) -> None:
-        made = {
+        filled = {
             name: group(**{f.name: given.pop(f.name) for f in dataclasses.fields(group)})
             for name, group in groups.items()
         }
-        command(**given, **made)
+        command(**given, **filled)
 
     typed.__signature__ = inspect.Signature(words)  # type: ignore[attr-defined]
     typed.__annotations__ = {word.name: word.annotation for word in words}

@@ -80,9 +80,9 @@ class AsWritten:
     @property
     def notes(self) -> tuple[str, ...]:
         """What a reader must know to read the numbers."""
-        said = "as its source wrote it, defects included: no simulator, nothing drifts, orders "
-        said += "trade at the very close they were decided on, and drawdowns start after day one"
-        return (said, "its Sharpe ratio is of log returns") if self.logs else (said,)
+        text = "as its source wrote it, defects included: no simulator, nothing drifts, orders "
+        text += "trade at the very close they were decided on, and drawdowns start after day one"
+        return (text, "its Sharpe ratio is of log returns") if self.logs else (text,)
 
     @property
     def refits(self) -> pd.DatetimeIndex:

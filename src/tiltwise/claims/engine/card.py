@@ -203,5 +203,5 @@ def _variant(entry: dict[str, Any]) -> Variant:
 
 def _folders() -> list[str]:
     """Return the names of the folders of `claims/systems` that hold a card, sorted."""
-    names = [found.name for found in pkgutil.iter_modules(systems.__path__) if found.ispkg]
+    names = [module.name for module in pkgutil.iter_modules(systems.__path__) if module.ispkg]
     return sorted(n for n in names if files(f"{SYSTEMS}.{n}").joinpath(CARD).is_file())

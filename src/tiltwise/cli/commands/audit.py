@@ -23,7 +23,7 @@ def audit(
     data: Data = None,
     settings: Settings = None,
     universe: Universe = None,
-    beside: Companions,
+    companions: Companions,
     rows: Annotated[
         str, typer.Option(help='row t of a frame is "decided" after t, or "held" in t')
     ] = "decided",
@@ -49,7 +49,7 @@ def audit(
     report = examine(
         target,
         where.data,
-        beside.market(where.data),
+        companions.market(where.data),
         settings=tuple(settings or ()),
         universe=universe,
         quiet=quiet,

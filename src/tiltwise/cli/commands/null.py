@@ -40,7 +40,7 @@ def null(
     start: Start = None,
     end: End = None,
     universe: Universe = None,
-    beside: Companions,
+    companions: Companions,
     cost_bps: CostBps = None,
     config: Config = None,
     jobs: Jobs = None,
@@ -60,7 +60,7 @@ def null(
     from tiltwise.research.robustness.null_market import BestSharpe, null_test
 
     where = configuration.read(config, data=data, jobs=jobs)
-    market = beside.market(where.data)
+    market = companions.market(where.data)
     chosen = Chosen(settings, start, end, universe)
     strategies = tuple(inputs.grid_of(recipe, where.data, market, chosen, combinations(grid)))
     market = market.select(strategies[0].universe)

@@ -26,7 +26,7 @@ def run(
         str | None, typer.Option(help="of the claim card: first, readme, head, corrected")
     ] = None,
     chosen: Chosen,
-    beside: Companions,
+    companions: Companions,
     fills: Fills,
     allow_lookahead: Annotated[
         bool, typer.Option(help="measure a leak; taints the report")
@@ -53,7 +53,7 @@ def run(
 
     name = dialects.known(dialect) if dialect else None
     where = place.where(data)
-    market = beside.market(where.data)
+    market = companions.market(where.data)
     holdout.admitted(where.folder, where.data, market, chosen.end, open_vault)
     bars = functools.partial(console.progress, quiet=quiet)
     label = inputs.label(where.data)

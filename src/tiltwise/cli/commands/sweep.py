@@ -30,7 +30,7 @@ def sweep(
     ] = None,
     data: Data = None,
     chosen: Chosen,
-    beside: Companions,
+    companions: Companions,
     fills: Fills,
     place: Place,
     seed: Seed = 0,
@@ -48,7 +48,7 @@ def sweep(
     from tiltwise.ledger import Ledger
 
     where = place.where(data)
-    market = beside.market(where.data)
+    market = companions.market(where.data)
     holdout.admitted(where.folder, where.data, market, chosen.end, None)
     strategies = inputs.grid_of(recipe, where.data, market, chosen, combinations(grid))
     if turnover is not None:

@@ -48,7 +48,7 @@ def tune(
     ] = None,
     case: Annotated[str, typer.Option(help="a name to declare the search by")] = "",
     universe: Universe = None,
-    beside: Companions,
+    companions: Companions,
     fills: Fills,
     place: Place,
     seed: Seed = 0,
@@ -66,7 +66,7 @@ def tune(
     from tiltwise.research.search.tune import tune as search
 
     where = place.where(data)
-    market = beside.market(where.data)
+    market = companions.market(where.data)
     chosen = Chosen(settings, start, end, universe)
     strategy = inputs.recipe_of(recipe, where.data, market, chosen)
     texts, simulator, label = tuple(space or ()), fills.simulator(), inputs.label(where.data)
