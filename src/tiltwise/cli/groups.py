@@ -7,24 +7,7 @@ import typing
 from collections.abc import Callable
 from typing import Any
 
-from tiltwise.cli.options import (
-    Benchmark,
-    Calendar,
-    CommissionBps,
-    Config,
-    CostBps,
-    Delay,
-    End,
-    Factors,
-    Fill,
-    Folder,
-    Jobs,
-    Macro,
-    Rates,
-    Settings,
-    Start,
-    Universe,
-)
+from tiltwise.cli import options
 
 if typing.TYPE_CHECKING:
     from tiltwise.backtest.simulator import Simulator
@@ -36,21 +19,21 @@ if typing.TYPE_CHECKING:
 class Chosen:
     """What is held, and when."""
 
-    settings: Settings = None
-    start: Start = None
-    end: End = None
-    universe: Universe = None
+    settings: options.Settings = None
+    start: options.Start = None
+    end: options.End = None
+    universe: options.Universe = None
 
 
 @dataclasses.dataclass(frozen=True)
 class Companions:
     """What is read beside the prices."""
 
-    benchmark: Benchmark = None
-    macro: Macro = None
-    rates: Rates = None
-    factors: Factors = None
-    calendar: Calendar = None
+    benchmark: options.Benchmark = None
+    macro: options.Macro = None
+    rates: options.Rates = None
+    factors: options.Factors = None
+    calendar: options.Calendar = None
 
     def market(self, data: str, quiet: bool = False) -> "Market":
         """Return the market of `data` and its companions."""
@@ -64,10 +47,10 @@ class Companions:
 class Fills:
     """How orders are filled."""
 
-    fill: Fill = None
-    delay: Delay = None
-    cost_bps: CostBps = None
-    commission_bps: CommissionBps = None
+    fill: options.Fill = None
+    delay: options.Delay = None
+    cost_bps: options.CostBps = None
+    commission_bps: options.CommissionBps = None
 
     def simulator(self, allow_lookahead: bool = False) -> "Simulator":
         """Return the simulator that fills so."""
@@ -81,9 +64,9 @@ class Fills:
 class Place:
     """Where things are."""
 
-    config: Config = None
-    folder: Folder = None
-    jobs: Jobs = None
+    config: options.Config = None
+    folder: options.Folder = None
+    jobs: options.Jobs = None
 
     def where(self, data: str | None = None) -> "Where":
         """Return where things are; what was typed wins over environment and file."""

@@ -30,8 +30,7 @@ def print_periods(tables: ByPeriod) -> None:
         console.table(title, [*HEAD, *(words_of[name] for name in others)], rows)
     _print_hurdles(tables.hurdles)
     _print_fees(tables.fees)
-    for text in tables.notes:
-        print(f"note: {text}")
+    console.notes(tables.notes)
 
 
 def _cells(row: Mapping[Any, Any], others: Sequence[str]) -> list[str]:

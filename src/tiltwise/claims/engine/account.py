@@ -7,13 +7,15 @@ cash on its first session and is never closed: the trades at its end cost nothin
 import dataclasses
 import functools
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
 
 from tiltwise.calendar import SESSIONS_PER_YEAR
+from tiltwise.claims.engine.card import Cell
+from tiltwise.claims.engine.data import CardData
 from tiltwise.strategy import Strategy
 
 
@@ -34,6 +36,21 @@ class Source:
     recipe: type[Strategy]
     market_id: str
     assets: tuple[str, ...]
+
+    @classmethod
+    def of(
+        cls,
+        data: CardData,
+        variant: str,
+        cell: Cell,
+        fixed: Collection[str],
+        recipe: type[Strategy],
+        **account: Any,
+    ) -> Self:
+        """Return a configuration after some fixes, of a recipe that holds the traded assets."""
+        fields = {"strategy": recipe.__name__, "as_written": variant, "fixed": list(fixed)}
+        fields |= {"reference": data.reference, **cell}
+        return cls(fields, account, recipe, data.market.id, data.traded)
 
     @property
     def family(self) -> str:

@@ -153,8 +153,7 @@ def print_report(report: "AuditReport", target: str) -> None:
     print(f"exercised: {', '.join(report.nodes) or 'nothing'}")
     for text in report.skipped:
         print(f"not exercised: {text}")
-    for text in report.notes:
-        print(f"note: {text}")
+    console.notes(report.notes)
     kinds = ", ".join(f"{why} {count}" for why, count in report.reasons.items())
     print(f"{report.cuts} cuts ({kinds}), {report.calls} calls, {report.seconds:.1f} s")
     if report.passed:

@@ -41,10 +41,7 @@ def claims(
         jobs=where.jobs,
         bars=functools.partial(console.progress, quiet=quiet),
     )
-    if json:
-        console.emit_json(records)
-    else:
-        print_rows(records)
+    console.emit(records, json, print_rows)
 
 
 def print_rows(records: list[dict[str, Any]]) -> None:

@@ -119,8 +119,7 @@ def print_result(title: str, result: "SweepResult") -> None:
         print_frame("chosen against average", result.grid.table())
     if len(result.against):
         print_frame("the best less a simple rule, a year, net of costs", result.against)
-    for text in result.notes:
-        print(f"note: {text}")
+    console.notes(result.notes)
 
 
 def print_limits(limits: "pd.DataFrame") -> None:

@@ -128,8 +128,7 @@ def print_result(result: "Systems", page: "Path", label: str) -> None:
             print(f"set: {row['name']}: {row['settings']}")
     for text in result.snooping.words if result.snooping else ():
         print(text)
-    for text in result.notes:
-        print(f"note: {text}")
+    console.notes(result.notes)
     print(f"page {page}")
 
 

@@ -165,8 +165,7 @@ def print_result(
     print_frame(f"chosen against average, {result.objective}", result.ensemble.table())
     if len(against):
         print_frame("the best less a simple rule, a year", against)
-    for text in (*result.notes, *remarks):
-        print(f"note: {text}")
+    console.notes((*result.notes, *remarks))
     fields = result.trials.columns[: list(result.trials.columns).index("value")]
     chosen = result.trials.iloc[0]
     settings = " ".join(f"--set {name}={_cell(chosen[name])}" for name in fields)

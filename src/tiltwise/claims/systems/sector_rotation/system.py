@@ -38,6 +38,7 @@ class SectorRotationSystem(System):
 
     name = "sector_rotation"
     free = (PERIOD,)
+    in_simulator_from = frozenset({"simulator"})
 
     def corrected_grid(self) -> list[dict[str, Any]]:
         """Return the models that can be run here, and the mean of the past for a forecast."""
@@ -75,10 +76,6 @@ class SectorRotationSystem(System):
             return model == "ridge"
         return model not in NAIVE or fix not in OF_MODELS
 
-    def in_simulator(self, fixed: Collection[str]) -> bool:
-        """Whether the money is the simulator's, not the source's own account."""
-        return "simulator" in fixed
-
     def as_written(
         self, data: CardData, variant: str, cell: Cell, fixed: Collection[str] = ()
     ) -> AsWritten | None:
@@ -96,19 +93,9 @@ class SectorRotationSystem(System):
                 return None
         base = _reference(data).pct_change(fill_method=None).loc[account.net.index]
         recipe = BuyAndHold if cell["model"] == MARKET else SectorRotation
-        described = Source(
-            fields={
-                "strategy": recipe.__name__,
-                "as_written": variant,
-                "fixed": list(fixed),
-                "reference": data.reference,
-                **cell,
-            },
-            account={"account": "as written, positions of month ends", "cost": 0.0},
-            recipe=recipe,
-            market_id=data.market.id,
-            assets=data.traded,  # without the fund of the market, so that trials count together
-        )
+        # It holds the market's fund too; without it in the assets, trials count together.
+        words = "as written, positions of month ends"
+        described = Source.of(data, variant, cell, fixed, recipe, account=words, cost=0.0)
         return dataclasses.replace(account, strategy=described, benchmark_returns=base)
 
     def first(self, data: CardData) -> pd.Timestamp:
