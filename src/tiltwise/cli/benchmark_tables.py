@@ -30,7 +30,7 @@ def print_benchmarks(benchmarks: Benchmarks) -> None:
 
 
 def tracking(benchmarks: Benchmarks) -> str:
-    """Say what tracking error was expected and what came; nothing where none was expected."""
+    """Return expected and realised tracking error in words; empty where none was expected."""
     values = benchmarks.expected
     if values is None:
         return ""
@@ -46,7 +46,7 @@ def tracking(benchmarks: Benchmarks) -> str:
 
 
 def hurdled(benchmarks: Benchmarks) -> str:
-    """Say which of benchmark and equal weights is the harder one to beat."""
+    """Return the comparison of benchmark and equal weights in words; empty where there is none."""
     values = benchmarks.hurdle
     if values is None:
         return ""

@@ -1,4 +1,4 @@
-"""What the user sees: data on stdout, everything else on stderr."""
+"""Output of the commands: data on stdout, remarks and progress on stderr."""
 
 import contextlib
 import json

@@ -17,7 +17,7 @@ if typing.TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True)
 class Chosen:
-    """What is held, and when."""
+    """Options of a strategy: settings, period and universe."""
 
     settings: options.Settings = None
     start: options.Start = None
@@ -27,7 +27,7 @@ class Chosen:
 
 @dataclasses.dataclass(frozen=True)
 class Companions:
-    """What is read beside the prices."""
+    """Options of the data read with the prices: benchmark, macro, rates, factors, calendar."""
 
     benchmark: options.Benchmark = None
     macro: options.Macro = None
@@ -45,7 +45,7 @@ class Companions:
 
 @dataclasses.dataclass(frozen=True)
 class Fills:
-    """How orders are filled."""
+    """Options of the simulator: fill, delay, half-spread and commission."""
 
     fill: options.Fill = None
     delay: options.Delay = None
@@ -53,7 +53,7 @@ class Fills:
     commission_bps: options.CommissionBps = None
 
     def simulator(self, allow_lookahead: bool = False) -> "Simulator":
-        """Return the simulator that fills so."""
+        """Return the simulator with these fills and costs."""
         from tiltwise.cli import inputs
 
         simulator: Simulator = inputs.simulator(**vars(self), allow_lookahead=allow_lookahead)
@@ -62,7 +62,7 @@ class Fills:
 
 @dataclasses.dataclass(frozen=True)
 class Place:
-    """Where things are."""
+    """Options of places: configuration file, ledger folder and number of workers."""
 
     config: options.Config = None
     folder: options.Folder = None

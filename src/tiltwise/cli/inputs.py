@@ -1,4 +1,4 @@
-"""From words on the command line to a market, a strategy and a simulator."""
+"""Market, strategy and simulator from the options of a command."""
 
 import dataclasses
 import json
@@ -202,7 +202,7 @@ def variant_fields(chosen: "Chosen") -> dict[str, Any]:
 
 
 def facts(name: str, recipe: type[Any]) -> dict[str, Any]:
-    """Return what ``tiltwise recipes`` says of one recipe."""
+    """Return the facts of one recipe that ``tiltwise recipes`` lists."""
     import inspect
     import sys
 

@@ -21,7 +21,7 @@ from tiltwise.strategy import Strategy
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Source:
-    """Which of a source's configurations an account is of.
+    """Configuration of a source's own account.
 
     Attributes
     ----------
@@ -64,7 +64,7 @@ class Source:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class AsWritten:
-    """What a source's own arithmetic makes of its positions; rows are sessions of its tests.
+    """Return path by a source's own arithmetic; rows are sessions of its tests.
 
     It can be summarised, recorded and shown like a `Backtest`.
 
@@ -146,9 +146,12 @@ class AsWritten:
 
     def before(self, stop: pd.Timestamp) -> "AsWritten":
         """Return the account without the sessions from `stop` on; folds do not touch each other."""
+        return self.part(self.net.index < stop)
+
+    def part(self, rows: Any) -> "AsWritten":
+        """Return some rows of the account, by dates or by a mask."""
         names = ("net", "gross", "held", "turnover", "charged", "weights")
-        rows = self.net.index < stop
-        return dataclasses.replace(self, **{name: getattr(self, name)[rows] for name in names})
+        return dataclasses.replace(self, **{name: getattr(self, name).loc[rows] for name in names})
 
     def numbers(self) -> dict[str, float]:
         """Return the numbers in the source's words.

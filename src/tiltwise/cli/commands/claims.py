@@ -1,4 +1,4 @@
-"""``tiltwise claims``: every published claim against the evidence. The main job."""
+"""``tiltwise claims``: test of every published claim on a market."""
 
 import functools
 import math

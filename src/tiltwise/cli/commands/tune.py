@@ -19,8 +19,7 @@ if TYPE_CHECKING:
     from tiltwise.research.search.axes import Axis
     from tiltwise.research.search.tuning_result import Tuned
 
-SHOWN = 10
-"""Trials that are printed; the ledger and ``--json`` have all."""
+SHOWN = 10  #: trials that are printed; the ledger and ``--json`` have all
 
 
 @spelled_out

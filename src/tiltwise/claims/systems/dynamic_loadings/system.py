@@ -39,12 +39,12 @@ DIGITS = 9  #: of a sum of weights; those after them differ from run to run
 
 
 class KeptLoadings(DynamicLoadings):
-    """The recipe; its answers are kept, since a card asks for them under many simulators."""
+    """The recipe with cached decisions, since a card runs them under many simulators."""
 
     family = DynamicLoadings.__name__
 
     def decide_many(self, model: FactorModel, past: Market, dates: pd.DatetimeIndex) -> Decisions:
-        """Return what the recipe answers, worked out once for each model."""
+        """Return the decisions of the recipe, computed once for each model."""
         key = ("decisions", self.key, str(dates[0]), len(dates))
         answer = super().decide_many
         cached_model, cached = past.cached(key, lambda: (model, answer(model, past, dates)))

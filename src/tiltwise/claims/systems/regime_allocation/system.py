@@ -47,8 +47,7 @@ EXAMPLE = (
 )
 """Covariance of three assets a year, the first of them the market, and views on the others."""
 TARGET = 0.02
-ONE_PATH = "history"
-"""Fix from which on all periods are cut from one path that knows all history."""
+ONE_PATH = "history"  #: fix from which on all periods are cut from one path that knows all history
 
 
 class RegimeAllocationSystem(System):

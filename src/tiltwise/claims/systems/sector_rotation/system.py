@@ -88,7 +88,8 @@ class SectorRotationSystem(System):
         spread = (COSTS.financing_spread_bps_year or 0.0) / 1e4
         account: AsWritten = source.account(held, prices, None if rates is None else rates + spread)
         if cell.get(PERIOD):
-            account = _cut(account, str(cell[PERIOD]))
+            dates = pd.DatetimeIndex(account.net.index)
+            account = account.part(rows(dates, str(cell[PERIOD])))
             if len(account.net) < 2:
                 return None
         base = _reference(data).pct_change(fill_method=None).loc[account.net.index]
@@ -136,12 +137,3 @@ def _reference(data: CardData) -> pd.Series:
     prices = data.market.benchmark_prices
     assert prices is not None
     return prices
-
-
-def _cut(account: AsWritten, period: str) -> AsWritten:
-    """Return the sessions of a period."""
-    dates = rows(pd.DatetimeIndex(account.net.index), period)
-    names = ("net", "gross", "held", "turnover", "charged", "weights")
-    return dataclasses.replace(
-        account, **{name: getattr(account, name).loc[dates] for name in names}
-    )
