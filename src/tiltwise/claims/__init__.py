@@ -1,1 +1,1 @@
-"""Every published claim against the evidence: one card per system, verdicts computed."""
+"""Tests of published claims: one card per system, computed verdicts."""

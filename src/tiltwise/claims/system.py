@@ -35,10 +35,13 @@ class System(abc.ABC):
     ----------
     name : of the folder, and of the system on its card.
     free : fields that a user may set although a variant does not.
+    in_simulator_from : fixes from any of which on the money is the simulator's; None if it always
+        is.
     """
 
     name: str
     free: tuple[str, ...] = ()
+    in_simulator_from: frozenset[str] | None = None
 
     def grid(self, variant: str) -> list[dict[str, Any]]:
         """Return every configuration that the source shows: by default those of its claims."""
@@ -83,7 +86,7 @@ class System(abc.ABC):
 
     def in_simulator(self, fixed: Collection[str]) -> bool:
         """Whether the money is the simulator's, not the source's own account."""
-        return True
+        return self.in_simulator_from is None or not self.in_simulator_from.isdisjoint(fixed)
 
     def one_path(self, fixed: Collection[str]) -> bool:
         """Whether periods are cut from one path, not run each by itself."""

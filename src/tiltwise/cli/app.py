@@ -24,8 +24,8 @@ app = typer.Typer(
 def names() -> list[str]:
     """Return the names of the commands: files of `cli.commands`, in the order of the help page."""
     folder = files("tiltwise.cli.commands")
-    found = {p.name.removesuffix(".py") for p in folder.iterdir() if p.name.endswith(".py")}
-    return [*FIRST, *sorted(found - {*FIRST, "__init__"})]
+    modules = {p.name.removesuffix(".py") for p in folder.iterdir() if p.name.endswith(".py")}
+    return [*FIRST, *sorted(modules - {*FIRST, "__init__"})]
 
 
 for name in names():

@@ -30,7 +30,7 @@ def print_benchmarks(benchmarks: Benchmarks) -> None:
 
 
 def tracking(benchmarks: Benchmarks) -> str:
-    """Say what tracking error was expected and what came; nothing where none was expected."""
+    """Return expected and realised tracking error in words; empty where none was expected."""
     values = benchmarks.expected
     if values is None:
         return ""
@@ -46,16 +46,16 @@ def tracking(benchmarks: Benchmarks) -> str:
 
 
 def hurdled(benchmarks: Benchmarks) -> str:
-    """Say which of benchmark and equal weights is the harder one to beat."""
+    """Return the comparison of benchmark and equal weights in words; empty where there is none."""
     values = benchmarks.hurdle
     if values is None:
         return ""
     return (
         f"hurdle, {benchmarks.market} less EW({benchmarks.count}): Sharpe "
-        f"{interval(values.sharpe, values.sharpe_low, values.sharpe_high)}, p = "
+        f"{console.interval(values.sharpe, values.sharpe_low, values.sharpe_high)}, p = "
         f"{console.number(values.sharpe_p)}; volatility {values.first_volatility:.2%} and "
         f"{values.second_volatility:.2%}, ratio "
-        f"{interval(values.volatility, values.volatility_low, values.volatility_high)}"
+        f"{console.interval(values.volatility, values.volatility_low, values.volatility_high)}"
     )
 
 
@@ -67,7 +67,7 @@ def print_fees(benchmarks: Benchmarks) -> None:
             words(str(row["kind"])),
             f"{1e4 * float(row['fee']):+.1f}",
             *(console.number(float(row[name]), "share") for name in ("mean", "cagr")),
-            interval(float(row["sharpe"]), float(row["low"]), float(row["high"])),
+            console.interval(float(row["sharpe"]), float(row["low"]), float(row["high"])),
         ]
         for row in shown.to_dict("records")
     ]
@@ -78,12 +78,4 @@ def print_fees(benchmarks: Benchmarks) -> None:
 def spanned(frame: pd.DataFrame, name: str, unit: str) -> str:
     """Return a value with its interval."""
     value, low, high = frame.loc[[name], ["value", "low", "high"]].to_numpy(dtype=float)[0]
-    return interval(float(value), float(low), float(high), unit)
-
-
-def interval(value: float, low: float, high: float, unit: str = "ratio") -> str:
-    """Return ``value (low to high)``, or the value alone where it has no interval."""
-    text = console.number(value, unit)
-    if not (math.isfinite(low) and math.isfinite(high)):
-        return text
-    return f"{text} ({console.number(low, unit)} to {console.number(high, unit)})"
+    return console.interval(float(value), float(low), float(high), unit)

@@ -1,4 +1,4 @@
-"""Where things are: ``tiltwise.toml``. Nothing in it changes a decision.
+"""Configuration of places: ``tiltwise.toml``. Nothing in it changes a decision.
 
 The command line wins over environment variables (``TILTWISE_DATA``, ``TILTWISE_FOLDER``,
 ``TILTWISE_JOBS``), those over the file, the file over the defaults.

@@ -1,16 +1,18 @@
-"""What the user sees: data on stdout, everything else on stderr."""
+"""Output of the commands: data on stdout, remarks and progress on stderr."""
 
 import contextlib
 import json
 import math
 import sys
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, TypeVar
 
 from rich.console import Console
 from rich.table import Table
 
 from tiltwise.backtest.progress import Progress
+
+T = TypeVar("T")
 
 
 def note(text: str, quiet: bool = False) -> None:
@@ -21,17 +23,20 @@ def note(text: str, quiet: bool = False) -> None:
 
 def emit_json(value: Any) -> None:
     """Print one JSON value on stdout; numbers that are not finite become null."""
-    print(json.dumps(_finite(value), indent=2, default=str))
+    from tiltwise.ledger.run import finite
+
+    print(json.dumps(finite(value), indent=2, default=str))
 
 
-def _finite(value: Any) -> Any:
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, dict):
-        return {str(k): _finite(v) for k, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(v) for v in value]
-    return _finite(value.item()) if hasattr(value, "item") else value
+def emit(value: T, json: bool, show: Callable[[T], object]) -> None:
+    """Print a result as JSON, or else by `show`."""
+    (emit_json if json else show)(value)
+
+
+def notes(texts: Iterable[str]) -> None:
+    """Print what a reader must know, a line each."""
+    for text in texts:
+        print(f"note: {text}")
 
 
 def table(title: str, columns: list[str], rows: list[list[str]]) -> None:
@@ -52,6 +57,25 @@ def number(value: float, unit: str = "ratio") -> str:
     if unit.startswith("share") or unit == "probability":
         return f"{value:.2%}"
     return f"{value:.0f}" if unit == "periods" else f"{value:.3f}"
+
+
+def interval(value: float, low: float, high: float, unit: str = "ratio") -> str:
+    """Format a number as ``value (low to high)``, or alone where it has no interval."""
+    text = number(value, unit)
+    if not (math.isfinite(low) and math.isfinite(high)):
+        return text
+    return f"{text} ({number(low, unit)} to {number(high, unit)})"
+
+
+DIFFERENCE = ("sharpe", "low 5 %", "high 95 %", "p", "mean a year", "years needed")
+
+
+def difference(row: Mapping[Any, Any]) -> list[str]:
+    """Format a paired difference of Sharpe ratios, a cell for each of `DIFFERENCE`."""
+    columns = ("sharpe", "sharpe_low", "sharpe_high", "sharpe_p", "mean")
+    needed = float(row["min_track_record_years"])
+    years = "never" if math.isinf(needed) else number(needed)
+    return [*(number(float(row[name])) for name in columns), years]
 
 
 def side_by_side(names: list[str]) -> list[str]:

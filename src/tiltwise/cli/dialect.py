@@ -27,18 +27,18 @@ def rows(name: str, run: str, folder: Path, market: Market) -> list[dict[str, An
         marked = prices.ffill()
         benchmark = (marked / marked.shift(1) - 1.0).reindex(recorded.returns.index)
     table = dialect(name, recorded.returns, benchmark)
-    found = []
+    compared = []
     for metric, theirs, why in zip(table.index, table["value"], table["why"], strict=True):
         own = recorded.metrics.get(str(metric), {})
         value = own.get("value") if isinstance(own, dict) else own
-        found.append({"metric": str(metric), "tiltwise": value, name: float(theirs), "why": why})
-    return found
+        compared.append({"metric": str(metric), "tiltwise": value, name: float(theirs), "why": why})
+    return compared
 
 
-def print_rows(name: str, found: list[dict[str, Any]]) -> None:
+def print_rows(name: str, compared: list[dict[str, Any]]) -> None:
     """Print the two values side by side."""
 
-    def told(metric: str, value: float | None) -> str:
+    def text(metric: str, value: float | None) -> str:
         unit = METRICS[metric].unit if metric in METRICS else "ratio"
         return "-" if value is None else console.number(float(value), unit)
 
@@ -46,7 +46,7 @@ def print_rows(name: str, found: list[dict[str, Any]]) -> None:
         f"what {name} would print",
         ["metric", "tiltwise", name, "why"],
         [
-            [r["metric"], told(r["metric"], r["tiltwise"]), told(r["metric"], r[name]), r["why"]]
-            for r in found
+            [r["metric"], text(r["metric"], r["tiltwise"]), text(r["metric"], r[name]), r["why"]]
+            for r in compared
         ],
     )

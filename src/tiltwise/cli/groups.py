@@ -7,24 +7,7 @@ import typing
 from collections.abc import Callable
 from typing import Any
 
-from tiltwise.cli.options import (
-    Benchmark,
-    Calendar,
-    CommissionBps,
-    Config,
-    CostBps,
-    Delay,
-    End,
-    Factors,
-    Fill,
-    Folder,
-    Jobs,
-    Macro,
-    Rates,
-    Settings,
-    Start,
-    Universe,
-)
+from tiltwise.cli import options
 
 if typing.TYPE_CHECKING:
     from tiltwise.backtest.simulator import Simulator
@@ -34,56 +17,56 @@ if typing.TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True)
 class Chosen:
-    """What is held, and when."""
+    """Options of a strategy: settings, period and universe."""
 
-    settings: Settings = None
-    start: Start = None
-    end: End = None
-    universe: Universe = None
+    settings: options.Settings = None
+    start: options.Start = None
+    end: options.End = None
+    universe: options.Universe = None
 
 
 @dataclasses.dataclass(frozen=True)
 class Companions:
-    """What is read beside the prices."""
+    """Options of the data read with the prices: benchmark, macro, rates, factors, calendar."""
 
-    benchmark: Benchmark = None
-    macro: Macro = None
-    rates: Rates = None
-    factors: Factors = None
-    calendar: Calendar = None
+    benchmark: options.Benchmark = None
+    macro: options.Macro = None
+    rates: options.Rates = None
+    factors: options.Factors = None
+    calendar: options.Calendar = None
 
     def market(self, data: str, quiet: bool = False) -> "Market":
         """Return the market of `data` and its companions."""
         from tiltwise.cli import inputs
 
-        found: Market = inputs.market(data, **vars(self), quiet=quiet)
-        return found
+        market: Market = inputs.market(data, **vars(self), quiet=quiet)
+        return market
 
 
 @dataclasses.dataclass(frozen=True)
 class Fills:
-    """How orders are filled."""
+    """Options of the simulator: fill, delay, half-spread and commission."""
 
-    fill: Fill = None
-    delay: Delay = None
-    cost_bps: CostBps = None
-    commission_bps: CommissionBps = None
+    fill: options.Fill = None
+    delay: options.Delay = None
+    cost_bps: options.CostBps = None
+    commission_bps: options.CommissionBps = None
 
     def simulator(self, allow_lookahead: bool = False) -> "Simulator":
-        """Return the simulator that fills so."""
+        """Return the simulator with these fills and costs."""
         from tiltwise.cli import inputs
 
-        made: Simulator = inputs.simulator(**vars(self), allow_lookahead=allow_lookahead)
-        return made
+        simulator: Simulator = inputs.simulator(**vars(self), allow_lookahead=allow_lookahead)
+        return simulator
 
 
 @dataclasses.dataclass(frozen=True)
 class Place:
-    """Where things are."""
+    """Options of places: configuration file, ledger folder and number of workers."""
 
-    config: Config = None
-    folder: Folder = None
-    jobs: Jobs = None
+    config: options.Config = None
+    folder: options.Folder = None
+    jobs: options.Jobs = None
 
     def where(self, data: str | None = None) -> "Where":
         """Return where things are; what was typed wins over environment and file."""
@@ -108,11 +91,11 @@ def spelled_out(command: Callable[..., None]) -> Callable[..., None]:
 
     @functools.wraps(command)
     def typed(**given: Any) -> None:
-        made = {
+        filled = {
             name: group(**{f.name: given.pop(f.name) for f in dataclasses.fields(group)})
             for name, group in groups.items()
         }
-        command(**given, **made)
+        command(**given, **filled)
 
     typed.__signature__ = inspect.Signature(words)  # type: ignore[attr-defined]
     typed.__annotations__ = {word.name: word.annotation for word in words}

@@ -1,4 +1,4 @@
-"""From words on the command line to a market, a strategy and a simulator."""
+"""Market, strategy and simulator from the options of a command."""
 
 import dataclasses
 import json
@@ -36,9 +36,9 @@ def market(
 
     given: dict[str, Any] = {}
     if macro:
-        found = companions.read_macros(macro)
-        given |= found.given()
-        for remark in found.notes:
+        macros = companions.read_macros(macro)
+        given |= macros.given()
+        for remark in macros.notes:
             console.note(remark, quiet)
     if rates:
         given["rates"] = companions.read_rates(rates)
@@ -74,14 +74,14 @@ def label(data: str) -> str:
     return data if ":" in data and not Path(data).exists() else Path(data).name
 
 
-def universe(recipe: type[Any], data: str, market: Any, asked: str | None) -> tuple[str, ...]:
+def universe(recipe: type[Any], data: str, market: Any, chosen: str | None) -> tuple[str, ...]:
     """Return the assets to hold: those asked for, the recipe's own, or all of a sample."""
     from tiltwise.market.readers.providers import prefixed
 
-    if asked == "all":
+    if chosen == "all":
         return tuple(market.assets)
-    if asked:
-        return tuple(market.select(tuple(asked.split(","))).assets)
+    if chosen:
+        return tuple(market.select(tuple(chosen.split(","))).assets)
     own = tuple(_default(recipe, "universe") or ())
     known = {*market.assets, market.benchmark}
     if own and set(own) <= known:
@@ -202,16 +202,16 @@ def variant_fields(chosen: "Chosen") -> dict[str, Any]:
 
 
 def facts(name: str, recipe: type[Any]) -> dict[str, Any]:
-    """Return what ``tiltwise recipes`` says of one recipe."""
+    """Return the facts of one recipe that ``tiltwise recipes`` lists."""
     import inspect
     import sys
 
-    told = inspect.getdoc(recipe) or ""
+    text = inspect.getdoc(recipe) or ""
     module = inspect.getdoc(sys.modules[recipe.__module__]) or ""
     source = next((p for p in module.split("\n\n") if p.startswith("Source:")), "Source: none")
     return {
         "recipe": name,
-        "idea": told.split("\n")[0],
+        "idea": text.split("\n")[0],
         "source": " ".join(source.removeprefix("Source:").split()),
         "universe": list(_default(recipe, "universe") or ()),
         "refit": str(_default(recipe, "refit")) if recipe.fit is not _unfitted() else "never",

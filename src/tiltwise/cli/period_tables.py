@@ -16,11 +16,11 @@ SHARES = ("total_return", "cagr")
 RISKS = ("ann_volatility", "max_drawdown")
 
 
-def print_periods(found: ByPeriod) -> None:
+def print_periods(tables: ByPeriod) -> None:
     """Print a table of books for each period, then the hurdles, then fund fees."""
-    others = [n for n in (EQUAL, MARKET) if f"information_ratio_{n}" in found.books]
+    others = [n for n in (EQUAL, MARKET) if f"information_ratio_{n}" in tables.books]
     words_of = {EQUAL: "IR to equal weights", MARKET: "IR to benchmark"}
-    for _, part in found.books.groupby(level="period", sort=False):
+    for _, part in tables.books.groupby(level="period", sort=False):
         rows = [
             [str(key[1]), *_cells(row, others)]
             for key, row in zip(part.index, part.to_dict("records"), strict=True)
@@ -28,10 +28,9 @@ def print_periods(found: ByPeriod) -> None:
         first = part.iloc[0]
         title = f"{first['label']}: {first['sessions']} sessions, net of costs, 90 %"
         console.table(title, [*HEAD, *(words_of[name] for name in others)], rows)
-    _print_hurdles(found.hurdles)
-    _print_fees(found.fees)
-    for text in found.notes:
-        print(f"note: {text}")
+    _print_hurdles(tables.hurdles)
+    _print_fees(tables.fees)
+    console.notes(tables.notes)
 
 
 def _cells(row: Mapping[Any, Any], others: Sequence[str]) -> list[str]:
@@ -80,9 +79,9 @@ def _print_fees(fees: pd.DataFrame) -> None:
     kinds = [str(kind) for kind in fees["kind"].unique()]
     rows = []
     for (label, book), part in fees.groupby(["label", "book"], sort=False):
-        told = part.set_index("kind")
-        inside = -1e4 * float(told["fee"].to_numpy(dtype=float)[0])  # the first adds them back
-        growth = told["cagr"].reindex(kinds).to_numpy(dtype=float)
+        by_kind = part.set_index("kind")
+        inside = -1e4 * float(by_kind["fee"].to_numpy(dtype=float)[0])  # the first adds them back
+        growth = by_kind["cagr"].reindex(kinds).to_numpy(dtype=float)
         cells = [console.number(float(value), "share") for value in growth]
         rows.append([f"{label}, {book}", f"{inside:.1f}", *cells])
     head = ["growth a year", "fund fees, bps", *map(words, kinds)]

@@ -27,8 +27,7 @@ SHOWN = (
     "turnover_two_way",
     "cost_drag",
 )
-SHORT = 8
-"""Digits of an id that are shown."""
+SHORT = 8  #: digits of an id that are shown
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -16,8 +16,7 @@ from tiltwise.ledger.run import canonical
 
 ROBUSTNESS, PAGE = "evidence.json", "page.json"
 TABLES = ("nav", "weights", "held", "trades", "costs")
-NEEDED = frozenset({ROBUSTNESS, PAGE, "nav.parquet"})
-"""Files without which a run has no report."""
+NEEDED = frozenset({ROBUSTNESS, PAGE, "nav.parquet"})  #: files without which a run has no report
 _DEFAULT_BENCHMARK = "Benchmark"
 
 

@@ -1,4 +1,4 @@
-"""A sweep as an experiment: recorded trials, the worth of the best, and simple rules."""
+"""Sweep experiment: recorded trials, selection statistics of the best, and simple rules."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ from tiltwise.strategy import Strategy
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class SweepResult:
-    """Trials of a sweep, what the best is worth, and how it compares with simple rules.
+    """Trials of a sweep, selection statistics of the best, and its comparison with simple rules.
 
     Attributes
     ----------

@@ -142,6 +142,17 @@ def canonical(value: Any) -> str:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
+def finite(value: Any) -> Any:
+    """Return JSON values; numbers that are not finite become None."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {str(k): finite(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(v) for v in value]
+    return finite(value.item()) if hasattr(value, "item") else value
+
+
 def plain(value: Any, where: str, *, empty: bool = False) -> Any:
     """Return `value` as JSON values; infinity becomes text.
 

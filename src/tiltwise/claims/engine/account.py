@@ -7,19 +7,21 @@ cash on its first session and is never closed: the trades at its end cost nothin
 import dataclasses
 import functools
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
 
 from tiltwise.calendar import SESSIONS_PER_YEAR
+from tiltwise.claims.engine.card import Cell
+from tiltwise.claims.engine.data import CardData
 from tiltwise.strategy import Strategy
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Source:
-    """Which of a source's configurations an account is of.
+    """Configuration of a source's own account.
 
     Attributes
     ----------
@@ -35,6 +37,21 @@ class Source:
     market_id: str
     assets: tuple[str, ...]
 
+    @classmethod
+    def of(
+        cls,
+        data: CardData,
+        variant: str,
+        cell: Cell,
+        fixed: Collection[str],
+        recipe: type[Strategy],
+        **account: Any,
+    ) -> Self:
+        """Return a configuration after some fixes, of a recipe that holds the traded assets."""
+        fields = {"strategy": recipe.__name__, "as_written": variant, "fixed": list(fixed)}
+        fields |= {"reference": data.reference, **cell}
+        return cls(fields, account, recipe, data.market.id, data.traded)
+
     @property
     def family(self) -> str:
         """Name of the recipe: its trials count with the recipe's."""
@@ -47,7 +64,7 @@ class Source:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class AsWritten:
-    """What a source's own arithmetic makes of its positions; rows are sessions of its tests.
+    """Return path by a source's own arithmetic; rows are sessions of its tests.
 
     It can be summarised, recorded and shown like a `Backtest`.
 
@@ -80,9 +97,9 @@ class AsWritten:
     @property
     def notes(self) -> tuple[str, ...]:
         """What a reader must know to read the numbers."""
-        said = "as its source wrote it, defects included: no simulator, nothing drifts, orders "
-        said += "trade at the very close they were decided on, and drawdowns start after day one"
-        return (said, "its Sharpe ratio is of log returns") if self.logs else (said,)
+        text = "as its source wrote it, defects included: no simulator, nothing drifts, orders "
+        text += "trade at the very close they were decided on, and drawdowns start after day one"
+        return (text, "its Sharpe ratio is of log returns") if self.logs else (text,)
 
     @property
     def refits(self) -> pd.DatetimeIndex:
@@ -129,9 +146,12 @@ class AsWritten:
 
     def before(self, stop: pd.Timestamp) -> "AsWritten":
         """Return the account without the sessions from `stop` on; folds do not touch each other."""
+        return self.part(self.net.index < stop)
+
+    def part(self, rows: Any) -> "AsWritten":
+        """Return some rows of the account, by dates or by a mask."""
         names = ("net", "gross", "held", "turnover", "charged", "weights")
-        rows = self.net.index < stop
-        return dataclasses.replace(self, **{name: getattr(self, name)[rows] for name in names})
+        return dataclasses.replace(self, **{name: getattr(self, name).loc[rows] for name in names})
 
     def numbers(self) -> dict[str, float]:
         """Return the numbers in the source's words.

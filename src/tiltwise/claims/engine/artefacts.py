@@ -6,13 +6,13 @@ A missing value is an empty cell, and null in JSON.
 
 import hashlib
 import json
-import math
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from tiltwise.errors import DataError, MissingData
+from tiltwise.ledger.run import finite
 from tiltwise.market.readers import files, tables
 
 DIGITS = "%.17g"
@@ -41,7 +41,7 @@ def write_rows(path: Path, rows: pd.DataFrame) -> Path:
 
 def write_json(path: Path, value: Any) -> Path:
     """Write JSON; numbers that are not finite become null."""
-    return write(path, json.dumps(_finite(value), indent=2, allow_nan=False) + "\n")
+    return write(path, json.dumps(finite(value), indent=2, allow_nan=False) + "\n")
 
 
 def read_dated(path: Path, maker: str) -> pd.DataFrame:
@@ -75,13 +75,3 @@ def content(path: Path) -> str:
 def _require(path: Path, maker: str) -> None:
     if not path.is_file():
         raise MissingData(f"{path} is missing: it is written by {maker}")
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, dict):
-        return {str(k): _finite(v) for k, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(v) for v in value]
-    return _finite(value.item()) if hasattr(value, "item") else value

@@ -1,4 +1,4 @@
-"""Claim cards: what each source says, where it says so, and what has to be put right.
+"""Claim cards: numbers claimed, their place in the source, and the fixes.
 
 A card is ``claims/systems/NAME/card.toml``. It holds the source's numbers and the rules by which
 they are judged; results of ours are never written on it.
@@ -15,8 +15,7 @@ from typing import Any
 from tiltwise.claims import systems
 from tiltwise.errors import MissingData
 
-Cell = Mapping[str, Any]
-"""One configuration: JSON values by field."""
+Cell = Mapping[str, Any]  #: one configuration: JSON values by field
 
 SYSTEMS, CARD = systems.__name__, "card.toml"
 
@@ -26,10 +25,9 @@ SHARE = frozenset({"total_return", "max_drawdown", "explained", "turnover"})
 BOASTS = frozenset(
     {"sharpe", "gross_sharpe", "total_return", "ir_market", "ir_equal", "cagr", "sortino"}
 )
-"""Metrics of money made, where they are positive."""
+"""Metrics that claim a profit where they are positive."""
 
-NO_DATA = "none"
-"""What a card says of a source that names no data."""
+NO_DATA = "none"  #: `Card.data` of a source that names no data
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,7 +48,7 @@ class Number:
 
     @property
     def skill(self) -> bool:
-        """Whether it boasts of money made: a positive ratio, return or advantage."""
+        """Whether it claims a profit: a positive ratio, return or advantage."""
         boast = self.metric in BOASTS and self.value > 0
         return boast or self.metric == "sharpe_gap"
 
@@ -117,7 +115,7 @@ class Variant:
 
 @dataclasses.dataclass(frozen=True)
 class Fix:
-    """One thing put right: in two words, and in a sentence."""
+    """Correction of one defect: a label and a sentence."""
 
     label: str
     text: str
@@ -125,7 +123,7 @@ class Fix:
 
 @dataclasses.dataclass(frozen=True)
 class Card:
-    """Everything that is claimed for one system.
+    """Claims of one system, with its data, folds, variants and fixes.
 
     Attributes
     ----------
@@ -203,5 +201,5 @@ def _variant(entry: dict[str, Any]) -> Variant:
 
 def _folders() -> list[str]:
     """Return the names of the folders of `claims/systems` that hold a card, sorted."""
-    names = [found.name for found in pkgutil.iter_modules(systems.__path__) if found.ispkg]
+    names = [module.name for module in pkgutil.iter_modules(systems.__path__) if module.ispkg]
     return sorted(n for n in names if files(f"{SYSTEMS}.{n}").joinpath(CARD).is_file())

@@ -1,4 +1,4 @@
-"""The data of a claim: the source's assets and period, or what has to stand in for them."""
+"""Data of a claim card: the assets and period of the source, or their substitutes."""
 
 import dataclasses
 

@@ -1,4 +1,4 @@
-"""Where paths are measured and recorded: no number of a claim comes from anywhere else."""
+"""Measurement and recording of paths: the source of every number of a claim."""
 
 import dataclasses
 import math

@@ -1,4 +1,4 @@
-"""What a claims run leaves behind: plain records, ready for a table, a page or JSON."""
+"""Records of a run of claim cards, ready for tables, pages and JSON."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -52,7 +52,7 @@ class Step:
 
 @dataclasses.dataclass(frozen=True)
 class Waterfall:
-    """From the published numbers of a claim, fix by fix, to the corrected ones."""
+    """Numbers of a claim from the published to the corrected ones, fix by fix."""
 
     claim: str
     text: str
@@ -107,7 +107,7 @@ class Row:
     Attributes
     ----------
     system, claim, text, place, variant, metric : which number, and where the source says it.
-    skill : whether it boasts of money made.
+    skill : whether it claims a profit.
     claimed, as_written, corrected : the number published, reproduced and put right.
     complete_folds : `as_written` without the fold that the data cut.
     low, high : 90 % interval of `corrected`.
@@ -144,7 +144,7 @@ class Row:
 
 @dataclasses.dataclass(frozen=True)
 class Measured:
-    """What was measured where a source gives no data to test its claim on.
+    """Sharpe ratio and turnover of a configuration whose source names no data to test it on.
 
     Attributes
     ----------
@@ -161,7 +161,7 @@ class Measured:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class CardResult:
-    """Everything that is known about the claims of one system.
+    """Results of a claim card: claimed numbers, waterfalls, grids, folds and baselines.
 
     Attributes
     ----------

@@ -23,7 +23,7 @@ def audit(
     data: Data = None,
     settings: Settings = None,
     universe: Universe = None,
-    beside: Companions,
+    companions: Companions,
     rows: Annotated[
         str, typer.Option(help='row t of a frame is "decided" after t, or "held" in t')
     ] = "decided",
@@ -49,7 +49,7 @@ def audit(
     report = examine(
         target,
         where.data,
-        beside.market(where.data),
+        companions.market(where.data),
         settings=tuple(settings or ()),
         universe=universe,
         quiet=quiet,
@@ -153,8 +153,7 @@ def print_report(report: "AuditReport", target: str) -> None:
     print(f"exercised: {', '.join(report.nodes) or 'nothing'}")
     for text in report.skipped:
         print(f"not exercised: {text}")
-    for text in report.notes:
-        print(f"note: {text}")
+    console.notes(report.notes)
     kinds = ", ".join(f"{why} {count}" for why, count in report.reasons.items())
     print(f"{report.cuts} cuts ({kinds}), {report.calls} calls, {report.seconds:.1f} s")
     if report.passed:

@@ -1,4 +1,4 @@
-"""``tiltwise claims``: every published claim against the evidence. The main job."""
+"""``tiltwise claims``: test of every published claim on a market."""
 
 import functools
 import math
@@ -17,7 +17,7 @@ def claims(
     *,
     data: Data = None,
     full: Annotated[bool, typer.Option("--full", help="sweep costs and delays too")] = False,
-    beside: Companions,
+    companions: Companions,
     place: Place,
     json: Json = False,
     quiet: Quiet = False,
@@ -31,7 +31,7 @@ def claims(
     from tiltwise.ledger import Ledger
 
     where = place.where(data)
-    market = beside.market(where.data, quiet)
+    market = companions.market(where.data, quiet)
     records = run_claims(
         [system] if system else [],
         market,
@@ -41,10 +41,7 @@ def claims(
         jobs=where.jobs,
         bars=functools.partial(console.progress, quiet=quiet),
     )
-    if json:
-        console.emit_json(records)
-    else:
-        print_rows(records)
+    console.emit(records, json, print_rows)
 
 
 def print_rows(records: list[dict[str, Any]]) -> None:
@@ -62,9 +59,8 @@ def print_rows(records: list[dict[str, Any]]) -> None:
         rows.append(_cells(record))
     console.table(title, head, rows)
     print("gross and net: Sharpe ratio of the corrected path before and after costs")
-    stands = dict.fromkeys(r["substitutes"] for r in records if r["substitutes"])
-    for words in stands:
-        print(f"substitutes: {words}; numbers are shown, no money can be called reproduced")
+    for text in dict.fromkeys(r["substitutes"] for r in records if r["substitutes"]):
+        print(f"substitutes: {text}; numbers are shown, no money can be called reproduced")
     for record in {r["system"]: r for r in records if r["measured"]}.values():
         _print_measured(record)
     names = ", ".join(

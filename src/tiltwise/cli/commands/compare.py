@@ -1,6 +1,5 @@
 """``tiltwise compare``: recorded runs side by side, by paired differences, and by period."""
 
-import math
 from collections.abc import Hashable, Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -49,29 +48,21 @@ def print_result(comparison: "Comparison") -> None:
     from tiltwise.experiment.compare import SHORT
 
     runs = comparison.runs.reset_index().to_dict("records")
-    rows = [[name, *(_cell(name, run) for run in runs)] for name in _rows(comparison)]
+    names = [str(n) for n in comparison.runs.columns if n not in ("sharpe_low", "sharpe_high")]
+    rows = [[name, *(_cell(name, run) for run in runs)] for name in names]
     console.table("recorded runs", ["", *(run["run"][:SHORT] for run in runs)], rows)
-    columns = ("sharpe", "sharpe_low", "sharpe_high", "sharpe_p", "mean")
     lines = []
     for row in comparison.differences.reset_index().to_dict("records"):
-        needed = float(row["min_track_record_years"])
-        record = "never" if math.isinf(needed) else console.number(needed)
-        numbers = [console.number(float(row[name])) for name in columns]
         pair = f"{row['run'][:SHORT]} less {row['less'][:SHORT]}"
-        lines.append([pair, *numbers, record, f"{int(row['sessions'])}"])
-    head = ["difference", "sharpe", "low 5 %", "high 95 %", "p", "mean a year", "years needed"]
+        lines.append([pair, *console.difference(row), f"{int(row['sessions'])}"])
+    head = ["difference", *console.DIFFERENCE, "sessions"]
     if lines:
-        console.table("pair by pair, net of costs", [*head, "sessions"], lines)
-    for text in comparison.notes:
-        print(f"note: {text}")
+        console.table("pair by pair, net of costs", head, lines)
+    console.notes(comparison.notes)
     if comparison.periods is not None:
         from tiltwise.cli.period_tables import print_periods
 
         print_periods(comparison.periods)
-
-
-def _rows(comparison: "Comparison") -> list[str]:
-    return [str(n) for n in comparison.runs.columns if n not in ("sharpe_low", "sharpe_high")]
 
 
 def _cell(name: str, row: Mapping[Hashable, Any]) -> str:
@@ -79,9 +70,8 @@ def _cell(name: str, row: Mapping[Hashable, Any]) -> str:
 
     value = row[name]
     if name == "sharpe":
-        low, high = float(row["sharpe_low"]), float(row["sharpe_high"])
-        span = f" ({low:.3f} to {high:.3f})" if math.isfinite(low) else ""
-        return f"{console.number(float(value))}{span}"
+        bounds = (float(row["sharpe_low"]), float(row["sharpe_high"]))
+        return console.interval(float(value), *bounds)
     if name in METRICS or name == "dsr":
         unit = METRICS[name].unit if name in METRICS else "probability"
         return console.number(float(value), unit)

@@ -93,10 +93,7 @@ def data_revisions(
     Example: tiltwise data revisions --macro vintages.parquet --series UNRATE,PAYEMS
     """
     facts = revisions_of(macro, series)
-    if json:
-        console.emit_json(facts)
-    else:
-        print_revisions(facts)
+    console.emit(facts, json, print_revisions)
 
 
 def quality_of(path: str, calendar: str) -> "QualityReport":

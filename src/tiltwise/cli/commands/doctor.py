@@ -45,7 +45,7 @@ def examine(warmup: bool, quiet: bool) -> dict[str, Any]:
     """Return versions, extras, the kernel cache and, if asked, the seconds of a warm-up."""
     from tiltwise.kernels import jit
 
-    found: dict[str, Any] = {
+    findings: dict[str, Any] = {
         "tiltwise": __version__,
         "python": platform.python_version(),
         "cores": os.cpu_count(),
@@ -55,10 +55,10 @@ def examine(warmup: bool, quiet: bool) -> dict[str, Any]:
     for extra, modules in EXTRAS.items():
         absent = [m for m in modules if importlib.util.find_spec(m) is None]
         missing = f"missing {', '.join(absent)}: pip install 'tiltwise[{extra}]'"
-        found[f"extra {extra}"] = missing if absent else "installed"
+        findings[f"extra {extra}"] = missing if absent else "installed"
     if warmup:
-        found["warm-up seconds"] = round(warm(quiet), 2)
-    return found
+        findings["warm-up seconds"] = round(warm(quiet), 2)
+    return findings
 
 
 def warm(quiet: bool) -> float:
@@ -72,9 +72,9 @@ def warm(quiet: bool) -> float:
 
     started = time.perf_counter()
     market = Market.synthetic(0, sessions=1200)
-    found = recipes.discover()
+    known = recipes.discover()
     with console.progress("compiling kernels", quiet) as bar:
-        for i, recipe in enumerate(found.values()):
+        for i, recipe in enumerate(known.values()):
             one = dataclasses.replace(recipe(), universe=market.assets)  # type: ignore[type-var]
             strategy = one.shorter(800)
             start = first_start(strategy, market)
@@ -82,6 +82,6 @@ def warm(quiet: bool) -> float:
             for vectorised in (True, False):
                 summary(walk_forward(strategy, market, start, stop, vectorised=vectorised))
             if bar:
-                bar(i + 1, len(found))
+                bar(i + 1, len(known))
     sys.stderr.flush()
     return time.perf_counter() - started

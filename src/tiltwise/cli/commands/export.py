@@ -45,20 +45,20 @@ def returns(
     where = configuration.read(config, data=data)
     market = inputs.market(where.data, benchmark=benchmark, calendar=calendar)
     label = inputs.label(where.data)
-    found = steps.export_returns(market, folder, data=label, start=start, end=end)
+    result = steps.export_returns(market, folder, data=label, start=start, end=end)
     if json:
-        console.emit_json({**found, "folder": str(folder)})
+        console.emit_json({**result, "folder": str(folder)})
         return
-    print(f"{found['rows']} returns of {_assets(found)}, {found['first']} to {found['last']}")
-    print(f"{found['dropped_rows']} rows dropped because an asset had no close")
-    if found["left_out"]:
-        print(f"left out, too few closes: {', '.join(found['left_out'])}")
+    print(f"{result['rows']} returns of {_assets(result)}, {result['first']} to {result['last']}")
+    print(f"{result['dropped_rows']} rows dropped because an asset had no close")
+    if result["left_out"]:
+        print(f"left out, too few closes: {', '.join(result['left_out'])}")
     _wrote(folder, steps.PRICES, steps.RETURNS, steps.ABOUT)
 
 
-def _assets(found: dict[str, Any]) -> str:
-    beside = f" and {found['reference']}" if found["reference"] else ""
-    return f"{len(found['assets'])} assets{beside}"
+def _assets(result: dict[str, Any]) -> str:
+    reference = f" and {result['reference']}" if result["reference"] else ""
+    return f"{len(result['assets'])} assets{reference}"
 
 
 @export.command()
@@ -69,23 +69,23 @@ def residuals(source: From, json: Json = False) -> None:
     """
     from tiltwise.claims.systems.residual_momentum import export as steps
 
-    found = steps.export_residuals(source)
+    result = steps.export_residuals(source)
     if json:
-        console.emit_json({**found, "folder": str(source)})
+        console.emit_json({**result, "folder": str(source)})
         return
-    scree = found["scree"]
+    scree = result["scree"]
     verdict = "above" if scree["enough"] else "not above"
     print(
         f"{scree['factors']} components explain at least {scree['smallest']:.1%} of variance in "
         f"{len(scree['windows'])} training windows: {verdict} the {scree['claimed']:.0%} claimed"
     )
     for name in ("fixed", "rolling"):
-        told = found["shapes"][name]
+        shape = result["shapes"][name]
         print(
-            f"{name} residuals: {told['rows'] - told['undefined_rows']} rows, "
-            f"{told['undefined_rows']} undefined; excess kurtosis "
-            f"{told['pooled']['excess_kurtosis']:.2f}, Jarque-Bera "
-            f"{told['pooled']['jarque_bera']:.0f}"
+            f"{name} residuals: {shape['rows'] - shape['undefined_rows']} rows, "
+            f"{shape['undefined_rows']} undefined; excess kurtosis "
+            f"{shape['pooled']['excess_kurtosis']:.2f}, Jarque-Bera "
+            f"{shape['pooled']['jarque_bera']:.0f}"
         )
     _wrote(source, steps.FIXED, steps.ROLLING, steps.SCREE, steps.SHAPES)
 
@@ -115,22 +115,22 @@ def run_experiments(
 
     where = configuration.read(config, folder=folder, jobs=jobs)
     with console.progress("walk-forward of every strategy", quiet) as bar:
-        found = steps.export_experiments(
+        result = steps.export_experiments(
             source, Ledger(where.folder), jobs=where.jobs, progress=bar
         )
-    page = artefacts.write(source / PAGE, evidence_page.render(found))
+    page = artefacts.write(source / PAGE, evidence_page.render(result))
     if json:
-        kept = ("answers", "folds", "best", "ratios", "results")
-        console.emit_json({**{k: found[k] for k in kept}, "page": str(page), "folder": str(source)})
+        shown = {k: result[k] for k in ("answers", "folds", "best", "ratios", "results")}
+        console.emit_json({**shown, "page": str(page), "folder": str(source)})
         return
-    _print_answers(found)
+    _print_answers(result)
     _wrote(source, steps.FOLDS, steps.RESULTS, steps.BY_FOLD, steps.SENSITIVITY, steps.EVIDENCE)
     print(f"page {page}")
 
 
-def _print_answers(found: dict[str, Any]) -> None:
+def _print_answers(result: dict[str, Any]) -> None:
     rows = []
-    for answer in found["answers"]:
+    for answer in result["answers"]:
         lead = answer["numbers"][0]
         values = (f"{lead[k]:.3f}" for k in ("value", "low", "high"))
         value, low, high = values
@@ -138,9 +138,9 @@ def _print_answers(found: dict[str, Any]) -> None:
             [answer["question"], answer["answer"], lead["label"], value, f"{low} to {high}"]
         )
     console.table("three questions", ["question", "answer", "statistic", "value", "90 %"], rows)
-    complete = sum(fold["complete"] for fold in found["folds"])
-    print(f"{len(found['folds'])} folds, {complete} complete; {len(found['results'])} strategies")
-    for best in found["best"]:
+    complete = sum(fold["complete"] for fold in result["folds"])
+    print(f"{len(result['folds'])} folds, {complete} complete; {len(result['results'])} strategies")
+    for best in result["best"]:
         print(
             f"best of {best['cells']} ({best['variant']}): {best['strategy']}, Sharpe ratio "
             f"{best['sharpe']:.2f}; the best of so many without skill: {best['ceiling']:.2f}"

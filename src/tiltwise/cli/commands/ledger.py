@@ -22,10 +22,7 @@ def ledger_list(folder: Folder = None, json: Json = False) -> None:
 
     table = Ledger(config.read(None, folder=folder).folder).rows()
     rows = [{str(k): v for k, v in row.items()} for row in table.to_dict("records")]
-    if json:
-        console.emit_json(rows)
-    else:
-        print_rows(rows)
+    console.emit(rows, json, print_rows)
 
 
 @ledger.command("verify")

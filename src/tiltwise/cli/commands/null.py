@@ -5,23 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tiltwise.cli import console
+from tiltwise.cli import console, options
 from tiltwise.cli.groups import Chosen, Companions, Fills, spelled_out
-from tiltwise.cli.options import (
-    Config,
-    CostBps,
-    Data,
-    End,
-    Grid,
-    Jobs,
-    Json,
-    Quiet,
-    Recipe,
-    Seed,
-    Settings,
-    Start,
-    Universe,
-)
 
 if TYPE_CHECKING:
     from tiltwise.research.robustness.minimum_detectable_sharpe import Power
@@ -30,23 +15,23 @@ if TYPE_CHECKING:
 
 @spelled_out
 def null(
-    recipe: Recipe,
+    recipe: options.Recipe,
     *,
-    grid: Grid = None,
-    data: Data = None,
-    settings: Settings = None,
+    grid: options.Grid = None,
+    data: options.Data = None,
+    settings: options.Settings = None,
     worlds: Annotated[int, typer.Option(min=19, help="markets without skill")] = 200,
     skill: Annotated[bool, typer.Option("--skill", help="also: the smallest skill seen")] = False,
-    start: Start = None,
-    end: End = None,
-    universe: Universe = None,
-    beside: Companions,
-    cost_bps: CostBps = None,
-    config: Config = None,
-    jobs: Jobs = None,
-    seed: Seed = 0,
-    json: Json = False,
-    quiet: Quiet = False,
+    start: options.Start = None,
+    end: options.End = None,
+    universe: options.Universe = None,
+    companions: Companions,
+    cost_bps: options.CostBps = None,
+    config: options.Config = None,
+    jobs: options.Jobs = None,
+    seed: options.Seed = 0,
+    json: options.Json = False,
+    quiet: options.Quiet = False,
 ) -> None:
     """Repeat the whole search where there is nothing to find; the p-value is the real one's rank.
 
@@ -60,7 +45,7 @@ def null(
     from tiltwise.research.robustness.null_market import BestSharpe, null_test
 
     where = configuration.read(config, data=data, jobs=jobs)
-    market = beside.market(where.data)
+    market = companions.market(where.data)
     chosen = Chosen(settings, start, end, universe)
     strategies = tuple(inputs.grid_of(recipe, where.data, market, chosen, combinations(grid)))
     market = market.select(strategies[0].universe)

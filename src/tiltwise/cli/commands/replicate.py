@@ -6,21 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tiltwise.cli import console
+from tiltwise.cli import console, options
 from tiltwise.cli.exit_codes import UsageError
-from tiltwise.cli.groups import Chosen, spelled_out
-from tiltwise.cli.options import (
-    Benchmark,
-    Calendar,
-    Config,
-    Data,
-    Delay,
-    Fill,
-    Json,
-    Macro,
-    Quiet,
-    Rates,
-)
+from tiltwise.cli.groups import Chosen, Companions, spelled_out
 
 if TYPE_CHECKING:
     from tiltwise.market.gaps import Policy
@@ -34,18 +22,18 @@ def replicate(
         str | None,
         typer.Option(help="data, features, labels, model or portfolio alone; default: all"),
     ] = None,
-    data: Data = None,
+    data: options.Data = None,
     chosen: Chosen,
-    benchmark: Benchmark = None,
-    macro: Macro = None,
-    rates: Rates = None,
-    calendar: Calendar = None,
+    benchmark: options.Benchmark = None,
+    macro: options.Macro = None,
+    rates: options.Rates = None,
+    calendar: options.Calendar = None,
     gaps: Annotated[
         list[str] | None,
         typer.Option(help="what stands for a missing value: prices=forward:3; default: nothing"),
     ] = None,
-    fill: Fill = None,
-    delay: Delay = None,
+    fill: options.Fill = None,
+    delay: options.Delay = None,
     cost_bps: Annotated[
         float, typer.Option("--cost-bps", min=0, help="half-spread per side")
     ] = 5.0,
@@ -67,9 +55,9 @@ def replicate(
     ledger: Annotated[
         Path | None, typer.Option(help="folder of the ledger; default .tiltwise")
     ] = None,
-    config: Config = None,
-    json: Json = False,
-    quiet: Quiet = False,
+    config: options.Config = None,
+    json: options.Json = False,
+    quiet: options.Quiet = False,
 ) -> None:
     """Track a benchmark with a few funds, stage by stage; a run that was killed goes on.
 
@@ -102,14 +90,8 @@ def replicate(
     )
     stages = chosen_stages(stage)
     if stages[0] == "data":
-        market = inputs.market(
-            where.data,
-            benchmark=benchmark,
-            macro=macro,
-            rates=rates,
-            calendar=calendar,
-            quiet=quiet,
-        )
+        read = Companions(benchmark, macro, rates, calendar=calendar)
+        market = read.market(where.data, quiet)
         holdout.admitted(where.folder, where.data, market, chosen.end, open_vault)
         known = market if chosen.end is None else market.asof(chosen.end)
         known = replication.closed(known, policies_of(gaps), job.log)
@@ -127,10 +109,7 @@ def replicate(
     assets = tuple(about["universe"])
     strategy = inputs.strategy(SparseReplication, about["settings"], universe=assets)
     outcome = replication.run_stages(job, strategy, stages)
-    if json:
-        console.emit_json(outcome)
-    else:
-        print_result(outcome)
+    console.emit(outcome, json, print_result)
 
 
 def chosen_stages(one: str | None) -> tuple[str, ...]:

@@ -1,7 +1,6 @@
 """``tiltwise run``: one strategy, one market, one recorded result."""
 
 import functools
-import math
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,8 +10,6 @@ from tiltwise.cli.groups import Chosen, Companions, Fills, Place, spelled_out
 from tiltwise.cli.options import Data, Json, Quiet, Recipe, Seed
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from tiltwise.experiment.recorded_run import RecordedRun
     from tiltwise.research.robustness.robustness import Robustness
 
@@ -26,7 +23,7 @@ def run(
         str | None, typer.Option(help="of the claim card: first, readme, head, corrected")
     ] = None,
     chosen: Chosen,
-    beside: Companions,
+    companions: Companions,
     fills: Fills,
     allow_lookahead: Annotated[
         bool, typer.Option(help="measure a leak; taints the report")
@@ -53,7 +50,7 @@ def run(
 
     name = dialects.known(dialect) if dialect else None
     where = place.where(data)
-    market = beside.market(where.data)
+    market = companions.market(where.data)
     holdout.admitted(where.folder, where.data, market, chosen.end, open_vault)
     bars = functools.partial(console.progress, quiet=quiet)
     label = inputs.label(where.data)
@@ -121,8 +118,7 @@ def print_result(result: "RecordedRun") -> None:
     print_robustness(result.robustness)
     if result.benchmarks is not None:
         print_benchmarks(result.benchmarks)
-    for text in (*record.notes, *result.robustness.notes):
-        print(f"note: {text}")
+    console.notes((*record.notes, *result.robustness.notes))
     if result.counts.vault:
         print(f"vault: {result.counts.vault}")
     if result.risks is not None:
@@ -145,12 +141,9 @@ def print_robustness(checks: "Robustness") -> None:
         console.table("Sharpe ratio net of costs if", ["", "value", "low 5 %", "high 95 %"], rows)
     for text in sensitivity_text(checks):
         print(text)
-    columns = ("sharpe", "sharpe_low", "sharpe_high", "sharpe_p", "mean")
-    rows = [
-        [str(rule), *(console.number(float(row[name])) for name in columns), years_needed(row)]
-        for rule, row in checks.against.iterrows()
-    ]
-    head = ["this run less", "sharpe", "low 5 %", "high 95 %", "p", "mean a year", "years needed"]
+    against = checks.against.to_dict("index")
+    rows = [[str(rule), *console.difference(row)] for rule, row in against.items()]
+    head = ["this run less", *console.DIFFERENCE]
     if rows:
         console.table("against simple rules, net of costs", head, rows)
 
@@ -169,12 +162,6 @@ def sensitivity_text(checks: "Robustness") -> list[str]:
         count, p = len(checks.rotation.rotated), checks.rotation.p_value
         lines.append(f"rotation placebo: p = {p:.3f} over {count} rotations")
     return ["; ".join(lines)] if lines else []
-
-
-def years_needed(row: "pd.Series") -> str:
-    """Return the years of record that a difference needs."""
-    needed = float(row["min_track_record_years"])
-    return "never" if math.isinf(needed) else console.number(needed)
 
 
 def unit(name: str) -> str:

@@ -30,7 +30,7 @@ def sweep(
     ] = None,
     data: Data = None,
     chosen: Chosen,
-    beside: Companions,
+    companions: Companions,
     fills: Fills,
     place: Place,
     seed: Seed = 0,
@@ -48,7 +48,7 @@ def sweep(
     from tiltwise.ledger import Ledger
 
     where = place.where(data)
-    market = beside.market(where.data)
+    market = companions.market(where.data)
     holdout.admitted(where.folder, where.data, market, chosen.end, None)
     strategies = inputs.grid_of(recipe, where.data, market, chosen, combinations(grid))
     if turnover is not None:
@@ -119,8 +119,7 @@ def print_result(title: str, result: "SweepResult") -> None:
         print_frame("chosen against average", result.grid.table())
     if len(result.against):
         print_frame("the best less a simple rule, a year, net of costs", result.against)
-    for text in result.notes:
-        print(f"note: {text}")
+    console.notes(result.notes)
 
 
 def print_limits(limits: "pd.DataFrame") -> None:

@@ -40,7 +40,7 @@ def systems(
     start: Start = None,
     end: End = None,
     universe: Universe = None,
-    beside: Companions,
+    companions: Companions,
     fills: Fills,
     full: Annotated[
         bool, typer.Option("--full", help="the recipes' own settings, however slow")
@@ -59,7 +59,7 @@ def systems(
     from tiltwise.ledger import Ledger
 
     where = place.where(data)
-    market = beside.market(where.data, quiet)
+    market = companions.market(where.data, quiet)
     holdout.admitted(where.folder, where.data, market, end, None)
     label = inputs.label(where.data)
     with console.progress(f"systems on {label}", quiet) as bar:
@@ -128,8 +128,7 @@ def print_result(result: "Systems", page: "Path", label: str) -> None:
             print(f"set: {row['name']}: {row['settings']}")
     for text in result.snooping.words if result.snooping else ():
         print(text)
-    for text in result.notes:
-        print(f"note: {text}")
+    console.notes(result.notes)
     print(f"page {page}")
 
 

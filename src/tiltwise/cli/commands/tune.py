@@ -19,8 +19,7 @@ if TYPE_CHECKING:
     from tiltwise.research.search.axes import Axis
     from tiltwise.research.search.tuning_result import Tuned
 
-SHOWN = 10
-"""Trials that are printed; the ledger and ``--json`` have all."""
+SHOWN = 10  #: trials that are printed; the ledger and ``--json`` have all
 
 
 @spelled_out
@@ -48,7 +47,7 @@ def tune(
     ] = None,
     case: Annotated[str, typer.Option(help="a name to declare the search by")] = "",
     universe: Universe = None,
-    beside: Companions,
+    companions: Companions,
     fills: Fills,
     place: Place,
     seed: Seed = 0,
@@ -66,7 +65,7 @@ def tune(
     from tiltwise.research.search.tune import tune as search
 
     where = place.where(data)
-    market = beside.market(where.data)
+    market = companions.market(where.data)
     chosen = Chosen(settings, start, end, universe)
     strategy = inputs.recipe_of(recipe, where.data, market, chosen)
     texts, simulator, label = tuple(space or ()), fills.simulator(), inputs.label(where.data)
@@ -165,8 +164,7 @@ def print_result(
     print_frame(f"chosen against average, {result.objective}", result.ensemble.table())
     if len(against):
         print_frame("the best less a simple rule, a year", against)
-    for text in (*result.notes, *remarks):
-        print(f"note: {text}")
+    console.notes((*result.notes, *remarks))
     fields = result.trials.columns[: list(result.trials.columns).index("value")]
     chosen = result.trials.iloc[0]
     settings = " ".join(f"--set {name}={_cell(chosen[name])}" for name in fields)

@@ -4,22 +4,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tiltwise.cli import console
+from tiltwise.cli import console, options
 from tiltwise.cli.groups import Chosen, Companions, Fills, spelled_out
-from tiltwise.cli.options import (
-    Benchmark,
-    Calendar,
-    Config,
-    Data,
-    Folder,
-    Json,
-    Quiet,
-    Recipe,
-    Seed,
-    Settings,
-    Start,
-    Universe,
-)
 
 if TYPE_CHECKING:
     from tiltwise.ledger import Run
@@ -39,10 +25,10 @@ SHOWN = (
 @vault.command("seal")
 def vault_seal(
     start: Annotated[str, typer.Argument(help="first sealed day; it is never moved")],
-    data: Data = None,
-    config: Config = None,
-    folder: Folder = None,
-    json: Json = False,
+    data: options.Data = None,
+    config: options.Config = None,
+    folder: options.Folder = None,
+    json: options.Json = False,
 ) -> None:
     """Seal the end of a data set: runs that reach into it need --open-vault and a reason.
 
@@ -65,24 +51,24 @@ def vault_seal(
 @vault.command("score")
 @spelled_out
 def vault_score(
-    recipe: Recipe,
+    recipe: options.Recipe,
     *,
-    data: Data = None,
-    settings: Settings = None,
-    start: Start = None,
+    data: options.Data = None,
+    settings: options.Settings = None,
+    start: options.Start = None,
     end: Annotated[str | None, typer.Option(help="last session; default: before the seal")] = None,
-    universe: Universe = None,
-    benchmark: Benchmark = None,
-    calendar: Calendar = None,
+    universe: options.Universe = None,
+    benchmark: options.Benchmark = None,
+    calendar: options.Calendar = None,
     fills: Fills,
     open_vault: Annotated[
         str | None, typer.Option(help="score the sealed period too; the reason")
     ] = None,
-    config: Config = None,
-    folder: Folder = None,
-    seed: Seed = 0,
-    json: Json = False,
-    quiet: Quiet = False,
+    config: options.Config = None,
+    folder: options.Folder = None,
+    seed: options.Seed = 0,
+    json: options.Json = False,
+    quiet: options.Quiet = False,
 ) -> None:
     """Score a strategy before the seal, by the engine that will score the sealed period.
 
@@ -109,14 +95,13 @@ def vault_score(
                 strategy, market, label, open_vault, simulator=simulator, seed=seed
             )
     rows = [_scored(name, run, holdout.statement(label)) for name, run in runs.items()]
-    if json:
-        console.emit_json(rows)
-    else:
-        print_scores(rows)
+    console.emit(rows, json, print_scores)
 
 
 @vault.command("status")
-def vault_status(config: Config = None, folder: Folder = None, json: Json = False) -> None:
+def vault_status(
+    config: options.Config = None, folder: options.Folder = None, json: options.Json = False
+) -> None:
     """Say what is sealed, how often it was opened and why.
 
     Example: tiltwise vault status
@@ -125,10 +110,7 @@ def vault_status(config: Config = None, folder: Folder = None, json: Json = Fals
     from tiltwise.cli import holdout
 
     rows = holdout.status(configuration.read(config, folder=folder).folder)
-    if json:
-        console.emit_json(rows)
-    else:
-        print_status(rows)
+    console.emit(rows, json, print_status)
 
 
 def _scored(period: str, run: "Run", statement: str) -> dict[str, Any]:
@@ -145,10 +127,8 @@ def print_scores(rows: list[dict[str, Any]]) -> None:
     for name in SHOWN:
         cells = []
         for metric in (row["metrics"][name] for row in rows):
-            words = [
-                console.number(metric[k], METRICS[name].unit) for k in ("value", "low", "high")
-            ]
-            cells.append(words[0] if words[1] == "-" else f"{words[0]} ({words[1]} to {words[2]})")
+            value, low, high = (metric[k] for k in ("value", "low", "high"))
+            cells.append(console.interval(value, low, high, METRICS[name].unit))
         table.append([name, *cells])
     head = [f"{row['period']}, {row['start']} to {row['end']}" for row in rows]
     console.table("one engine, two periods; 90 % intervals", ["", *head], table)

@@ -39,17 +39,17 @@ DIGITS = 9  #: of a sum of weights; those after them differ from run to run
 
 
 class KeptLoadings(DynamicLoadings):
-    """The recipe; its answers are kept, since a card asks for them under many simulators."""
+    """The recipe with cached decisions, since a card runs them under many simulators."""
 
     family = DynamicLoadings.__name__
 
     def decide_many(self, model: FactorModel, past: Market, dates: pd.DatetimeIndex) -> Decisions:
-        """Return what the recipe answers, worked out once for each model."""
+        """Return the decisions of the recipe, computed once for each model."""
         key = ("decisions", self.key, str(dates[0]), len(dates))
         answer = super().decide_many
-        asked, kept = past.cached(key, lambda: (model, answer(model, past, dates)))
-        found: Decisions = kept if asked is model else answer(model, past, dates)
-        return found
+        cached_model, cached = past.cached(key, lambda: (model, answer(model, past, dates)))
+        decisions: Decisions = cached if cached_model is model else answer(model, past, dates)
+        return decisions
 
 
 class DynamicLoadingsSystem(System):
@@ -126,7 +126,7 @@ def _quadratic(data: CardData) -> float:
     return round(float(weights.to_numpy().sum()), DIGITS)
 
 
-def _kept(data: CardData) -> tuple[float, float]:
+def _kelly_shares(data: CardData) -> tuple[float, float]:
     """Return growth and volatility of quarter Kelly over full Kelly, on the training moments."""
     window = training(data)
     mean, covariance = window.mean(), window.cov()
@@ -151,8 +151,8 @@ PROPERTIES: Mapping[str, tuple[Callable[[CardData], float], Callable[[CardData],
         lambda s: _embargo(source.windows(len(s.returns))),
         lambda s: _embargo(_windows(s)),
     ),
-    "kept_growth": (lambda s: kept_growth(FRACTION), lambda s: _kept(s)[0]),
-    "kept_volatility": (lambda s: FRACTION, lambda s: _kept(s)[1]),
+    "kept_growth": (lambda s: kept_growth(FRACTION), lambda s: _kelly_shares(s)[0]),
+    "kept_volatility": (lambda s: FRACTION, lambda s: _kelly_shares(s)[1]),
     "weight_sum": (_slsqp, _quadratic),
 }
 """By metric: as the thread has it, and as this package does."""

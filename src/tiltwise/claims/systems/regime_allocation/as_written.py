@@ -114,12 +114,12 @@ class HelixAllocation(Strategy):
         if not self.one_start:
             pairs = zip(factors, settings, strict=True)
             return tuple(FactorRegimes.learn(past, a, self.market, (s,)) for a, s in pairs)
-        told: dict[str, Any] = {"assets": factors, "against": self.market, "settings": settings}
-        told |= {"on_returns": self.on_returns, "squared": self.squared}
+        given: dict[str, Any] = {"assets": factors, "against": self.market, "settings": settings}
+        given |= {"on_returns": self.on_returns, "squared": self.squared}
         # Steps that differ in what comes later learn the same. The first session is named since the
         # id of a cut with macro series tells where it ends, not where it begins.
-        found = past.node(_fitted, **told, since=f"{past.dates[0]:%Y-%m-%d}")
-        return tuple(_factor(found, k, asset, settings[k]) for k, asset in enumerate(factors))
+        fitted = past.node(_fitted, **given, since=f"{past.dates[0]:%Y-%m-%d}")
+        return tuple(_factor(fitted, k, asset, settings[k]) for k, asset in enumerate(factors))
 
     def _setting(self, asset: str) -> Setting:
         penalty, most = TUNED.get(asset, DEFAULT) if self.tuned else DEFAULT
@@ -134,9 +134,8 @@ class HelixAllocation(Strategy):
         places = past.dates.searchsorted(dates)
         views, states = np.zeros((2, len(dates), len(past.assets)))
         for factor in model:
-            told = self._told(factor, past, places - (1 if self.lagged else 0))
-            column = past.assets.index(factor.asset)
-            views[:, column], states[:, column] = told
+            rows, column = places - int(self.lagged), past.assets.index(factor.asset)
+            views[:, column], states[:, column] = self._view_and_state(factor, past, rows)
         columns = past.prices.columns
         weights = self._weights(past, places, views)
         evidence = {"view": views, "regime": states}
@@ -145,7 +144,7 @@ class HelixAllocation(Strategy):
             {name: pd.DataFrame(table, dates, columns) for name, table in evidence.items()},
         )
 
-    def _told(
+    def _view_and_state(
         self, factor: HelixFactor | FactorRegimes, past: Market, places: NDArray[np.intp]
     ) -> tuple[Floats, Floats]:
         """Return view and state of a factor at price rows."""
@@ -154,18 +153,18 @@ class HelixAllocation(Strategy):
             return np.clip(factor.means[0], -helix.CAP, helix.CAP)[labels], labels.astype(float)
         by_state = factor.means
         if isinstance(factor, FactorRegimes):
-            rows, found, squared = _array(factor.features(past)), _as_fit(factor), False
+            rows, fit, squared = _array(factor.features(past)), _as_fit(factor), False
             by_state = np.clip(factor.means[0], -helix.CAP, helix.CAP)
         else:
             rows = _rows(past, factor.asset, self.market, factor.columns)
-            found, squared = factor.fit, self.squared
+            fit, squared = factor.fit, self.squared
         first = int((~np.isnan(rows).any(axis=1)).argmax())
         if self.recent:
             first = max(int(places.min()) - helix.ONLINE + 1, first)
         seen = rows[first : int(places.max()) + 1]
         seen = seen if isinstance(factor, FactorRegimes) else factor.scaled(seen)
         window = helix.ONLINE if self.recent else None
-        labels = helix.online(seen, found, squared, window)[places - first]
+        labels = helix.online(seen, fit, squared, window)[places - first]
         return by_state[labels], labels.astype(np.float64)
 
     def _weights(self, past: Market, places: NDArray[np.intp], views: Floats) -> Floats:
@@ -185,14 +184,14 @@ class HelixAllocation(Strategy):
         names = past.prices.columns
         equal = pd.Series(1.0 / len(names), names)
         picks = Views.relative(wanted.iloc[0], self.market, names).picks
-        found = [
+        posteriors = [
             black_litterman(
                 Prior(pd.DataFrame(sigma, names, names), equal),
                 Views(picks, pd.Series(row, wanted.columns)),
             )
             for sigma, row in zip(sigmas, wanted.to_numpy(), strict=True)
         ]
-        return np.array([best.weights.to_numpy(np.float64) for best in found])
+        return np.array([p.weights.to_numpy(np.float64) for p in posteriors])
 
 
 def _array(table: pd.DataFrame) -> Floats:
@@ -218,32 +217,32 @@ def _fitted(
 ) -> dict[str, NDArray[Any]]:
     """Return what is learned of every factor from the session `since` on, one row each."""
     columns = None if on_returns else past.feature(feature_set).columns
-    kept: dict[str, list[Floats]] = {name: [] for name in (*_SCALING, *_MODEL, "means")}
-    for asset, asked in zip(assets, settings, strict=True):
+    arrays: dict[str, list[Floats]] = {name: [] for name in (*_SCALING, *_MODEL, "means")}
+    for asset, setting in zip(assets, settings, strict=True):
         seen = _rows(past, asset, against, columns)
         rows = pd.DataFrame(seen[~np.isnan(seen).any(axis=1)])
         scaling = Scaling.fit(rows, UNCUT if on_returns else WIDTH)
-        found = helix.fit(_array(scaling.apply(rows)), asked.enter, asked.max_features, squared)
+        model = helix.fit(_array(scaling.apply(rows)), setting.enter, setting.max_features, squared)
         active = active_returns(past, asset, against).to_numpy(np.float64)
-        for source, names in ((scaling, _SCALING), (found, _MODEL)):
+        for source, names in ((scaling, _SCALING), (model, _MODEL)):
             for name in names:
-                kept[name].append(getattr(source, name))
-        kept["means"].append(helix.means(active, found.labels))
-    return {**{k: np.array(v) for k, v in kept.items()}, "columns": np.array(columns or (), str)}
+                arrays[name].append(getattr(source, name))
+        arrays["means"].append(helix.means(active, model.labels))
+    return {**{k: np.array(v) for k, v in arrays.items()}, "columns": np.array(columns or (), str)}
 
 
 _SCALING, _MODEL = ("low", "high", "mean", "deviation"), ("centers", "weights")
 
 
-def _factor(found: Mapping[str, Any], k: int, asset: str, asked: Setting) -> HelixFactor:
+def _factor(fitted: Mapping[str, Any], k: int, asset: str, setting: Setting) -> HelixFactor:
     """Return what was learned of the factor in row `k`."""
-    columns = tuple(map(str, found["columns"])) or None
-    centers = found["centers"][k]
-    states = helix.two_states(asked.enter, centers.shape[1])
-    fit = helix.Fit(centers, found["weights"][k], np.empty(0, np.int64), states)
+    columns = tuple(map(str, fitted["columns"])) or None
+    centers = fitted["centers"][k]
+    states = helix.two_states(setting.enter, centers.shape[1])
+    fit = helix.Fit(centers, fitted["weights"][k], np.empty(0, np.int64), states)
     names = columns or tuple(map(str, range(centers.shape[1])))
-    scaling = Scaling(names, *(found[name][k] for name in _SCALING))
-    return HelixFactor(asset, columns, scaling, fit, found["means"][k])
+    scaling = Scaling(names, *(fitted[name][k] for name in _SCALING))
+    return HelixFactor(asset, columns, scaling, fit, fitted["means"][k])
 
 
 def _as_fit(factor: FactorRegimes) -> helix.Fit:

@@ -41,15 +41,13 @@ FLAGS = {
     "limits": "clipped",
 }
 """By fix, the defect that it removes."""
-IN_SIMULATOR = frozenset({"simulator", "model", "protocol"})
 EXAMPLE = (
     np.array([[0.0256, 0.0240, 0.0200], [0.0240, 0.0289, 0.0180], [0.0200, 0.0180, 0.0225]]),
     np.array([0.0, 0.03, -0.02]),
 )
 """Covariance of three assets a year, the first of them the market, and views on the others."""
 TARGET = 0.02
-ONE_PATH = "history"
-"""Fix from which on all periods are cut from one path that knows all history."""
+ONE_PATH = "history"  #: fix from which on all periods are cut from one path that knows all history
 
 
 class RegimeAllocationSystem(System):
@@ -57,6 +55,7 @@ class RegimeAllocationSystem(System):
 
     name = "regime_allocation"
     free = ("factor", "target", PERIOD)
+    in_simulator_from = frozenset({"simulator", "model", "protocol"})
 
     def corrected_grid(self) -> list[dict[str, Any]]:
         """Return what is left once periods are parts of one path: all factors at 2 %."""
@@ -102,10 +101,6 @@ class RegimeAllocationSystem(System):
         later = not {"fill", "model", "protocol"}.isdisjoint(fixed)
         return Simulator("close", 2 if later else 1, COSTS)
 
-    def in_simulator(self, fixed: Collection[str]) -> bool:
-        """Whether the money is the simulator's, not the source's own account."""
-        return not IN_SIMULATOR.isdisjoint(fixed)
-
     def one_path(self, fixed: Collection[str]) -> bool:
         """Whether periods are cut from one path: also from the fix on that gives it all history."""
         return self.in_simulator(fixed) or ONE_PATH in fixed
@@ -128,19 +123,9 @@ class RegimeAllocationSystem(System):
         else:
             account = source.account(result, returns, _dead(data, cell, result, fixed))
         market = returns[data.reference].loc[account.net.index]
-        described = Source(
-            fields={
-                "strategy": RegimeAllocation.__name__,
-                "as_written": variant,
-                "fixed": list(fixed),
-                "reference": data.reference,
-                **cell,
-            },
-            account={"account": f"as written, {variant}", "cost": source.COST},
-            recipe=RegimeAllocation,
-            market_id=data.market.id,
-            assets=_universe(data),
-        )
+        charges = {"account": f"as written, {variant}", "cost": source.COST}
+        described = Source.of(data, variant, cell, fixed, RegimeAllocation, **charges)
+        described = dataclasses.replace(described, assets=_universe(data))
         return dataclasses.replace(account, strategy=described, benchmark_returns=market)
 
     def first(self, data: CardData) -> pd.Timestamp:

@@ -89,41 +89,41 @@ class FoldedMomentum(ResidualMomentum):
         begin = edge - pd.DateOffset(years=self.years)
         row = max(int(past.dates.searchsorted(begin)) - 1, 0)  # the price before the first return
         window = past.asof(past.now, since=row)
-        found = super().fit(window)
-        return FoldFactors(**vars(found), first=window.dates[0])
+        factors = super().fit(window)
+        return FoldFactors(**vars(factors), first=window.dates[0])
 
     def _books(self, model: PCAFactors, past: Market, rows: Any) -> tuple[Floats, Floats]:
         """Return scores and weights of rows counted from the end."""
         assert isinstance(model, FoldFactors)
         own, rows = past.asof(past.now, since=model.first), np.asarray(rows)
         last = len(own) - 1 if self.score == "standardised" else -int(rows[0])
-        found = loadings.by_asset(self._found(model, own, last), model, own)
+        residuals = loadings.by_asset(self._residual_rows(model, own, last), model, own)
         if self.market and not self.ranked:
-            found = np.where(np.array(own.assets) == self.market, np.nan, found)
+            residuals = np.where(np.array(own.assets) == self.market, np.nan, residuals)
         if self.score == "standardised":
-            found = source.standardised(found, self.signal)
-        scores = LEVELS[self.signal] * found[rows]
+            residuals = source.standardised(residuals, self.signal)
+        scores = LEVELS[self.signal] * residuals[rows]
         if self.legs == "percentile":
-            book = source.percentile_book(pd.DataFrame(found[rows]), self.signal)
+            book = source.percentile_book(pd.DataFrame(residuals[rows]), self.signal)
             return scores, book.to_numpy()
         if self.legs == "projected":
-            return scores, self._projected(found, own, rows)
+            return scores, self._projected(residuals, own, rows)
         return scores, long_short_rows(scores, own.assets, self.quantile, self.gross)
 
-    def _found(self, model: FoldFactors, own: Market, last: int) -> Floats:
+    def _residual_rows(self, model: FoldFactors, own: Market, last: int) -> Floats:
         """Return residuals, at least those of the last rows, by asset of the model."""
         if self.residual == "rolling":  # the same for every step of a waterfall
             key = ("rolling residuals", self.factors, self.window, last)
-            kept: Floats = own.cached(key, lambda: self._residuals(model, own, last))
-            return kept
+            rolling: Floats = own.cached(key, lambda: self._residuals(model, own, last))
+            return rolling
         if self.residual == "fixed":
             return loadings.fixed_residuals(own, model)
         return loadings.innovations(own, model, model.ratio, self.noise)
 
-    def _projected(self, found: Floats, own: Market, rows: NDArray[np.intp]) -> Floats:
+    def _projected(self, residuals: Floats, own: Market, rows: NDArray[np.intp]) -> Floats:
         """Return the later revision's books; without two legs there is nothing to hold."""
         returns = own.array("log_returns")
         assert returns is not None
         known = np.column_stack([returns, returns[:, own.assets.index(self.market)]])
-        books = source.projected_books(found, known, rows + len(found), self.signal)
+        books = source.projected_books(residuals, known, rows + len(residuals), self.signal)
         return np.nan_to_num(books[rows])

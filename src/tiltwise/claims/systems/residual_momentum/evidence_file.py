@@ -1,4 +1,4 @@
-"""What all files of an export say together: answers, grid of noises, growth, the best and luck."""
+"""Combined record of an export: answers, grid of noises, growth, best cells, noise ceilings."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -59,9 +59,9 @@ def assemble(
         "period": [f"{dates[0]:%Y-%m-%d}", f"{dates[-1]:%Y-%m-%d}"],
         "years": data.years,
         "folds": folds.to_dict("records"),
-        "answers": [_plain(a) for a in answers],
-        "lags": [{"lag": n, **_plain(m)} for n, m in lags],
-        "ratios": [_plain(r) for r in ratios],
+        "answers": [dataclasses.asdict(a) for a in answers],
+        "lags": [{"lag": n, **dataclasses.asdict(m)} for n, m in lags],
+        "ratios": [dataclasses.asdict(r) for r in ratios],
         "sensitivity": _sensitivity(run, ratios),
         "best": [_best(run, v, data.years) for v in ("first", "head", LIKELY)],
         "shapes": {k: v for k, v in files["shapes"].items() if k in ("fixed", "rolling")},
@@ -147,7 +147,7 @@ def _sensitivity(
 
 
 def _best(run: Sequence[Experiment], variant: str, years: float) -> dict[str, Any]:
-    """Return the best of a grid beside what luck alone would show."""
+    """Return the best cell of a grid with the noise ceiling of its Sharpe ratio."""
     cells = [e for e in run if e.variant == variant]
     best = max(cells, key=lambda e: e.evaluated.points["sharpe"])
     return {
@@ -175,7 +175,3 @@ def _growth(card: Card, run: Sequence[Experiment], data: CardData) -> dict[str, 
 
 def _same(claimed: Mapping[str, Any], cell: Mapping[str, Any]) -> bool:
     return all(cell[k] == v for k, v in claimed.items() if k in ("residual", "signal"))
-
-
-def _plain(value: Any) -> dict[str, Any]:
-    return dataclasses.asdict(value)

@@ -41,10 +41,8 @@ SCREE, SHAPES = "scree.json", "residuals.json"
 FOLDS, RESULTS, BY_FOLD = "walk_forward_config.csv", "experiment_results.csv", "per_fold.csv"
 SENSITIVITY, EVIDENCE = "sensitivity.csv", "evidence.json"
 STEPS = ("returns", "residuals", "experiments")
-NEARLY = 0.99
-"""Share of the period in which an asset must have closes to be kept."""
-FEWEST = 63
-"""Sessions of test, a quarter, below which no strategy is run."""
+NEARLY = 0.99  #: share of the period in which an asset must have closes to be kept
+FEWEST = 63  #: sessions of test, a quarter, below which no strategy is run
 
 
 def maker(step: str, folder: Path) -> str:

@@ -17,8 +17,7 @@ from tiltwise.evaluate.significance.inference import block_length
 from tiltwise.kernels.arrays import Floats
 from tiltwise.kernels.bootstrap.stationary import stationary_means
 
-LAGS = (1, 2, 3, 5, 10, 20)
-"""Sessions from a residual to the move that it is to foretell."""
+LAGS = (1, 2, 3, 5, 10, 20)  #: sessions from a residual to the move that it is to foretell
 DRAWS, TAIL = 2000, 0.05
 
 

@@ -15,8 +15,7 @@ from tiltwise.claims.systems.residual_momentum.residuals import FoldFit
 from tiltwise.kernels.arrays import Floats
 from tiltwise.kernels.kalman import filter
 
-DELTAS = NOISES = (1e-4, 1e-3, 1e-2)
-"""The source's grid."""
+DELTAS = NOISES = (1e-4, 1e-3, 1e-2)  #: the source's grid
 
 
 @dataclasses.dataclass(frozen=True)

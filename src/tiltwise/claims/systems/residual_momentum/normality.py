@@ -1,4 +1,4 @@
-"""How far residuals are from normal: Q-Q points, excess kurtosis, Jarque-Bera."""
+"""Normality of residuals: Q-Q points, excess kurtosis, Jarque-Bera test."""
 
 import math
 from typing import Any

@@ -20,8 +20,7 @@ from tiltwise.kernels.kalman import filter
 from tiltwise.models.factors.loadings import NOISE
 
 FACTORS, WINDOW = 3, 60
-SHOWN = 400
-"""Quantiles that a Q-Q plot shows."""
+SHOWN = 400  #: quantiles that a Q-Q plot shows
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -29,6 +29,7 @@ class ResidualMomentumSystem(System):
 
     name = "residual_momentum"
     free = ("delta", "noise")
+    in_simulator_from = frozenset({"book"})
 
     def grid(self, variant: str) -> list[dict[str, Any]]:
         """Return every configuration that the source evaluated in a variant."""
@@ -87,10 +88,6 @@ class ResidualMomentumSystem(System):
     def applies(self, fix: str, cell: Cell) -> bool:
         """Whether a fix can change a configuration: only a filter has a ratio of noises."""
         return fix != "ratio" or cell["residual"] == "kalman"
-
-    def in_simulator(self, fixed: Collection[str]) -> bool:
-        """Whether the money is the simulator's, not the source's own account."""
-        return "book" in fixed
 
     def as_written(
         self, data: CardData, variant: str, cell: Cell, fixed: Collection[str] = ()

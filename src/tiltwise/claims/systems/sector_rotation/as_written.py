@@ -106,17 +106,17 @@ class OneSplit:
             return (Tree(search=True) if self.model == "tree" else SmallNet()).fit(*known)
         if self.model == "tree":
             return TREE.fit(*known)
-        told = int(y.notna().all(axis=1).sum())
-        return SmallNet(stopping=Stopping(share=(told - rows + 0.5) / told)).fit(x, y)
+        complete = int(y.notna().all(axis=1).sum())
+        return SmallNet(stopping=Stopping(share=(complete - rows + 0.5) / complete)).fit(x, y)
 
 
 def positions(forecasts: pd.DataFrame, settings: Settings = NOTEBOOK) -> pd.DataFrame:
     """Return what is really held after each row (row x asset): `rotation.month` of every row."""
-    told = forecasts.to_numpy(np.float64)
-    leverage = np.where(told > settings.threshold, settings.factor, 1.0)
-    raw = np.maximum(told, 0.0) * leverage
+    values = forecasts.to_numpy(np.float64)
+    leverage = np.where(values > settings.threshold, settings.factor, 1.0)
+    raw = np.maximum(values, 0.0) * leverage
     total = raw.sum(axis=1, keepdims=True)
-    equal = np.full(told.shape, 1.0 / told.shape[1])
+    equal = np.full(values.shape, 1.0 / values.shape[1])
     tilt = np.divide(raw, total, out=equal.copy(), where=total > 0.0)
     levered = (settings.shrinkage * equal + (1.0 - settings.shrinkage) * tilt) * leverage
     held = levered / levered.sum(axis=1, keepdims=True)

@@ -78,9 +78,9 @@ class LastMonthRotation(Strategy):
 
     def decide(self, model: None, past: Market, held: pd.Series) -> Decision:
         """Return the book of the newest month end."""
-        told = month_returns(recent(past, 1)).iloc[[-1]]
-        weights = Rotation(cap=self.cap).exposures(told).iloc[0]
-        return Decision(weights, {"forecast": told.iloc[0], "gross": float(weights.sum())})
+        forecast = month_returns(recent(past, 1)).iloc[[-1]]
+        weights = Rotation(cap=self.cap).exposures(forecast).iloc[0]
+        return Decision(weights, {"forecast": forecast.iloc[0], "gross": float(weights.sum())})
 
 
 def strategy(data: CardData, model: str) -> Strategy:

@@ -38,6 +38,7 @@ class SectorRotationSystem(System):
 
     name = "sector_rotation"
     free = (PERIOD,)
+    in_simulator_from = frozenset({"simulator"})
 
     def corrected_grid(self) -> list[dict[str, Any]]:
         """Return the models that can be run here, and the mean of the past for a forecast."""
@@ -75,10 +76,6 @@ class SectorRotationSystem(System):
             return model == "ridge"
         return model not in NAIVE or fix not in OF_MODELS
 
-    def in_simulator(self, fixed: Collection[str]) -> bool:
-        """Whether the money is the simulator's, not the source's own account."""
-        return "simulator" in fixed
-
     def as_written(
         self, data: CardData, variant: str, cell: Cell, fixed: Collection[str] = ()
     ) -> AsWritten | None:
@@ -91,24 +88,15 @@ class SectorRotationSystem(System):
         spread = (COSTS.financing_spread_bps_year or 0.0) / 1e4
         account: AsWritten = source.account(held, prices, None if rates is None else rates + spread)
         if cell.get(PERIOD):
-            account = _cut(account, str(cell[PERIOD]))
+            dates = pd.DatetimeIndex(account.net.index)
+            account = account.part(rows(dates, str(cell[PERIOD])))
             if len(account.net) < 2:
                 return None
         base = _reference(data).pct_change(fill_method=None).loc[account.net.index]
         recipe = BuyAndHold if cell["model"] == MARKET else SectorRotation
-        described = Source(
-            fields={
-                "strategy": recipe.__name__,
-                "as_written": variant,
-                "fixed": list(fixed),
-                "reference": data.reference,
-                **cell,
-            },
-            account={"account": "as written, positions of month ends", "cost": 0.0},
-            recipe=recipe,
-            market_id=data.market.id,
-            assets=data.traded,  # without the fund of the market, so that trials count together
-        )
+        # It holds the market's fund too; without it in the assets, trials count together.
+        words = "as written, positions of month ends"
+        described = Source.of(data, variant, cell, fixed, recipe, account=words, cost=0.0)
         return dataclasses.replace(account, strategy=described, benchmark_returns=base)
 
     def first(self, data: CardData) -> pd.Timestamp:
@@ -149,12 +137,3 @@ def _reference(data: CardData) -> pd.Series:
     prices = data.market.benchmark_prices
     assert prices is not None
     return prices
-
-
-def _cut(account: AsWritten, period: str) -> AsWritten:
-    """Return the sessions of a period."""
-    dates = rows(pd.DatetimeIndex(account.net.index), period)
-    names = ("net", "gross", "held", "turnover", "charged", "weights")
-    return dataclasses.replace(
-        account, **{name: getattr(account, name).loc[dates] for name in names}
-    )

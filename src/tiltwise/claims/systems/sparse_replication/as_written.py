@@ -67,9 +67,9 @@ class ReplicaAsWritten(Strategy):
     def decide(self, model: None, past: Market, held: pd.Series) -> Decision:
         """Return the weights of highest utility, worked out once for all accounts."""
         recent = past.asof(past.now, FOUR_YEARS)
-        told = recent.node(_utility, mixed_units=self.mixed_units)
-        weights = pd.Series(told["weights"], past.prices.columns)
-        return Decision(weights, {"forecast": str(told["forecast"])})
+        solution = recent.node(_utility, mixed_units=self.mixed_units)
+        weights = pd.Series(solution["weights"], past.prices.columns)
+        return Decision(weights, {"forecast": str(solution["forecast"])})
 
 
 def _utility(recent: Market, mixed_units: bool) -> Mapping[str, NDArray[Any]]:
@@ -107,8 +107,8 @@ def account(
     gross = (held * returns.loc[dates, weights.columns].fillna(0.0)).sum(axis=1)
     turnover = held.diff().abs().sum(axis=1)
     charged = turnover * COST
-    found = AsWritten(gross - charged, gross, False, held, turnover, charged, held)
-    return dataclasses.replace(found, benchmark_returns=base.loc[dates])
+    path = AsWritten(gross - charged, gross, False, held, turnover, charged, held)
+    return dataclasses.replace(path, benchmark_returns=base.loc[dates])
 
 
 def month_labels(

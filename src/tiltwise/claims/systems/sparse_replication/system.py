@@ -40,6 +40,7 @@ class SparseReplicationSystem(System):
 
     name = "sparse_replication"
     free = ("select", PERIOD)
+    in_simulator_from = frozenset({"simulator"})
 
     def grid(self, variant: str) -> list[dict[str, Any]]:
         """Return every configuration that the source shows in a variant."""
@@ -90,10 +91,6 @@ class SparseReplicationSystem(System):
         """Whether a fix can change a configuration: the classifier only where it selects."""
         return fix != "classifier" or cell.get("select", "classifier") == "classifier"
 
-    def in_simulator(self, fixed: Collection[str]) -> bool:
-        """Whether the money is the simulator's, not the source's own account."""
-        return "simulator" in fixed
-
     def walk(self, data: CardData, chosen: Strategy, span: Span, using: Simulator) -> Backtest:
         """Run a strategy once: every variant as written begins with the same walk."""
         key = ("replica", chosen.key, *map(str, span), str(using.describe()))
@@ -118,19 +115,8 @@ class SparseReplicationSystem(System):
         same = "next_month" not in fixed
         decided = weights[weights.index.isin(due)]
         account = source.account(decided, returns.loc[dates], base.loc[dates], same)
-        described = Source(
-            fields={
-                "strategy": SparseReplication.__name__,
-                "as_written": variant,
-                "fixed": list(fixed),
-                "reference": data.reference,
-                **cell,
-            },
-            account={"account": "as written, weights set anew every day", "cost": source.COST},
-            recipe=SparseReplication,
-            market_id=data.market.id,
-            assets=data.traded,
-        )
+        charges = {"account": "as written, weights set anew every day", "cost": source.COST}
+        described = Source.of(data, variant, cell, fixed, SparseReplication, **charges)
         return dataclasses.replace(account, strategy=described)
 
     def property_of(self, data: CardData, metric: str, fixed: Collection[str]) -> float | None:
