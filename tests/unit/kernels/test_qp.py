@@ -93,6 +93,20 @@ def test_linear_programme():
     np.testing.assert_allclose(found.x, [0, 0.6, 0, 0.4], atol=1e-12)
 
 
+def test_polishing_lands_on_the_solution():
+    """From a point beside it, with limits active on both sides."""
+    hessian, _ = problem(3, 11, 60, scale=1.0)
+    linear, within = np.linspace(-1.0, 1.0, 11), simplex(11, 0.3)
+    found = qp.solve(hessian, linear, within)
+    caps = found.multipliers[:11]
+    assert (caps > 0).any()
+    assert (caps < 0).any()
+    beside, lam = found.x + 1e-7 * np.cos(np.arange(11)), found.multipliers * (1.0 + 1e-7)
+    x, _, kkt = qp._polished(hessian, linear, within, beside, lam)
+    assert kkt <= qp.TOLERANCE
+    np.testing.assert_allclose(x, found.x, atol=1e-9)
+
+
 def test_same_question_same_bits():
     hessian, linear = problem(3, 11, 60)
     first = qp.solve(hessian, linear, simplex(11, 0.3))

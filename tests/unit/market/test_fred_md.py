@@ -70,8 +70,8 @@ def test_a_series_that_goes_on_under_an_unknown_name_is_noted() -> None:
     months = pd.period_range("2018-01", periods=24, freq="M").to_timestamp()
     level = 100.0 + np.arange(24)
     parts = []
-    for v, label in enumerate(("2020-01", "2020-02", "2020-03")):
-        late = v == 2
+    for v, label in enumerate(("2020-01", "2020-02", "2020-03", "2020-04")):
+        late = v >= 2
         parts.append(
             pd.DataFrame({
                 "vintage": label,
@@ -86,6 +86,7 @@ def test_a_series_that_goes_on_under_an_unknown_name_is_noted() -> None:
     (note,) = found.notes
     assert note.startswith("test: from 2020-03 on NEW has the history of OLD, which ends")
     assert found.asof("2020-02-29").notes == ()
+    assert found.upto(3).notes == (note,)
     joined = fred_md.every_vintage(
         pd.concat(parts, ignore_index=True), "test", renames={"OLD": "NEW"}
     )

@@ -47,6 +47,18 @@ def test_reading_is_refused_until_opened(vault: Holdout) -> None:
         vault.read(MARKET, LABEL)
 
 
+def test_the_first_sealed_session_is_sealed(vault: Holdout) -> None:
+    first = MARKET.asof(SEAL)
+    assert first.now == SEAL
+    with pytest.raises(LookaheadError, match=f"up to {SEAL.date()}"):
+        vault.read(first, LABEL)
+    rule = EqualWeight()
+    with pytest.raises(LookaheadError, match=f"cannot end on {SEAL.date()}"):
+        vault.validate(rule, MARKET, LABEL, MARKET.dates[50], SEAL)
+    evaluate(vault, first)
+    assert list(vault.evaluations(LABEL).values()) == [1]
+
+
 def test_every_opening_is_told_and_chained(vault: Holdout, tmp_path: Path) -> None:
     assert vault.statement(LABEL) == f"sealed from {SEAL.date()}: vault opened 0 times"
     with vault.open(LABEL, "final check"):
