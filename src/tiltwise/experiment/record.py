@@ -20,14 +20,6 @@ NEEDED = frozenset({ROBUSTNESS, PAGE, "nav.parquet"})  #: files without which a 
 _DEFAULT_BENCHMARK = "Benchmark"
 
 
-class Named(Protocol):
-    """Whatever configuration a path belongs to."""
-
-    @property
-    def name(self) -> str:
-        """Name shown as a title."""
-
-
 class BacktestLike(Protocol):
     """A simulated or accounted path: a `Backtest`, or a source's own account."""
 
