@@ -3,7 +3,6 @@
 import dataclasses
 import json
 import typing
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +12,6 @@ from tiltwise.cli.exit_codes import UsageError
 from tiltwise.errors import MissingData, TiltwiseError
 
 DEFAULT_BENCHMARK = "SPY"
-VARIANT_NUMBERS = ("delta", "noise")
-
-if typing.TYPE_CHECKING:
-    from tiltwise.cli.groups import Chosen
 
 
 def market(
@@ -161,44 +156,6 @@ def simulator(
     given = {"half_spread_bps": cost_bps, "commission_bps": commission_bps}
     costs = Costs(**{name: value for name, value in given.items() if value is not None})
     return Simulator(fill=fill, delay=delay, costs=costs, allow_lookahead=allow_lookahead)
-
-
-def recipe_of(name: str, data: str, market: Any, chosen: "Chosen") -> Any:
-    """Return the strategy that a recipe's name, ``--set`` and ``--universe`` describe."""
-    from tiltwise import recipes
-
-    recipe = recipes.load(name)
-    assets = universe(recipe, data, market, chosen.universe)
-    return strategy(recipe, list(chosen.settings or ()), universe=assets)
-
-
-def grid_of(
-    name: str, data: str, market: Any, chosen: "Chosen", grid: Sequence[tuple[str, ...]]
-) -> list[Any]:
-    """Return a strategy for every combination of further settings."""
-    from tiltwise import recipes
-
-    recipe = recipes.load(name)
-    assets = universe(recipe, data, market, chosen.universe)
-    own = chosen.settings or ()
-    return [strategy(recipe, [*own, *settings], universe=assets) for settings in grid]
-
-
-def variant_fields(chosen: "Chosen") -> dict[str, Any]:
-    """Return ``--set key=value`` as fields of a claim card's variant; it sets all else itself."""
-    for option in ("universe", "start", "end"):
-        if getattr(chosen, option):
-            raise UsageError(f"--{option} cannot be given with --variant: the claim card sets it")
-    fields: dict[str, Any] = {}
-    for setting in chosen.settings or ():
-        key, equals, text = setting.partition("=")
-        if not equals:
-            raise UsageError(f"--set {setting}: write key=value")
-        try:
-            fields[key] = float(text) if key in VARIANT_NUMBERS else text
-        except ValueError:
-            raise UsageError(f"--set {setting}: a number is needed") from None
-    return fields
 
 
 def facts(name: str, recipe: type[Any]) -> dict[str, Any]:

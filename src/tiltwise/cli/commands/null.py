@@ -38,8 +38,8 @@ def null(
     Example: tiltwise null residual_momentum --grid signal=momentum,reversion --worlds 99
     """
     from tiltwise.backtest.walk_forward import first_start
+    from tiltwise.cli import choices, inputs
     from tiltwise.cli import config as configuration
-    from tiltwise.cli import inputs
     from tiltwise.cli.commands.sweep import combinations
     from tiltwise.research.robustness.minimum_detectable_sharpe import Plant, smallest_skill
     from tiltwise.research.robustness.null_market import BestSharpe, null_test
@@ -47,7 +47,7 @@ def null(
     where = configuration.read(config, data=data, jobs=jobs)
     market = companions.market(where.data)
     chosen = Chosen(settings, start, end, universe)
-    strategies = tuple(inputs.grid_of(recipe, where.data, market, chosen, combinations(grid)))
+    strategies = tuple(choices.grid_of(recipe, where.data, market, chosen, combinations(grid)))
     market = market.select(strategies[0].universe)
     begin = start or f"{max(first_start(s, market) for s in strategies):%Y-%m-%d}"
     simulator = Fills(cost_bps=cost_bps).simulator()

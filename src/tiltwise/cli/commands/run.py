@@ -43,8 +43,8 @@ def run(
 
     Example: tiltwise run residual_momentum --data sample:stocks --set signal=reversion
     """
+    from tiltwise.cli import choices, holdout, inputs
     from tiltwise.cli import dialect as dialects
-    from tiltwise.cli import holdout, inputs
     from tiltwise.experiment.describe import describe
     from tiltwise.ledger import Ledger
 
@@ -63,7 +63,7 @@ def run(
             variant,
             market,
             None if own else fills.simulator(allow_lookahead),
-            inputs.variant_fields(chosen),
+            choices.variant_fields(chosen),
             ledger=Ledger(where.folder),
             data=label,
             seed=seed,
@@ -74,7 +74,7 @@ def run(
         from tiltwise.experiment.run import run_experiment
 
         result = run_experiment(
-            inputs.recipe_of(recipe, where.data, market, chosen),
+            choices.recipe_of(recipe, where.data, market, chosen),
             market,
             chosen.start,
             chosen.end,

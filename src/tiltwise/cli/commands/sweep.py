@@ -43,14 +43,14 @@ def sweep(
 
     What a limit on turnover costs and saves: --turnover none,0.16,0.08,0.04,0.02
     """
-    from tiltwise.cli import holdout, inputs
+    from tiltwise.cli import choices, holdout, inputs
     from tiltwise.experiment.sweep import sweep_experiment
     from tiltwise.ledger import Ledger
 
     where = place.where(data)
     market = companions.market(where.data)
     holdout.admitted(where.folder, where.data, market, chosen.end, None)
-    strategies = inputs.grid_of(recipe, where.data, market, chosen, combinations(grid))
+    strategies = choices.grid_of(recipe, where.data, market, chosen, combinations(grid))
     if turnover is not None:
         strategies = limited(strategies, turnover)
     label = inputs.label(where.data)

@@ -59,7 +59,7 @@ def tune(
     Example: tiltwise tune residual_momentum --space quantile=.1:.4 --space factors=1..4
     """
     from tiltwise import recipes
-    from tiltwise.cli import inputs
+    from tiltwise.cli import choices, inputs
     from tiltwise.ledger import Ledger
     from tiltwise.research.search.sweep import against_rules
     from tiltwise.research.search.tune import tune as search
@@ -67,7 +67,7 @@ def tune(
     where = place.where(data)
     market = companions.market(where.data)
     chosen = Chosen(settings, start, end, universe)
-    strategy = inputs.recipe_of(recipe, where.data, market, chosen)
+    strategy = choices.recipe_of(recipe, where.data, market, chosen)
     texts, simulator, label = tuple(space or ()), fills.simulator(), inputs.label(where.data)
     title = f"{strategy.name} on {label}: {', '.join(texts)}"
     with console.progress(title, quiet) as bar:

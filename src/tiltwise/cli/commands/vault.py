@@ -74,15 +74,15 @@ def vault_score(
 
     Example: tiltwise vault score residual_momentum --data sample:stocks
     """
+    from tiltwise.cli import choices, inputs
     from tiltwise.cli import config as configuration
-    from tiltwise.cli import inputs
     from tiltwise.ledger import Ledger
     from tiltwise.research.holdout import Holdout
 
     where = configuration.read(config, data=data, folder=folder)
     market = Companions(benchmark, calendar=calendar).market(where.data)
     chosen = Chosen(settings, start, end, universe)
-    strategy = inputs.recipe_of(recipe, where.data, market, chosen)
+    strategy = choices.recipe_of(recipe, where.data, market, chosen)
     simulator, label = fills.simulator(), inputs.label(where.data)
     holdout = Holdout(Ledger(where.folder))
     period = (start, end)
