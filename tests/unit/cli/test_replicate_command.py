@@ -70,7 +70,7 @@ def test_one_command_runs_all_and_each_stage_alone(
     page = whole["replica.html"].decode()
     for key in PLOTS:
         assert f'data-figure="{key}"' in page
-    for words in ("Published targets", "sum: active return", "How the books came about"):
+    for words in ("Published targets", "sum: active return", "Solver status of the monthly books"):
         assert words in page
     for words in ("by sessions fitted", "Predictions of all months, out of sample"):
         assert words in page

@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import pandas as pd
 
-from tiltwise.evaluate.metrics import METRICS
 from tiltwise.report.components import series
 from tiltwise.report.components.text import NONE, escape, number, percent
 from tiltwise.report.run import metrics
@@ -64,6 +63,8 @@ def metric_table(summary: pd.DataFrame, ci: float) -> str:
 
 def _definitions(summary: pd.DataFrame) -> str:
     """Definitions of the metrics, from the docstrings of their functions."""
+    from tiltwise.evaluate.metrics import METRICS  # compiles kernels: only for a page
+
     terms = "".join(
         f"<div><dt>{escape(metrics.label(name))}</dt>"
         f"<dd>{escape(METRICS[name].definition)} <code>{escape(name)}</code></dd></div>"

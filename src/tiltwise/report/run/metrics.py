@@ -5,7 +5,6 @@ from collections.abc import Iterable
 from typing import get_args
 
 from tiltwise.evaluate.metric import Group, Number
-from tiltwise.evaluate.metrics import COUNTED, METRICS
 from tiltwise.report.components.text import GAP, number, percent
 
 
@@ -41,9 +40,13 @@ def show(name: str, value: float) -> str:
 
 
 def _number(name: str) -> Number | None:
+    from tiltwise.evaluate.metrics import COUNTED, METRICS  # compiles kernels: only for a page
+
     return METRICS.get(name) or COUNTED.get(name)
 
 
 def _place(known: Number) -> tuple[bool, int]:
     """Place within a group: that of the summary, those marked last behind the others."""
+    from tiltwise.evaluate.metrics import COUNTED, METRICS
+
     return known.last, [*METRICS, *COUNTED].index(known.name)
