@@ -20,7 +20,7 @@ def test_projection_golden():
         atol=5e-9,
     )
     assert (book[["C", "D"]] == 0).all()
-    assert book.sum() == pytest.approx(0.0, abs=1e-15)
+    assert book.sum() == pytest.approx(0.0, abs=1e-14)  # the solver rounds by processor
     assert BETAS @ book == pytest.approx(0.0, abs=1e-14)  # BLAS sums in its own order
     assert book.abs().sum() == pytest.approx(1.0)
     flipped = [a for a in NAMES if book[a] * LEGS[a] < 0]
